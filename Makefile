@@ -1,0 +1,51 @@
+# `make run` converts a music library, `make test` checks everything; each does all its own set-up.
+#
+#   make run                          a demo library that is made on the spot
+#   make run MUSIC=~/Music STEMS=~/Stems
+#   make test                         format, lint, types, import contracts, tests
+
+PYTHON ?= python3
+VENV ?= .venv
+MUSIC ?= demo/music
+STEMS ?= demo/stems
+ARGS ?=
+TESTS ?= tests
+
+BIN := $(VENV)/bin
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	--constraint deploy/constraints.txt --editable
+
+.PHONY: run test check demo clean help
+
+run: $(VENV)/.installed $(if $(filter demo/music,$(MUSIC)),demo)
+	$(BIN)/libsep run "$(MUSIC)" "$(STEMS)" $(ARGS)
+
+test: check
+	$(BIN)/pytest $(TESTS)
+
+check: $(VENV)/.installed-for-tests
+	$(BIN)/pre-commit run --all-files
+
+demo: $(VENV)/.installed
+	$(BIN)/libsep demo "$(MUSIC)"
+
+clean:
+	rm -rf $(VENV) demo build dist
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "libsep needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml deploy/constraints.txt | $(VENV)/bin/python
+	@echo "Installing libsep into $(VENV): a few minutes, PyTorch and Ray are large."
+	$(INSTALL) .
+	@touch $@
+
+$(VENV)/.installed-for-tests: pyproject.toml deploy/constraints.txt | $(VENV)/bin/python
+	@echo "Installing libsep and its test tools into $(VENV): a few minutes the first time."
+	$(INSTALL) ".[test]"
+	@touch $@ $(VENV)/.installed

@@ -1,0 +1,78 @@
+"""Gather segments of several tracks into one batch for a device."""
+
+import concurrent.futures
+import queue
+import threading
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float32
+
+Request = tuple[np.ndarray, "concurrent.futures.Future[np.ndarray]"]
+
+
+class Batcher:
+    """Computes what many threads ask for, as many requests at once as are waiting.
+
+    A batch takes whatever is in the queue when the device is free, so an idle device never waits
+    for a batch to fill. The results do not depend on who shares a batch, because items of a batch
+    do not influence each other in ``compute``.
+
+    Parameters
+    ----------
+    compute
+        Turns segments ``(B, 2, T)`` into estimates ``(B, 4, 2, T)``.
+    max_batch
+        Largest number of segments in one call of ``compute``.
+    """
+
+    def __init__(
+        self,
+        compute: Callable[[Float32[np.ndarray, "B 2 T"]], Float32[np.ndarray, "B 4 2 T"]],
+        max_batch: int,
+    ) -> None:
+        self._compute = compute
+        self._max_batch = max_batch
+        self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        threading.Thread(target=self._serve, name="batcher", daemon=True).start()
+
+    @property
+    def n_waiting(self) -> int:
+        """How many segments wait for the device."""
+        return self._requests.qsize()
+
+    def __call__(self, segment: Float32[np.ndarray, "2 T"]) -> Float32[np.ndarray, "4 2 T"]:
+        """Return the estimates of one segment; an error of ``compute`` is raised here."""
+        future: concurrent.futures.Future[np.ndarray] = concurrent.futures.Future()
+        self._requests.put((segment, future))
+        return future.result()
+
+    def close(self) -> None:
+        """Let go of ``compute`` once all that was asked for so far is answered."""
+        self._requests.put(None)
+
+    def _serve(self) -> None:
+        while requests := self._next_batch():
+            try:
+                estimates = self._compute(np.stack([segment for segment, _ in requests]))
+                answers = list(zip(requests, estimates, strict=True))
+            except Exception as exc:  # noqa: BLE001 - every caller must be answered, whatever failed
+                for _, future in requests:
+                    future.set_exception(exc)
+            else:
+                for (_, future), estimate in answers:
+                    future.set_result(estimate)
+
+    def _next_batch(self) -> list[Request]:
+        """Return the requests that wait, at least one; none at all once it was closed."""
+        requests: list[Request] = []
+        while len(requests) < self._max_batch:
+            try:
+                request = self._requests.get(block=not requests)
+            except queue.Empty:
+                break
+            if request is None:
+                self._requests.put(None)  # for the next call, if there are requests before it
+                break
+            requests.append(request)
+        return requests

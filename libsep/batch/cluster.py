@@ -1,0 +1,123 @@
+"""Start and stop the Ray that is embedded in a run, or connect to a cluster."""
+
+import contextlib
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import ray
+
+from libsep.errors import ClusterError
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "libsep-ray-"
+"""How the names of Ray's folders begin; the number of the run's process follows."""
+
+START_ATTEMPTS = 4
+"""A slow machine can miss the 30 s in which Ray's raylet must answer; a second start is warm."""
+
+
+@contextlib.contextmanager
+def embedded_ray(
+    *, n_track_slots: int, object_store_bytes: int, n_gpus: int | None = None
+) -> Iterator[None]:
+    """Run Ray on this machine for the length of the block, without a byte on the terminal.
+
+    Parameters
+    ----------
+    n_track_slots
+        How many track tasks may run at once; Ray calls them CPUs.
+    object_store_bytes
+        Shared memory for the blocks that travel between track tasks and separators.
+    n_gpus
+        GPUs that separators may use; Ray counts them itself if this is None.
+
+    Raises
+    ------
+    ValueError
+        Ray runs in this process already.
+    ClusterError
+        Ray does not start.
+    """
+    if ray.is_initialized():
+        raise ValueError("Ray runs in this process already")
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+    # Paths of Ray's sockets must stay under 107 bytes, so its folder lies directly in /tmp.
+    parent = _short_temporary_folder()
+    _remove_folders_of_the_dead(parent)
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent))
+    try:
+        _start(n_track_slots, object_store_bytes, n_gpus, folder)
+        yield
+    finally:
+        ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def cluster_or_embedded_ray(*, n_cpus: int, object_store_bytes: int) -> Iterator[None]:
+    """Connect to the cluster that ``RAY_ADDRESS`` names for the length of the block.
+
+    ``ray job submit`` sets it. Without it, Ray runs on this machine, with ``n_cpus``.
+
+    Raises
+    ------
+    ClusterError
+        The cluster cannot be reached, or Ray does not start.
+    """
+    if "RAY_ADDRESS" not in os.environ:
+        with embedded_ray(n_track_slots=n_cpus, object_store_bytes=object_store_bytes):
+            yield
+        return
+    try:
+        ray.init()
+    except Exception as exc:  # Ray raises no class of its own here
+        raise ClusterError(f"RAY_ADDRESS={os.environ['RAY_ADDRESS']}: no Ray: {exc}") from exc
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _short_temporary_folder() -> Path:
+    return Path("/tmp" if os.access("/tmp", os.W_OK) else tempfile.gettempdir())
+
+
+def _remove_folders_of_the_dead(parent: Path) -> None:
+    """Remove what Ray left of runs that were killed."""
+    for folder in parent.glob(f"{PREFIX}*"):
+        pid = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if pid.isdigit() and not Path("/proc", pid).exists() and Path("/proc/self").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(n_cpus: int, object_store_bytes: int, n_gpus: int | None, folder: Path) -> None:
+    for attempt in range(1, START_ATTEMPTS + 1):
+        try:
+            ray.init(
+                address="local",
+                num_cpus=n_cpus,
+                num_gpus=n_gpus,
+                include_dashboard=False,
+                configure_logging=False,
+                log_to_driver=False,
+                object_store_memory=object_store_bytes,
+                _node_ip_address="127.0.0.1",
+                _temp_dir=str(folder),
+            )
+        except Exception as exc:  # Ray raises no class of its own here
+            ray.shutdown()
+            if attempt == START_ATTEMPTS:
+                raise ClusterError(f"Ray does not start: {exc}") from exc
+            logger.warning("Ray did not start in time; trying once more", exc_info=True)
+        else:
+            return
+
+
+def ray_version() -> str:
+    """Return the version of Ray."""
+    return str(ray.__version__)

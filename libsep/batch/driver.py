@@ -1,0 +1,258 @@
+"""The driver's loop: submit track tasks, wait for outcomes, write the ledger."""
+
+import dataclasses
+import logging
+import time
+from collections.abc import Iterable
+from typing import Any, Protocol, runtime_checkable
+
+import ray
+
+from libsep import __version__
+from libsep.batch.costs import Costs
+from libsep.batch.listening import Listening
+from libsep.batch.loading import Separators
+from libsep.batch.plan import Attempt, Plan
+from libsep.batch.stops import Stops
+from libsep.batch.tasks import process_attempt
+from libsep.errors import ClusterError, LibsepError
+from libsep.ledger import Ledger
+from libsep.pipeline import Settings
+from libsep.track import Outcome, Track, path_to_text
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 0.25
+"""How often the driver looks at signals, time limits and the disk while it waits."""
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """Who wants to know how the run goes; called in the driver's thread."""
+
+    def separators_ready(self, description: str, n_separators: int) -> None:
+        """Models are loaded; ``description`` names one of them, device and precision."""
+
+    def models_changed(self, live: dict[str, int]) -> None:
+        """Take note of how many separators each model has from now on."""
+
+    def track_started(self, track: Track) -> None:
+        """Take note that a track was handed to a process."""
+
+    def track_crashed(self, track: Track) -> None:
+        """Take note that a track's process died; it is tried again, or ends right now."""
+
+    def track_ended(self, outcome: Outcome) -> None:
+        """Take note of a row that is in the ledger now."""
+
+    def drains(self, reason: str) -> None:
+        """No further track is started, for this reason; those in flight end."""
+
+
+@dataclasses.dataclass(slots=True)
+class RunResult:
+    """How a run ended: ``interrupted`` is the signal, ``reason`` why it stopped early if it did."""
+
+    n_left: int = 0
+    interrupted: int | None = None
+    reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Crew:
+    """What a driver works with: the plan and its costs, separators, listening, reasons to stop."""
+
+    plan: Plan
+    costs: Costs
+    separators: Separators
+    listening: Listening
+    stops: Stops
+
+
+class Driver:
+    """The loop's state: which task works on which attempt, and since when.
+
+    Parameters
+    ----------
+    crew
+        Plan and actors of the run.
+    settings
+        What all tracks share.
+    ledger
+        Open; the driver is its only writer.
+    listener
+        Is told of every outcome after its row is on the disk.
+    """
+
+    def __init__(self, crew: Crew, settings: Settings, ledger: Ledger, listener: Listener) -> None:
+        self._plan = crew.plan
+        self._costs = crew.costs
+        self._separators = crew.separators
+        self._listening = crew.listening
+        self._stops = crew.stops
+        self._settings = settings
+        self._shared_settings = ray.put(settings)
+        self._ledger = ledger
+        self._listener = listener
+        self._running: dict[Any, tuple[Attempt, float]] = {}
+        self._submit = ray.remote(process_attempt).options(max_retries=0, num_cpus=1)
+        self._n_submitted = 0
+        self._are_ready = False
+        self._result = RunResult()
+
+    def run(self) -> RunResult:
+        """Carry out the plan.
+
+        Raises
+        ------
+        ModelError, ConfigError, LedgerError, ClusterError
+            The run cannot go on.
+        """
+        self._start_loads()
+        # A track keeps the separators that it starts with, so the first ones wait for all of them.
+        while self._separators.pending:
+            self._wait()
+        self._drain_if_needed()
+        while not self._plan.is_finished:
+            self._start_loads()
+            self._start_listening()
+            self._start_tracks()
+            self._wait()
+            self._stop_overdue()
+            self._drain_if_needed()
+            self._stops.watch_ray()
+            if self._stops.is_aborted:
+                break
+        self._separators.log_stints()
+        self._result.n_left = self._plan.n_left + self._plan.n_in_flight
+        self._result.interrupted = self._stops.signal
+        return self._result
+
+    def give_up(self, suspects: Iterable[Attempt]) -> None:
+        """Fail tracks that were in work each time when a run, or the whole machine, died."""
+        for attempt in suspects:
+            died = attempt.number - 1
+            self._end(self._lost(attempt, "crash", f"was in work when {died} runs died"))
+
+    def _start_loads(self) -> None:
+        given = self._plan.loads(time.monotonic())
+        for slot, model in given:
+            self._separators.load(slot, model)
+        if given:
+            self._listener.models_changed(self._plan.slots.live())
+
+    def _start_listening(self) -> None:
+        while (attempt := self._plan.next_to_hear()) is not None:
+            self._listening.begin(attempt)
+        if not self._plan.n_unheard:
+            self._listening.end()
+
+    def _start_tracks(self) -> None:
+        while (taken := self._plan.take()) is not None:
+            attempt, slots = taken
+            self._ledger.started(path_to_text(attempt.track.source), attempt=attempt.number)
+            actors = self._separators.of(slots)
+            task = self._submit.remote(attempt, self._shared_settings, actors, self._n_submitted)
+            self._n_submitted += 1
+            self._running[task] = (attempt, time.monotonic())
+            self._listener.track_started(attempt.track)
+
+    def _wait(self) -> None:
+        """Wait a moment for whatever comes first, and see to it."""
+        pending = [*self._running, *self._separators.pending, *self._listening.pending]
+        ready, _ = ray.wait(pending, num_returns=1, timeout=POLL_S)
+        for reference in ready:
+            if reference in self._running:
+                self._collect(reference)
+            elif reference in self._separators.pending:
+                self._collect_load(reference)
+            else:
+                attempt, assignment = self._listening.collect(reference)
+                self._plan.heard(attempt.track, assignment)
+        self._separators.check_overdue()
+
+    def _collect_load(self, reference: Any) -> None:
+        loaded = self._separators.collect(reference)
+        if loaded is None:
+            return
+        slot, description = loaded
+        self._plan.loaded(slot)
+        if not self._are_ready:
+            self._listener.separators_ready(description, len(self._separators))
+            self._are_ready = True
+
+    def _collect(self, task: Any) -> None:
+        attempt, _ = self._running.pop(task)
+        try:
+            outcome: Outcome = ray.get(task)
+        except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError) as exc:
+            logger.error("process of %s died: %s", attempt.track.source, exc)
+            self._listener.track_crashed(attempt.track)
+            if self._plan.crashed(attempt):
+                return
+            message = f"its process, or the run, died {attempt.number} times"
+            self._end(self._lost(attempt, "crash", message))
+            return
+        except ray.exceptions.RayTaskError as exc:
+            if isinstance(exc.cause, LibsepError):
+                raise exc.cause from None
+            self._plan.ended(attempt)
+            self._end(self._lost(attempt, "bug", str(exc.cause)))
+            return
+        except ray.exceptions.RayError as exc:
+            raise ClusterError(f"Ray lost the task of {attempt.track.source}: {exc}") from exc
+        self._plan.ended(attempt)
+        if outcome.action == "convert":
+            self._costs.note(
+                outcome.model, audio_s=outcome.duration_s, separate_s=outcome.separate_s
+            )
+        self._end(outcome)
+
+    def _end(self, outcome: Outcome) -> None:
+        self._stops.note(outcome)
+        self._ledger.append(outcome)
+        self._listener.track_ended(outcome)
+
+    def _lost(self, attempt: Attempt, kind: str, message: str) -> Outcome:
+        """Return the outcome of a track whose process could not give one."""
+        track = attempt.track
+        columns = attempt.assignment.columns() if attempt.assignment is not None else {}
+        return Outcome(
+            source=path_to_text(track.source),
+            output=path_to_text(track.output),
+            status="failed",
+            kind=kind,
+            stage="process",
+            error="TrackError",
+            message=message,
+            tag_genres=track.genres,
+            config_sha256=self._settings.config.fingerprint(),
+            size_bytes=track.size_bytes,
+            mtime_ns=track.mtime_ns,
+            duration_s=track.duration_s or 0.0,
+            attempt=attempt.number,
+            run=self._settings.run,
+            ended_at=time.time(),
+            version=__version__,
+            **columns,
+        )
+
+    def _stop_overdue(self) -> None:
+        limit_s = self._settings.config.run.track_timeout_s
+        now_s = time.monotonic()
+        for task, (attempt, since_s) in list(self._running.items()):
+            if now_s - since_s > limit_s:
+                del self._running[task]
+                ray.cancel(task, force=True)
+                self._plan.ended(attempt)
+                self._end(self._lost(attempt, "timeout", f"not finished after {limit_s:.0f} s"))
+        for attempt, assignment in self._listening.overdue():
+            self._plan.heard(attempt.track, assignment)
+
+    def _drain_if_needed(self) -> None:
+        if self._result.reason:
+            return
+        if reason := self._stops.reason():
+            self._result.reason = reason
+            self._plan.drain()
+            self._listener.drains(reason)

@@ -1,0 +1,231 @@
+"""Which track runs next, and on which separators: a state machine without clock, Ray or files."""
+
+import collections
+import dataclasses
+import math
+from collections.abc import Iterable
+
+from libsep.batch.costs import Costs
+from libsep.batch.slots import Backlog, Slots
+from libsep.track import Assignment, Outcome, Track
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at one track; ``previous`` is its last outcome.
+
+    ``number`` counts from 1; above that, the track has crashed its process, or was in work when a
+    run died. ``assignment`` is the model it is converted with; None until its sound has told.
+    """
+
+    track: Track
+    previous: Outcome | None = None
+    number: int = 1
+    assignment: Assignment | None = None
+
+    @property
+    def model(self) -> str:
+        """Name of the model it is converted with; only its sound knows it at first."""
+        if self.assignment is None:
+            raise ValueError(f"{self.track.source}: has not been listened to yet")
+        return self.assignment.model
+
+
+class Plan:
+    """Hands out tracks, a bounded number at a time, each with the separators that hold its model.
+
+    There is a queue for each model. While only one model has work left, its tracks use all
+    separators; with several, a track is bound to few of them, so that one becomes free as soon as
+    its queue is dry (`Slots`). A track keeps its separators until it ends.
+
+    A track whose process died, now or in an earlier run, is a suspect: it is tried again after all
+    others and alone, so that it cannot take a neighbour down with it; after too many tries it is
+    given up.
+
+    Parameters
+    ----------
+    attempts
+        The tracks to convert, in order; those without an assignment are listened to first.
+    slots
+        The separators, none of them in use.
+    costs
+        What a second of audio costs with each model; may change while the plan is carried out.
+    max_in_flight
+        How many tracks may run at once.
+    max_attempts
+        How often a track may kill its process before it is failed.
+    max_listening
+        How many tracks may be listened to at once.
+    """
+
+    def __init__(
+        self,
+        attempts: Iterable[Attempt],
+        slots: Slots,
+        costs: Costs,
+        *,
+        max_in_flight: int,
+        max_attempts: int,
+        max_listening: int = 1,
+    ) -> None:
+        self.slots = slots
+        self._costs = costs
+        self._queues: dict[str, collections.deque[Attempt]] = {}
+        self._audio_s: dict[str, float] = {}
+        self._suspects: collections.deque[Attempt] = collections.deque()
+        self._unheard: collections.deque[Attempt] = collections.deque()
+        self._listening: dict[Track, Attempt] = {}
+        self._in_flight: dict[Track, tuple[int, ...]] = {}
+        self._alone = False
+        self._draining = False
+        self._max_in_flight = max_in_flight
+        self._max_attempts = max_attempts
+        self._max_listening = max_listening
+        for attempt in attempts:
+            if attempt.assignment is None:
+                self._unheard.append(attempt)
+            else:
+                self._add(attempt)
+
+    @property
+    def n_in_flight(self) -> int:
+        """How many tracks are running."""
+        return len(self._in_flight)
+
+    @property
+    def n_left(self) -> int:
+        """How many tracks have not been started."""
+        queued = sum(len(queue) for queue in self._queues.values())
+        return queued + len(self._suspects) + self.n_unheard
+
+    @property
+    def n_unheard(self) -> int:
+        """How many tracks have no model yet."""
+        return len(self._unheard) + len(self._listening)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing runs and nothing will be started."""
+        return not self._in_flight and (self._draining or not self.n_left)
+
+    def next_to_hear(self) -> Attempt | None:
+        """Return the next track to listen to now, or None."""
+        if self._draining or not self._unheard or len(self._listening) >= self._max_listening:
+            return None
+        attempt = self._unheard.popleft()
+        self._listening[attempt.track] = attempt
+        return attempt
+
+    def heard(self, track: Track, assignment: Assignment) -> None:
+        """Put a track that was listened to into the queue of its model."""
+        attempt = self._listening.pop(track)
+        self._add(dataclasses.replace(attempt, assignment=assignment))
+
+    def loads(self, now_s: float) -> list[tuple[int, str]]:
+        """Return which separator has to load which model now; see `Slots.assign`."""
+        if self._draining:
+            return []
+        backlogs = {
+            model: Backlog(len(queue), self._audio_s[model] * self._costs.of(model))
+            for model, queue in self._queues.items()
+        }
+        given = self.slots.assign(backlogs, now_s)
+        if given or not self._may_start_a_suspect():
+            return given
+        model, idle = self._suspects[0].model, self.slots.idle()
+        if model in self.slots.live() or not idle:
+            return []
+        self.slots.give(idle[0], model, now_s)
+        return [(idle[0], model)]
+
+    def loaded(self, slot: int) -> None:
+        """Note that a separator has loaded its model."""
+        self.slots.loaded(slot)
+
+    def take(self) -> tuple[Attempt, tuple[int, ...]] | None:
+        """Return a track to start now and its separators, or None if none may be started."""
+        if self._draining or self._alone or self.n_in_flight >= self._max_in_flight:
+            return None
+        if self._may_start_a_suspect():
+            slots = tuple(self.slots.holding(self._suspects[0].model))
+            return self._start(self._suspects.popleft(), slots, alone=True) if slots else None
+        if len(self._queues) == 1 and not self.n_unheard and self._has_one_model():
+            (model,) = self._queues
+            slots = tuple(self.slots.holding(model))
+        else:
+            model, slots = self._least_busy()
+        return self._start(self._pop(model), slots) if slots else None
+
+    def ended(self, attempt: Attempt) -> None:
+        """Note that a track has its outcome."""
+        for index in self._in_flight.pop(attempt.track):
+            self.slots[index].n_tracks -= 1
+        self._alone = False
+
+    def crashed(self, attempt: Attempt) -> bool:
+        """Note that a track's process died; return whether the track will be tried again."""
+        self.ended(attempt)
+        if attempt.number >= self._max_attempts:
+            return False
+        self._suspects.append(dataclasses.replace(attempt, number=attempt.number + 1))
+        return True
+
+    def drain(self) -> None:
+        """Start no further track; those in flight may end."""
+        self._draining = True
+
+    def _add(self, attempt: Attempt) -> None:
+        """Put a track into the queue of its model, or among the suspects if it has crashed."""
+        if attempt.number > 1:
+            self._suspects.append(attempt)
+            return
+        self._queues.setdefault(attempt.model, collections.deque()).append(attempt)
+        self._audio_s[attempt.model] = (
+            self._audio_s.get(attempt.model, 0.0) + attempt.track.expected_s
+        )
+
+    def _pop(self, model: str) -> Attempt:
+        attempt = self._queues[model].popleft()
+        self._audio_s[model] -= attempt.track.expected_s
+        if not self._queues[model]:
+            del self._queues[model], self._audio_s[model]
+        return attempt
+
+    def _start(
+        self, attempt: Attempt, slots: tuple[int, ...], *, alone: bool = False
+    ) -> tuple[Attempt, tuple[int, ...]]:
+        self._alone = alone
+        self._in_flight[attempt.track] = slots
+        for index in slots:
+            self.slots[index].n_tracks += 1
+        return attempt, slots
+
+    def _may_start_a_suspect(self) -> bool:
+        others = self._queues or self._in_flight or self.n_unheard
+        return bool(self._suspects) and not others
+
+    def _has_one_model(self) -> bool:
+        return set(self.slots.live()) == set(self._queues)
+
+    def _least_busy(self) -> tuple[str, tuple[int, ...]]:
+        """Return the model whose separators have the fewest tracks, and some of these.
+
+        No separator takes so many tracks that none are left for the others, or for one that is just
+        loading the model.
+        """
+        n_useful = sum(
+            slot.n_tracks > 0 or slot.model in self._queues
+            for slot in (self.slots[index] for index in range(len(self.slots)))
+        )
+        most = math.ceil(self._max_in_flight / max(n_useful, 1))
+        share = max(1, len(self.slots) // self._max_in_flight)
+        best: tuple[int, str, tuple[int, ...]] | None = None
+        for model in self._queues:
+            slots = self.slots.holding(model)
+            if not slots or (n_tracks := self.slots[slots[0]].n_tracks) >= most:
+                continue
+            if n_tracks and len(self._queues[model]) <= self.slots.n_loading(model):
+                continue
+            if best is None or n_tracks < best[0]:
+                best = n_tracks, model, tuple(slots[:share])
+        return ("", ()) if best is None else best[1:]

@@ -1,0 +1,135 @@
+"""A run: Ray, separators and driver, for the length of one call."""
+
+import contextlib
+import logging
+from collections.abc import Sequence
+
+import ray
+
+from libsep.batch.actors import count_separators, start_separators
+from libsep.batch.cluster import embedded_ray
+from libsep.batch.costs import Costs
+from libsep.batch.driver import Crew, Driver, Listener, RunResult
+from libsep.batch.interrupts import Interrupts, caught_interrupts
+from libsep.batch.listening import Listening, n_listeners
+from libsep.batch.loading import Separators
+from libsep.batch.plan import Attempt, Plan
+from libsep.batch.slots import Slots
+from libsep.batch.stops import Stops
+from libsep.ledger import Ledger
+from libsep.machine import n_cores
+from libsep.pipeline import Assigner, Settings
+from libsep.separation.weights import load_network
+
+logger = logging.getLogger(__name__)
+
+STORE_BYTES_PER_TRACK = 80_000_000
+"""Shared memory for one track in flight: two segments of 12 s with their estimates, and slack."""
+
+TYPICAL_COST = 1.0
+"""Cost of a model whose description does not say, as a multiple of the generic one's."""
+
+
+def convert_all(
+    attempts: Sequence[Attempt],
+    settings: Settings,
+    assigner: Assigner,
+    ledger: Ledger,
+    listener: Listener,
+    *,
+    interrupts: Interrupts | None = None,
+) -> RunResult:
+    """Convert tracks on an embedded Ray; every track that starts gets exactly one ledger row.
+
+    Parameters
+    ----------
+    attempts
+        The tracks, in the order in which those of a model are to be started. Those without an
+        assignment are listened to before; those that crashed before run last and alone.
+    settings
+        What all tracks share; the models among it are all that tracks may be assigned to.
+    assigner
+        Gives tracks their model that were listened to.
+    ledger
+        Open ledger of the output folder; this function is its only writer.
+    listener
+        Is told of every outcome after its row is on the disk.
+    interrupts
+        Where signals are counted that came before, or come after, this function; the caller then
+        catches them there. By default those of this function alone.
+
+    Raises
+    ------
+    ModelError, ConfigError
+        A model cannot be loaded, or the device is not there.
+    LedgerError
+        A row cannot be written.
+    ClusterError
+        Ray does not start, or loses its machine.
+    """
+    config = settings.config.run
+    n_tasks = config.tracks_in_flight or n_cores() + 1
+    use_gpus = settings.config.separation.device != "cpu"
+    with contextlib.ExitStack() as stack:
+        ray_context = embedded_ray(
+            n_track_slots=n_tasks,
+            object_store_bytes=max(150_000_000, n_tasks * STORE_BYTES_PER_TRACK),
+            n_gpus=None if use_gpus else 0,
+        )
+        stack.enter_context(ray_context)
+        # After Ray has started, because it takes over SIGTERM itself.
+        interrupts = stack.enter_context(caught_interrupts(interrupts))
+        stops = Stops(settings.output_root, config.min_free_bytes, interrupts)
+        hopeful = [attempt for attempt in attempts if attempt.number <= config.max_attempts]
+        driver = Driver(start_crew(hopeful, settings, assigner, stops), settings, ledger, listener)
+        driver.give_up(attempt for attempt in attempts if attempt.number > config.max_attempts)
+        return driver.run()
+
+
+def start_crew(
+    attempts: Sequence[Attempt], settings: Settings, assigner: Assigner, stops: Stops
+) -> Crew:
+    """Start the separators of a run on the Ray that this process is connected to.
+
+    Parameters
+    ----------
+    attempts
+        All tracks that are to be tried.
+    settings, assigner
+        As for `convert_all`.
+    stops
+        Reasons to end the run early.
+
+    Raises
+    ------
+    ModelError
+        One of several models cannot be loaded. It is better to know now than at night.
+    """
+    config, models = settings.config, settings.models
+    n_gpus = int(ray.cluster_resources().get("GPU", 0))
+    n_separators = count_separators(config.run.separators, models, n_gpus)
+    actors = start_separators(
+        config.separation,
+        n_separators=n_separators,
+        n_gpus=n_gpus,
+        log_folder=settings.log_folder,
+    )
+    if len(models) > 1:  # a single one is loaded at once by the separators themselves
+        for model in models.values():
+            load_network(model)
+    costs = Costs({name: model.cost or TYPICAL_COST for name, model in models.items()})
+    plan = Plan(
+        attempts,
+        Slots(n_separators, max_wait_s=config.run.max_wait_s),
+        costs,
+        max_in_flight=config.run.tracks_in_flight or n_cores() + 1,
+        max_attempts=config.run.max_attempts,
+        max_listening=n_listeners(),
+    )
+    return Crew(
+        plan=plan,
+        costs=costs,
+        separators=Separators(actors, models),
+        listening=Listening(settings, assigner),
+        stops=stops,
+    )

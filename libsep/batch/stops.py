@@ -1,0 +1,110 @@
+"""Why a run starts no further track: a signal, a full disk, too many failures of our own."""
+
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import ray
+
+from libsep.batch.interrupts import Interrupts
+from libsep.errors import ClusterError
+from libsep.track import Outcome
+from libsep.units import format_bytes
+
+MAX_BUGS = 20
+"""Unexpected exceptions after which a run stops: then it is our fault, not the library's."""
+
+MAX_FAULTS_IN_A_ROW = 20
+"""Tracks in a row that fail for reasons outside their files, after which a run stops."""
+
+WATCH_S = 5.0
+"""How often the driver looks whether Ray still has its machine."""
+
+
+class Stops:
+    """Looks at all that ends a run early.
+
+    Parameters
+    ----------
+    output_root
+        Folder of the stem files; its disk is watched.
+    min_free_bytes
+        Free space below which the run ends.
+    interrupts
+        Signals so far.
+    """
+
+    def __init__(self, output_root: Path, min_free_bytes: int, interrupts: Interrupts) -> None:
+        self._output_root = output_root
+        self._min_free_bytes = min_free_bytes
+        self._interrupts = interrupts
+        self._n_bugs = 0
+        self._n_faults_in_a_row = 0
+        self._last_fault = ""
+        self._watched_s = time.monotonic()
+        self._checks: tuple[Callable[[], str], ...] = (
+            self._signal,
+            self._disk,
+            self._bugs,
+            self._faults,
+        )
+
+    @property
+    def is_aborted(self) -> bool:
+        """Whether a second signal asked not even to wait for the tracks in flight."""
+        return self._interrupts.count > 1
+
+    @property
+    def signal(self) -> int | None:
+        """The signal that interrupted the run, if any."""
+        return self._interrupts.signal
+
+    def note(self, outcome: Outcome) -> None:
+        """Count an outcome."""
+        self._n_bugs += outcome.kind == "bug"
+        self._n_faults_in_a_row = self._n_faults_in_a_row + 1 if not outcome.is_settled else 0
+        self._last_fault = outcome.message.partition("\n")[0]
+
+    def reason(self) -> str:
+        """Return why no further track should start; empty if there is no reason."""
+        return next(filter(None, (check() for check in self._checks)), "")
+
+    def watch_ray(self) -> None:
+        """Stop at once when Ray has no machine left: no task would ever end.
+
+        Raises
+        ------
+        ClusterError
+            It has none.
+        """
+        now_s = time.monotonic()
+        if now_s - self._watched_s < WATCH_S:
+            return
+        self._watched_s = now_s
+        if not any(node["Alive"] for node in ray.nodes()):
+            raise ClusterError("Ray has lost this machine (its raylet died); run again to go on")
+
+    def _signal(self) -> str:
+        number = self._interrupts.signal
+        return "" if number is None else f"{signal.Signals(number).name} received"
+
+    def _disk(self) -> str:
+        try:
+            free_bytes = shutil.disk_usage(self._output_root).free
+        except OSError as exc:
+            return f"the output disk is gone: {exc.strerror}"
+        if free_bytes >= self._min_free_bytes:
+            return ""
+        free, needed = format_bytes(free_bytes), format_bytes(self._min_free_bytes)
+        return f"only {free} free on the output disk (run.min_free_bytes is {needed})"
+
+    def _bugs(self) -> str:
+        return "" if self._n_bugs <= MAX_BUGS else f"{self._n_bugs} unexpected errors"
+
+    def _faults(self) -> str:
+        if self._n_faults_in_a_row < MAX_FAULTS_IN_A_ROW:
+            return ""
+        count = self._n_faults_in_a_row
+        return f"{count} tracks in a row failed for no fault of theirs, last: {self._last_fault}"

@@ -1,0 +1,67 @@
+"""The ``libsep`` command: gathers the subcommands and turns errors into exit codes."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from libsep import __version__, log
+from libsep.cli.convert import convert
+from libsep.cli.demo import demo
+from libsep.cli.doctor import doctor
+from libsep.cli.evaluate import evaluate
+from libsep.cli.models import models
+from libsep.cli.progress import markup
+from libsep.cli.run import run
+from libsep.cli.status import status
+from libsep.cli.train import train
+from libsep.cli.verify import verify
+from libsep.errors import LibsepError, TrackError
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+app = typer.Typer(
+    name="libsep",
+    help="Convert a whole music library into Native Instruments Stems.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (run, convert, status, verify, train, evaluate, demo, doctor):
+    app.command()(command)
+app.add_typer(models, name="models")
+
+
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        print(f"libsep {__version__}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Convert a whole music library into Native Instruments Stems."""
+
+
+def main() -> None:
+    """Run the command line; the one place where an error becomes a line and an exit code."""
+    log.setup()
+    try:
+        app()
+    except LibsepError as exc:
+        console = Console(stderr=True, soft_wrap=True)
+        console.print(f"[bold red]libsep:[/] {markup(str(exc))}", highlight=False)
+        if isinstance(exc, TrackError) and exc.log:
+            console.print(markup(exc.log), highlight=False)
+        sys.exit(EXIT_FAILED if isinstance(exc, TrackError) else EXIT_USAGE)

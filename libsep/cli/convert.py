@@ -1,0 +1,50 @@
+"""``libsep convert``: one file, in this process, without Ray."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from libsep import log
+from libsep.cli.options import (
+    CodecOption,
+    ConfigOption,
+    DeviceOption,
+    GenreOption,
+    ModelOption,
+    read_config,
+)
+from libsep.cli.progress import describe, markup
+
+
+def convert(
+    file: Annotated[Path, typer.Argument(help="The track.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The stem file, or a folder; by default beside FILE."),
+    ] = None,
+    config: ConfigOption = None,
+    genre: GenreOption = None,
+    model: ModelOption = None,
+    codec: CodecOption = None,
+    device: DeviceOption = None,
+) -> None:
+    """Convert one track to a stem file, in this process and without Ray."""
+    from libsep.pipeline.single import Converter
+
+    log.setup(level=logging.CRITICAL)  # what a track's log says is in its outcome
+    converter = Converter(read_config(config, genre=genre, model=model, codec=codec, device=device))
+    console = Console(soft_wrap=True, highlight=False)
+    with Console(stderr=True).status(f"converting {markup(file.name)}"):
+        outcome = converter.convert(file, output)
+    console.print(describe(outcome))
+    console.print(f"   [dim]{markup(outcome.genre_reason)}[/]")
+    console.print(f"   [dim]{markup(converter.describe())}[/]")
+    for warning in outcome.warnings:
+        console.print(f"   [yellow]{markup(warning)}[/]")
+    if outcome.status == "failed":
+        for line in outcome.message.splitlines()[1:]:
+            console.print(f"   [dim]{markup(line)}[/]")
+        raise typer.Exit(1)

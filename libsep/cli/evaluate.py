@@ -1,0 +1,49 @@
+"""``libsep evaluate``: how good models are on songs whose sources are known."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from libsep.cli.options import ConfigOption, DeviceOption
+from libsep.config import Config, load
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(help="Name of a model, or the path of its folder.")],
+    datasets: Annotated[
+        list[Path], typer.Argument(metavar="DATASET...", help="Folders or YAML lists of songs.")
+    ],
+    against: Annotated[
+        list[str] | None, typer.Option(help="Another model in the same tables; repeatable.")
+    ] = None,
+    routing: Annotated[
+        bool, typer.Option("--routing", help="Compare MODEL with routing each song by its genre.")
+    ] = False,
+    bsseval: Annotated[
+        bool, typer.Option("--bsseval", help="SIR and SAR by museval too; slow.")
+    ] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Songs at once, each in a process.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for JSON, CSV and plots.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="File for the results as JSON; - prints them.")
+    ] = None,
+    config: ConfigOption = None,
+    device: DeviceOption = None,
+) -> None:
+    """Score models on songs with stems: SDR, cSDR, SIR, SAR, spectral distance, by target."""
+    from libsep.cli.evaluation import Request, run_evaluation, show
+
+    settings = load(Config, config) if config else Config()
+    request = Request(
+        models=(model, *(against or ())),
+        datasets=tuple(datasets),
+        with_routing=routing,
+        with_bsseval=bsseval,
+        n_jobs=jobs,
+        out=out,
+        config=settings.replaced(separation={"device": device}),
+    )
+    show(run_evaluation(request), json_file)

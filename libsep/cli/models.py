@@ -1,0 +1,177 @@
+"""``libsep models``: what is there, its licence and quality; fetch a public model."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.table import Table
+
+from libsep.cli.options import JsonOption
+from libsep.cli.progress import markup
+from libsep.errors import ModelError
+from libsep.separation.model import ModelInfo
+from libsep.units import format_bytes
+
+models = typer.Typer(
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="What models there are, with licence and quality; fetch a public one.",
+)
+
+COLUMNS = ("model", "state", "network", "targets", "licence", "size", "SDR in dB", "CPU time")
+
+PLAIN_WIDTH = 160
+"""Columns of text where no terminal says how many there are."""
+
+NameArgument = Annotated[str, typer.Argument(help="Name of a model.")]
+
+
+@models.command("list")
+def list_command(as_json: JsonOption = False) -> None:
+    """List the models that came with libsep, those that were pulled, and those to be pulled."""
+    rows = [_row(info, size_bytes, place) for info, size_bytes, place in _all_models()]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
+    table = Table(*COLUMNS, box=None, padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(*(markup(text) for text in _cells(row)))
+    console.print(table)
+
+
+@models.command()
+def show(name: NameArgument, as_json: JsonOption = False) -> None:
+    """Print all that is known of a model: its description, then its card."""
+    from libsep.model_folder.description import CARD_FILE
+    from libsep.separation.card import model_card
+    from libsep.separation.catalogue import read_catalogue
+    from libsep.separation.pull import is_pulled
+    from libsep.separation.registry import find_model
+
+    entries = {entry.name: entry for entry in read_catalogue()}
+    if name in entries and not is_pulled(entries[name]):
+        entry = entries[name]
+        description, card = entry.model_dump(mode="json"), model_card(entry)
+    else:
+        model = find_model(name)
+        path = model.folder / CARD_FILE
+        card = path.read_text(encoding="utf-8") if path.is_file() else ""
+        description = model.model_dump(mode="json") | {"folder": str(model.folder)}
+    if as_json:
+        print(json.dumps(description, indent=2))
+        return
+    print(yaml.safe_dump(description, sort_keys=False, allow_unicode=True, width=100))
+    print(card)
+
+
+@models.command()
+def pull(
+    name: NameArgument,
+    given: Annotated[
+        Path | None,
+        typer.Option("--from", help="Take this file, or the files in this folder; no network."),
+    ] = None,
+    sha256: Annotated[
+        str | None,
+        typer.Option("--sha256", help="Hash of the checkpoint, where libsep does not know it."),
+    ] = None,
+    accept_licence: Annotated[
+        bool,
+        typer.Option("--accept-licence", help="Use weights whose licence does not allow all use."),
+    ] = False,
+) -> None:
+    """Fetch a public model, check it and convert it; from then on it works offline."""
+    from libsep.separation.catalogue import find_entry
+
+    entry = find_entry(name)
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(f"[yellow]{markup(f'{entry.licence}: {entry.notice}')}[/]")
+    if entry.is_restricted and not accept_licence:
+        raise ModelError(f"{name}: --accept-licence is needed to pull it, see the notice above")
+    from libsep.separation import pull as pulling  # torch is not needed before
+
+    with _progress(console) as progress:
+        model = pulling.pull(
+            entry,
+            sha256=sha256,
+            given=given,
+            on_progress=lambda file: _Bar(progress, file).update,
+        )
+    print(f"{model.name} lies in {model.folder}")
+
+
+class _Bar:
+    """One file in a display of several."""
+
+    def __init__(self, progress: Progress, name: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task(name, total=None)
+
+    def update(self, n_done: int, total: int | None) -> None:
+        """Show how much is there."""
+        self._progress.update(self._task, completed=n_done, total=total)
+
+
+@contextlib.contextmanager
+def _progress(console: Console) -> Iterator[Progress]:
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        yield progress
+
+
+def _all_models() -> Iterator[tuple[ModelInfo, int | None, str]]:
+    """Yield each model, the size of its weights, and what is to be done to use it."""
+    from libsep.model_folder.description import models_folder
+    from libsep.separation.catalogue import read_catalogue
+    from libsep.separation.registry import list_models
+
+    here = list_models()
+    for model in here:
+        is_shipped = model.folder.parent == models_folder()
+        path = model.weights_path
+        size_bytes = path.stat().st_size if path.is_file() else None
+        yield model, size_bytes, "shipped" if is_shipped else "pulled"
+    names = {model.name for model in here}
+    for entry in read_catalogue():
+        if entry.name not in names:
+            yield entry, entry.size_bytes, "can be pulled"
+
+
+def _row(info: ModelInfo, size_bytes: int | None, place: str) -> dict[str, Any]:
+    return {
+        "name": info.name,
+        "state": place,
+        "architecture": info.architecture,
+        "targets": list(info.targets),
+        "licence": info.licence,
+        "size_bytes": size_bytes,
+        "measured": dict(info.scores),
+        "published": dict(info.published),
+        "cost": info.cost,
+    }
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    from libsep.separation.card import format_cost
+
+    size = format_bytes(row["size_bytes"]) if row["size_bytes"] else "not known"
+    texts = [row["name"], row["state"], row["architecture"], " ".join(row["targets"])]
+    return [*texts, row["licence"], size, _quality(row), format_cost(row["cost"])]
+
+
+def _quality(row: dict[str, Any]) -> str:
+    """Return the mean of the first evaluation, measured before published, and which it is."""
+    for kind in ("measured", "published"):
+        for scores in row[kind].values():
+            if "mean" in scores:
+                return f"{scores['mean']:.1f} {kind}"
+    return "not known"

@@ -1,0 +1,56 @@
+"""Arguments that several commands share."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from libsep.config import Config, load
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="YAML file with what differs from the defaults."),
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", help="Name or folder of the model for every track; without routing."),
+]
+GenreOption = Annotated[
+    str | None,
+    typer.Option("--genre", help="Genre of every track, whatever the tags say; gives the model."),
+]
+CodecOption = Annotated[
+    str | None,
+    typer.Option(
+        "--codec", help="aac (plays everywhere) or alac (lossless; not in Traktor on Windows)."
+    ),
+]
+DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def read_config(
+    path: Path | None,
+    *,
+    model: str | None,
+    codec: str | None,
+    device: str | None,
+    genre: str | None = None,
+) -> Config:
+    """Return the configuration of a command: defaults, then the file, then the options.
+
+    A model that is asked for by name separates every track, so that nothing is routed; together
+    with a genre it is that genre's model, and every track has that genre.
+
+    Raises
+    ------
+    ConfigError
+        A field is unknown or out of range; the message names it and where it came from.
+    """
+    config = load(Config, path) if path else Config()
+    routing: dict[str, Any] = {"genre": genre}
+    if model is not None:
+        routing |= {"models": {genre: model}} if genre is not None else {"enabled": False}
+    return config.replaced(
+        separation={"model": model, "device": device}, encode={"codec": codec}, routing=routing
+    )

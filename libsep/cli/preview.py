@@ -1,0 +1,79 @@
+"""``libsep run --dry-run``: what a run would do, and what it would take."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from libsep.cli.progress import markup
+from libsep.cli.session import RunOptions, counts, look, print_problems
+from libsep.cli.tables import format_hours, shares_table
+from libsep.ledger import FOLDER, Ledger
+from libsep.library.plan import Action
+from libsep.library.survey import Survey, source_of
+from libsep.machine import n_cores
+from libsep.pipeline import Assigner
+from libsep.report.estimate import Estimate, estimate
+from libsep.report.genres import shares
+from libsep.units import format_bytes, format_duration
+
+
+def preview(options: RunOptions) -> None:
+    """Print what a run would do, how long it would take, and the disk it needs; change nothing."""
+    ledger = Ledger(options.stems / FOLDER)
+    history = list(ledger.rows())
+    found = look(options, ledger, Assigner(options.config))
+    expected = estimate(
+        (p.track for p in found.work if p.decision.action is Action.CONVERT),
+        history,
+        codec=options.config.encode.codec,
+        bitrate_kbps=options.config.encode.bitrate_kbps,
+        n_cores=n_cores(),
+    )
+    free_bytes = shutil.disk_usage(_existing(options.stems)).free
+    if options.as_json:
+        work = [
+            {
+                "source": source_of(planned),
+                "reason": planned.decision.reason,
+                "genre": planned.assignment.genre if planned.assignment else None,
+                "model": planned.assignment.model if planned.assignment else None,
+                "genre_reason": planned.assignment.genre_reason if planned.assignment else None,
+            }
+            for planned in found.work
+        ]
+        genres = [share.as_json() for share in shares(found.work)]
+        values = dataclasses.asdict(expected) | {"free_bytes": free_bytes, "work": work}
+        values |= {"genres": genres}
+        print(json.dumps(values | counts(found), indent=2))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    for planned in found.work:
+        console.print(f"{markup(source_of(planned))} [dim]{markup(planned.decision.reason)}[/]")
+    console.print(_preview_table(found, expected, free_bytes))
+    if found.work:
+        console.print(shares_table(shares(found.work)))
+    print_problems(found)
+
+
+def _preview_table(found: Survey, expected: Estimate, free_bytes: int) -> Table:
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    basis = "at the speed of the last run" if expected.is_measured else "a rough guess, no run yet"
+    need = f"{format_bytes(expected.output_bytes)} of {format_bytes(free_bytes)} free"
+    n_checks = len(found.work) - expected.n_tracks
+    audio = format_hours(expected.audio_s)
+    table.add_row("to convert", f"{expected.n_tracks} tracks, {audio} of audio")
+    table.add_row("to look at", f"{n_checks} tracks that changed, perhaps only in their tags")
+    table.add_row("up to date", str(found.n_up_to_date))
+    table.add_row("failed before", str(found.n_failed_before))
+    table.add_row("time", f"about {format_duration(expected.wall_s)} ({basis})")
+    table.add_row("disk", need if expected.output_bytes < free_bytes else f"[bold red]{need}[/]")
+    return table
+
+
+def _existing(path: Path) -> Path:
+    """Return the nearest folder above ``path`` that exists."""
+    return next(folder for folder in (path, *path.absolute().parents) if folder.exists())

@@ -1,0 +1,181 @@
+"""What a person sees while a run lasts: bars on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
+from rich.table import Column
+from rich.text import Text
+
+from libsep.report.summary import Summary
+from libsep.track import Outcome, Track, path_to_text
+from libsep.units import format_duration
+
+
+class Speed:
+    """Hours of audio and speed so far, from the seconds of audio that ended and those to come."""
+
+    def __init__(self, total_s: float) -> None:
+        self.total_s = total_s
+        self.done_s = 0.0
+        self._start_s = time.monotonic()
+
+    def restart(self) -> None:
+        """Count from now: the separators are ready."""
+        self._start_s = time.monotonic()
+
+    @property
+    def times_real_time(self) -> float:
+        """Seconds of audio per second of wall clock."""
+        return self.done_s / max(time.monotonic() - self._start_s, 1e-3)
+
+    def remaining_s(self) -> float | None:
+        """Return the seconds that the rest will take at this speed; None before the first track."""
+        if not self.done_s:
+            return None
+        return max(self.total_s - self.done_s, 0.0) / self.times_real_time
+
+
+class SpeedColumn(ProgressColumn):
+    """``2.1 h of 7.9 h · 14.2 × real time · 0:24:10 left · 1 failed``."""
+
+    def __init__(self, speed: Speed, summary: Summary) -> None:
+        super().__init__()
+        self._speed = speed
+        self._summary = summary
+
+    def render(self, task: Task) -> Text:
+        """Return the figures of the run so far."""
+        speed = self._speed
+        text = Text(f"{_hours(speed.done_s)} of {_hours(speed.total_s)}", no_wrap=True)
+        if (left_s := speed.remaining_s()) is not None:
+            text.append(f" · {speed.times_real_time:.1f} × real time", style="green")
+            text.append(f" · {format_duration(left_s)} left")
+        if self._summary.n_failed:
+            text.append(f" · {self._summary.n_failed} failed", style="bold red")
+        return text
+
+
+class RunDisplay:
+    """Listens to a run and shows it on standard error; use it as a context manager.
+
+    Parameters
+    ----------
+    tracks
+        All tracks that the run will take.
+    summary
+        Gathers the outcomes.
+    """
+
+    def __init__(self, tracks: list[Track], summary: Summary) -> None:
+        self._console = Console(stderr=True, soft_wrap=True, highlight=False)
+        self._summary = summary
+        self._n_tracks = len(tracks)
+        self._audio_s = {path_to_text(t.source): t.expected_s for t in tracks}
+        self._speed = Speed(sum(self._audio_s.values()))
+        self._in_work: list[str] = []
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.completed:.0f} of {task.total:.0f} tracks"),
+            BarColumn(bar_width=16),
+            SpeedColumn(self._speed, summary),
+            TextColumn(
+                "[cyan]{task.fields[models]}[/] [dim]{task.fields[now]}",
+                table_column=Column(no_wrap=True, ratio=1),
+            ),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._models = ""
+        self._task = self._progress.add_task(
+            "run", total=self._n_tracks, models="", now="starting Ray"
+        )
+
+    def __enter__(self) -> "RunDisplay":
+        """Show the bar."""
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Take the bar away."""
+        self._progress.stop()
+
+    def separators_ready(self, description: str, n_separators: int) -> None:
+        """Show where the network runs, and count time from here."""
+        self._speed.restart()
+        plural = "s" if n_separators > 1 else ""
+        self._line(f"[dim]{n_separators} separator{plural}: {markup(description)}[/]")
+
+    def models_changed(self, live: dict[str, int]) -> None:
+        """Show which models the separators hold, once there is more than one."""
+        if len(live) > 1 or self._models:
+            self._models = ", ".join(f"{name} × {count}" for name, count in live.items())
+            self._progress.update(self._task, models=markup(self._models))
+            if self._progress.disable:
+                self._line(f"[dim]models: {markup(self._models)}[/]")
+
+    def track_started(self, track: Track) -> None:
+        """Show a track as in work."""
+        self._in_work.append(path_to_text(track.source))
+        self._show_work()
+
+    def track_crashed(self, track: Track) -> None:
+        """Take a track out of work: its process died."""
+        self._in_work.remove(path_to_text(track.source))
+        self._show_work()
+
+    def track_ended(self, outcome: Outcome) -> None:
+        """Count an outcome; print a line if it failed, or if there is no bar."""
+        self._summary.add(outcome)
+        self._count(outcome)
+        if outcome.source in self._in_work:
+            self._in_work.remove(outcome.source)
+        self._progress.advance(self._task)
+        self._show_work()
+        if outcome.status == "failed" or self._progress.disable:
+            self._line(f"[dim]{self._summary.n_ended}/{self._n_tracks}[/] {describe(outcome)}")
+
+    def _count(self, outcome: Outcome) -> None:
+        """Count the audio of a track as done, or as not to be done if nothing was converted."""
+        length_s = self._audio_s.get(outcome.source, 0.0)
+        self._speed.total_s -= length_s
+        if outcome.status == "done" and outcome.action == "convert":
+            self._speed.total_s += outcome.duration_s
+            self._speed.done_s += outcome.duration_s
+
+    def drains(self, reason: str) -> None:
+        """Say why no further track is started."""
+        again = " Ctrl-C again aborts." if sys.stdin and sys.stdin.isatty() else ""
+        self._line(f"[yellow]{markup(reason)}: finishing the tracks in work.{again}[/]")
+
+    def _show_work(self) -> None:
+        first = self._in_work[0].rpartition("/")[2] if self._in_work else ""
+        self._progress.update(self._task, now=markup(first[:40]))
+
+    def _line(self, text: str) -> None:
+        self._console.print(text)
+
+
+def describe(outcome: Outcome) -> str:
+    """Return an outcome as one line with markup: what, which track, how fast or why not."""
+    name = markup(outcome.source)
+    if outcome.status == "failed":
+        reason = markup(outcome.message.splitlines()[0] if outcome.message else outcome.error)
+        return f"[bold red]failed[/] {name}: {outcome.stage}: {reason}"
+    if outcome.action != "convert" or outcome.status == "skipped":
+        return f"[green]{'re-tagged' if outcome.action == 'retag' else 'up to date'}[/] {name}"
+    speed = outcome.duration_s / max(outcome.wall_s, 1e-3)
+    length, wall = format_duration(outcome.duration_s), format_duration(outcome.wall_s)
+    return f"[green]done[/] {name} [dim]{length} in {wall}, {speed:.1f} × real time[/]"
+
+
+def markup(text: str) -> str:
+    """Return text of a user so that rich prints it as it is, without control characters."""
+    return escape("".join(char if char.isprintable() else "�" for char in text))
+
+
+def _hours(duration_s: float) -> str:
+    return f"{duration_s / 3600:.1f} h" if duration_s >= 3600 else f"{duration_s / 60:.1f} min"

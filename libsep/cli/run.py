@@ -1,0 +1,64 @@
+"""``libsep run``: a whole library."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from libsep.cli.options import (
+    CodecOption,
+    ConfigOption,
+    DeviceOption,
+    GenreOption,
+    JsonOption,
+    ModelOption,
+    read_config,
+)
+
+EXIT_SIGNAL = 128
+"""A run that a signal ended exits with this plus the signal's number: 130 for Ctrl-C."""
+
+
+def run(
+    library: Annotated[Path, typer.Argument(help="Folder of music; it is only read.")],
+    stems: Annotated[Path, typer.Argument(help="Folder that receives the stem files.")],
+    config: ConfigOption = None,
+    genre: GenreOption = None,
+    model: ModelOption = None,
+    codec: CodecOption = None,
+    device: DeviceOption = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Convert at most this many tracks.")
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try failed tracks again that have not changed.")
+    ] = False,
+    rebuild_ledger: Annotated[
+        bool, typer.Option("--rebuild-ledger", help="Mend a damaged ledger from the stem files.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would be done, time and disk it takes.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Convert every track of LIBRARY that STEMS does not hold yet; a second run does the rest."""
+    from libsep.cli.preview import preview
+    from libsep.cli.session import RunOptions, start
+
+    options = RunOptions(
+        library=library,
+        stems=stems,
+        config=read_config(config, genre=genre, model=model, codec=codec, device=device),
+        limit=limit,
+        retry_failed=retry_failed,
+        rebuild_ledger=rebuild_ledger,
+        as_json=as_json,
+    )
+    if dry_run:
+        preview(options)
+        return
+    ended = start(options)
+    if ended.interrupted is not None:
+        raise typer.Exit(EXIT_SIGNAL + ended.interrupted)
+    if ended.n_failed or ended.reason:
+        raise typer.Exit(1)

@@ -1,0 +1,210 @@
+"""What ``libsep run`` does between its options and its exit code: survey, run, summary."""
+
+import dataclasses
+import json
+import os
+import time
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+
+from libsep import log
+from libsep.batch.interrupts import Interrupts, caught_interrupts
+from libsep.cli.progress import RunDisplay, markup
+from libsep.cli.tables import failures_table, genres_table, summary_table
+from libsep.config import Config
+from libsep.errors import ConfigError
+from libsep.ledger import FOLDER, Ledger
+from libsep.library.survey import Survey, locked_ledger, remove_leftovers, source_of, survey
+from libsep.pipeline import Assigner, Settings
+from libsep.report.summary import Summary
+
+MAX_PROBLEMS = 10
+"""Folders and links that could not be walked, of which each is printed; the rest is counted."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """The command line of ``libsep run``, parsed."""
+
+    library: Path
+    stems: Path
+    config: Config
+    limit: int | None
+    retry_failed: bool
+    rebuild_ledger: bool
+    as_json: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a run ended: failures, the signal that interrupted it, why else it stopped early."""
+
+    n_failed: int
+    interrupted: int | None = None
+    n_left: int = 0
+    reason: str = ""
+
+
+def start(options: RunOptions) -> Ended:
+    """Convert what is to be converted, and print the summary.
+
+    Raises
+    ------
+    ConfigError, ModelError, LedgerError
+        The run cannot start or go on.
+    """
+    run = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + f"-{os.getpid()}"
+    start_s = time.monotonic()
+    assigner = Assigner(options.config)
+    if not options.library.is_dir():
+        raise ConfigError(f"{options.library}: expected a folder of music")
+    with locked_ledger(
+        options.library, options.stems, run, rebuild=options.rebuild_ledger
+    ) as ledger:
+        found = look(options, ledger, assigner)
+        print_problems(found)
+        summary = Summary()
+        ended = Ended(n_failed=0)
+        if not found.work:
+            _note_routes(ledger, found, run)
+            _print_end(options, found, summary, ended, time.monotonic() - start_s)
+            return ended
+        # Up to the end of the summary: a late second Ctrl-C must not cost it.
+        with caught_interrupts() as interrupts:
+            ended = _convert(options, ledger, assigner, found, summary, run, interrupts)
+            _print_end(options, found, summary, ended, time.monotonic() - start_s)
+    return ended
+
+
+def _note_routes(ledger: Ledger, found: Survey, run: str) -> None:
+    """Keep what is new about tracks with nothing to do, so that the next run need not find out."""
+    if found.rerouted:
+        ledger.begin(run)
+        for row in found.rerouted:
+            ledger.append(row)
+        ledger.end("nothing to do")
+
+
+def _convert(
+    options: RunOptions,
+    ledger: Ledger,
+    assigner: Assigner,
+    found: Survey,
+    summary: Summary,
+    run: str,
+    interrupts: Interrupts,
+) -> Ended:
+    """Run the work on Ray; ``summary`` gathers the outcomes."""
+    from libsep.batch.plan import Attempt
+    from libsep.batch.run import convert_all
+
+    settings = Settings(
+        config=options.config,
+        models=assigner.models_of(planned.assignment for planned in found.work),
+        output_root=options.stems.absolute(),
+        run=run,
+        log_folder=options.stems.absolute() / FOLDER / "runs" / run,
+    )
+    _begin_log(settings)
+    crashes = ledger.crashed()
+    ledger.begin(run)
+    for row in found.rerouted:
+        ledger.append(row)
+    tracks = [planned.track for planned in found.work]
+    remove_leftovers(options.stems, tracks)
+    attempts = [
+        Attempt(
+            planned.track,
+            planned.previous,
+            number=crashes.get(source_of(planned), 0) + 1,
+            assignment=planned.assignment,
+        )
+        for planned in found.work
+    ]
+    with RunDisplay(tracks, summary) as display:
+        result = convert_all(attempts, settings, assigner, ledger, display, interrupts=interrupts)
+    remove_leftovers(options.stems, tracks)
+    ledger.end(result.reason or "finished")
+    return Ended(
+        n_failed=summary.n_failed,
+        interrupted=result.interrupted,
+        n_left=result.n_left,
+        reason=result.reason,
+    )
+
+
+def _begin_log(settings: Settings) -> None:
+    """Make the folder of the run, with its configuration and the driver's log."""
+    folder = settings.log_folder
+    if folder is None:
+        raise ValueError("the run has no folder")
+    folder.mkdir(parents=True)
+    config_text = yaml.safe_dump(settings.config.model_dump(mode="json"), sort_keys=False)
+    (folder / "config.yaml").write_text(config_text, encoding="utf-8")
+    log.setup(path=folder / "driver.jsonl")
+
+
+def look(options: RunOptions, ledger: Ledger, assigner: Assigner) -> Survey:
+    """Return what there is to do, cut to ``--limit``."""
+    with Console(stderr=True).status("looking at the library"):
+        found = survey(
+            options.library,
+            options.stems,
+            ledger.latest(),
+            options.config.scan,
+            assign=assigner.assign,
+            config_sha256=options.config.fingerprint(),
+            retry_failed=options.retry_failed,
+        )
+    return found.limited(options.limit)
+
+
+def _print_end(
+    options: RunOptions, found: Survey, summary: Summary, ended: Ended, wall_s: float
+) -> None:
+    n_left = ended.n_left + found.n_beyond_limit
+    if options.as_json:
+        values = summary.as_json() | {"wall_s": wall_s, "n_left": n_left, "reason": ended.reason}
+        print(json.dumps(values | counts(found), indent=2))
+        return
+    console = Console(highlight=False)
+    if not found.work:
+        console.print(f"nothing to do: {found.n_up_to_date} tracks are up to date")
+        _print_failed_before(console, found)
+        return
+    if summary.failures:
+        console.print(failures_table(summary.failures))
+    console.print(summary_table(summary, found, wall_s=wall_s, n_left=n_left))
+    if summary.genres:
+        console.print(genres_table(summary))
+    if ended.reason:
+        console.print(f"[yellow]stopped early: {markup(ended.reason)}[/]")
+    _print_failed_before(console, found)
+
+
+def _print_failed_before(console: Console, found: Survey) -> None:
+    if found.n_failed_before:
+        message = f"{found.n_failed_before} failed before and have not changed: --retry-failed"
+        console.print(f"[yellow]{message}[/]")
+
+
+def print_problems(found: Survey) -> None:
+    """Tell on standard error what could not be walked."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for problem in found.problems[:MAX_PROBLEMS]:
+        console.print(f"[yellow]left out:[/] {markup(str(problem.path))}: {problem.reason}")
+    if len(found.problems) > MAX_PROBLEMS:
+        console.print(f"[yellow]and {len(found.problems) - MAX_PROBLEMS} more[/]")
+
+
+def counts(found: Survey) -> dict[str, int]:
+    """Return how many tracks were found, and how many need nothing."""
+    return {
+        "n_found": found.n_found,
+        "n_beyond_limit": found.n_beyond_limit,
+        "n_up_to_date": found.n_up_to_date,
+        "n_failed_before": found.n_failed_before,
+        "n_problems": len(found.problems),
+    }

@@ -1,0 +1,54 @@
+"""``libsep status``: what an output folder holds, and what failed and why."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from libsep.cli.options import JsonOption
+from libsep.cli.progress import markup
+from libsep.cli.tables import failures_table, format_hours, genres_table
+from libsep.errors import ConfigError
+from libsep.report.summary import Summary
+from libsep.units import format_bytes
+
+
+def status(
+    stems: Annotated[Path, typer.Argument(help="Output folder of libsep run.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what is done, by genre and model, what failed and why, and what crashed."""
+    from libsep.ledger import FOLDER, Ledger
+    from libsep.report.status import read_status
+
+    if not (stems / FOLDER).is_dir():
+        raise ConfigError(f"{stems}: no ledger of libsep here (expected the folder {FOLDER})")
+    found = read_status(Ledger(stems / FOLDER))
+    if as_json:
+        print(json.dumps(found.as_json(), indent=2))
+        return
+    console = Console(highlight=False)
+    table = Table(show_header=False, box=None)
+    for name, value in _rows(found.summary):
+        table.add_row(name, value)
+    table.add_row("last run", found.last_run or "none")
+    if found.in_work:
+        table.add_row("in work", f"[green]{found.in_work}[/]")
+    console.print(table)
+    if found.summary.genres:
+        console.print(genres_table(found.summary))
+    for source, count in found.crashed.items():
+        console.print(f"[yellow]interrupted {count} ×[/] {markup(source)}")
+    if found.summary.failures:
+        console.print(failures_table(found.summary.failures))
+
+
+def _rows(summary: Summary) -> list[tuple[str, str]]:
+    return [
+        ("converted", f"{summary.n_converted} tracks, {format_hours(summary.audio_s)} of audio"),
+        ("stem files", format_bytes(summary.output_bytes)),
+        ("failed", str(summary.n_failed)),
+    ]

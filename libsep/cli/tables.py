@@ -1,0 +1,112 @@
+"""Tables that several commands print."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from libsep.cli.progress import markup
+from libsep.library.survey import Survey
+from libsep.report.genres import GenreShare
+from libsep.report.summary import STAGES, Summary
+from libsep.track import Outcome
+from libsep.units import format_bytes, format_duration
+
+MAX_FAILURES = 20
+"""Failures that are listed; the ledger holds all."""
+
+MAX_REASONS = 4
+"""Reasons for a genre that are listed; the rest is counted."""
+
+
+def format_hours(duration_s: float) -> str:
+    """Return hours with two decimals, or minutes below one hour."""
+    return f"{duration_s / 3600:.2f} h" if duration_s >= 3600 else f"{duration_s / 60:.1f} min"
+
+
+def failures_table(failures: Sequence[Outcome]) -> Table:
+    """Return track, stage and reason of the first `MAX_FAILURES` failures."""
+    table = Table("failed", "stage", "reason", title_justify="left", header_style="bold red")
+    for outcome in failures[:MAX_FAILURES]:
+        reason = outcome.message.splitlines()[0] if outcome.message else outcome.error
+        table.add_row(markup(outcome.source), outcome.stage, markup(reason))
+    if len(failures) > MAX_FAILURES:
+        table.caption = f"and {len(failures) - MAX_FAILURES} more in the ledger"
+    return table
+
+
+def genres_table(summary: Summary) -> Table:
+    """Return tracks, hours and speed by genre and model."""
+    table = Table("genre", "model", box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("tracks", "audio", "speed of a track"):
+        table.add_column(name, justify="right")
+    for (genre, model), total in summary.by_hours():
+        speed = f"{total.times_real_time:.1f} ×" if total.wall_s else ""
+        audio = format_hours(total.audio_s)
+        table.add_row(markup(genre), markup(model), str(total.n_converted), audio, speed)
+    return table
+
+
+def shares_table(found: Sequence[GenreShare]) -> Table:
+    """Return what is to be done by genre and model, and why, the most frequent reasons first."""
+    table = Table("genre", "model", box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("tracks", "audio"):
+        table.add_column(name, justify="right")
+    table.add_column("why", overflow="fold")
+    for share in found:
+        listed = share.reasons.most_common(MAX_REASONS)
+        reasons = [f"{count} × {reason}" for reason, count in listed]
+        n_more = share.n_tracks - sum(count for _, count in listed)
+        reasons += [f"{n_more} × other reasons"] if n_more else []
+        table.add_row(
+            markup(share.genre),
+            markup(share.model),
+            str(share.n_tracks),
+            format_hours(share.audio_s),
+            "\n".join(map(markup, reasons)),
+        )
+    return table
+
+
+def summary_table(summary: Summary, found: Survey, *, wall_s: float, n_left: int) -> Table:
+    """Return the closing summary of a run."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    rows = {
+        "converted": _converted(summary),
+        "re-tagged": str(summary.n_retagged) if summary.n_retagged else "",
+        "up to date": str(summary.n_skipped + found.n_up_to_date),
+        "remarks": _remarks(summary),
+        "failed": f"[bold red]{summary.n_failed}[/]" if summary.n_failed else "0",
+        "left": f"{n_left}, the next run goes on with them" if n_left else "",
+        "speed": _speed(summary, wall_s),
+        "in work for": _stages(summary),
+    }
+    for name, value in rows.items():
+        if value:
+            table.add_row(name, value)
+    return table
+
+
+def _converted(summary: Summary) -> str:
+    if not summary.n_converted:
+        return "0"
+    size = format_bytes(summary.output_bytes)
+    return f"{summary.n_converted} tracks, {format_hours(summary.audio_s)} of audio, {size}"
+
+
+def _remarks(summary: Summary) -> str:
+    count = summary.n_with_warnings
+    return f"{count} tracks, see the column warnings of the ledger" if count else ""
+
+
+def _speed(summary: Summary, wall_s: float) -> str:
+    if not summary.n_converted:
+        return ""
+    speed = summary.audio_s / max(wall_s, 1e-3)
+    return f"{speed:.1f} × real time, {format_duration(wall_s)} in all"
+
+
+def _stages(summary: Summary) -> str:
+    total_s = sum(summary.stage_s.values())
+    if not total_s:
+        return ""
+    return ", ".join(f"{stage} {summary.stage_s[stage] / total_s:.0%}" for stage in STAGES)

@@ -1,0 +1,84 @@
+"""``libsep train``: train a model on a folder of stems."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from libsep import config
+from libsep.cli.train_genre import train_genre
+
+
+def train(
+    settings: Annotated[Path, typer.Argument(help="YAML file, your own or configs/train/….")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run; is resumed.")],
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder of songs with stems, of single sources, or a pack; repeatable. "
+            "For a genre classifier: the library."
+        ),
+    ] = None,
+    validation: Annotated[
+        list[Path] | None, typer.Option(help="Folder or YAML list of songs to score; repeatable.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder for decoded material; by default inside --out.")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="Begin with these weights: a model's name, its folder, or a checkpoint."
+        ),
+    ] = None,
+    unpaired: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder of full mixes, drums/, no_drums/ … for adversarial training; repeatable."
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            help="Model folder to write at the end; needs --about. A genre classifier is always "
+            "written, by default inside --out."
+        ),
+    ] = None,
+    about: Annotated[
+        Path | None, typer.Option(help="YAML with the model's name, licence, data and so on.")
+    ] = None,
+) -> None:
+    """Train a separation network, or with `kind: genre` a genre classifier.
+
+    The run folder receives what a stopped training goes on from, and the curve.
+    """
+    from libsep.training.export import describe, export_model
+    from libsep.training.job import BEST, CHECKPOINT, Job
+    from libsep.training.local import train as run_training
+
+    loaded = config.load_training(settings)
+    if isinstance(loaded, config.GenreTrainingConfig):
+        if validation or start or unpaired:
+            raise typer.BadParameter("--validation, --from and --unpaired are for separators")
+        print(train_genre(loaded, data or [], out=out, cache=cache, model=model, about=about))
+        return
+    if not data:
+        raise typer.BadParameter("--data: expected at least one folder of sources")
+    if (model is None) != (about is None):
+        raise typer.BadParameter("--model and --about belong together")
+    job = Job(
+        config=loaded,
+        data=tuple(data),
+        validation=tuple(validation or ()),
+        out=out,
+        cache=cache or out / "cache",
+        start=start,
+        unpaired=tuple(unpaired or ()),
+        is_watched=True,
+    )
+    if about is not None:
+        describe(job.config, about)  # wrong ones are refused before the training, not after
+    run_training(job)
+    if model is not None and about is not None:
+        export_model(out, BEST if validation else CHECKPOINT, about, model)
+    print(model or out)

@@ -1,0 +1,48 @@
+"""Every knob of libsep, with its unit, range and default; YAML files hold only what differs."""
+
+from libsep.config.conversion import (
+    STEM_FORMAT,
+    Config,
+    DecodeConfig,
+    EncodeConfig,
+    RunConfig,
+    ScanConfig,
+    SeparationConfig,
+)
+from libsep.config.genre_training import GenreTrainingConfig, load_training
+from libsep.config.routing import AnyGenre, Genre, RoutingConfig
+from libsep.config.section import Section, load, parse
+from libsep.config.training import (
+    AdversarialConfig,
+    AugmentConfig,
+    LossConfig,
+    MaterialConfig,
+    NetworkConfig,
+    OptimiserConfig,
+    TrainingConfig,
+)
+
+__all__ = [
+    "STEM_FORMAT",
+    "AdversarialConfig",
+    "AnyGenre",
+    "AugmentConfig",
+    "Config",
+    "DecodeConfig",
+    "EncodeConfig",
+    "Genre",
+    "GenreTrainingConfig",
+    "LossConfig",
+    "MaterialConfig",
+    "NetworkConfig",
+    "OptimiserConfig",
+    "RoutingConfig",
+    "RunConfig",
+    "ScanConfig",
+    "Section",
+    "SeparationConfig",
+    "TrainingConfig",
+    "load",
+    "load_training",
+    "parse",
+]

@@ -1,0 +1,148 @@
+"""The knobs of ``libsep run`` and ``libsep convert``."""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+import yaml
+from pydantic import Field
+
+from libsep.config.routing import RoutingConfig
+from libsep.config.section import Section, parse
+
+STEM_FORMAT = 1
+"""Number of the way in which stem files are made; another one converts the library again."""
+
+
+class ScanConfig(Section):
+    """Which files of the library are tracks."""
+
+    extensions: tuple[str, ...] = (
+        "aac", "aif", "aifc", "aiff", "ape", "flac", "m4a", "m4b", "mka", "mp2", "mp3", "mp4",
+        "mpc", "oga", "ogg", "opus", "tta", "wav", "wave", "webm", "wma", "wv",
+    )  # fmt: skip
+    """Extensions of tracks, lower case, without the dot; compared without case."""
+
+    exclude: tuple[str, ...] = ()
+    """Glob patterns, relative to the library, of files and folders that are left out."""
+
+    follow_symlinks: bool = True
+    """Whether linked folders and files are walked; a loop of links is visited once."""
+
+
+class DecodeConfig(Section):
+    """How a track becomes samples."""
+
+    ffmpeg: Path | None = None
+    """The ffmpeg program; without it LIBSEP_FFMPEG, else the one of imageio-ffmpeg."""
+
+    stall_timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    """Seconds without a byte from ffmpeg after which the track is given up."""
+
+    max_duration_h: Annotated[float, Field(gt=0)] = 24.0
+    """Longest track that is converted, in hours of audio."""
+
+
+class SeparationConfig(Section):
+    """Which model separates, and where."""
+
+    model: str = "generic"
+    """Name of a model in models/, or the path of a model folder."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the network runs; ``auto`` takes CUDA if there is any. ``cuda`` without a GPU fails."""
+
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic of the network; ``auto`` is bfloat16 where the hardware has it, else float32."""
+
+    segment_s: Annotated[float, Field(ge=2, le=60)] = 12.0
+    """Length of the network's window, in seconds."""
+
+    overlap_s: Annotated[float, Field(ge=0.1, le=10)] = 1.0
+    """Length over which neighbouring windows are cross-faded; at most half of ``segment_s``."""
+
+    @pydantic.model_validator(mode="after")
+    def _overlap_two_segments(self) -> "SeparationConfig":
+        if 2 * self.overlap_s > self.segment_s:
+            raise ValueError(f"overlap_s must be at most {self.segment_s / 2:g}, half of segment_s")
+        return self
+
+
+class EncodeConfig(Section):
+    """What the stem file looks like."""
+
+    codec: Literal["aac", "alac"] = "aac"
+    """``aac`` plays everywhere; ``alac`` is lossless, and does not load in Traktor on Windows."""
+
+    bitrate_kbps: Annotated[int, Field(ge=64, le=512)] = 256
+    """Constant bit rate of each of the five AAC streams, in kbit/s."""
+
+    aac_coder: Literal["twoloop", "fast"] = "twoloop"
+    """``fast`` saves half of the encoder's time with ffmpeg 5, a tenth with 9; it costs quality."""
+
+    gain_db: Annotated[float, Field(ge=-24, le=0)] = 0.0
+    """One gain for the mixture and all stems, in dB."""
+
+
+class RunConfig(Section):
+    """How a run uses the machine."""
+
+    tracks_in_flight: Annotated[int, Field(ge=0)] = 0
+    """Tracks that are converted at once; 0 means one per CPU core and one more."""
+
+    separators: Annotated[int, Field(ge=0)] = 0
+    """Separator actors; 0 means one per GPU, or one per CPU core where there is no GPU."""
+
+    max_wait_s: Annotated[float, Field(ge=10)] = 1800.0
+    """Seconds that the tracks of a model wait while others have all separators; then they get one,
+    as soon as the tracks in flight on it have ended."""
+
+    max_attempts: Annotated[int, Field(ge=1, le=10)] = 3
+    """How often a track whose process dies is tried before it is failed."""
+
+    track_timeout_s: Annotated[float, Field(gt=0)] = 6 * 3600.0
+    """Seconds after which a track that has not ended is stopped and failed."""
+
+    min_free_bytes: Annotated[int, Field(ge=0)] = 2_000_000_000
+    """Free space on the output disk below which no further track is started."""
+
+
+class Config(Section):
+    """Everything that ``libsep run`` and ``libsep convert`` can be told."""
+
+    scan: ScanConfig = ScanConfig()
+    decode: DecodeConfig = DecodeConfig()
+    routing: RoutingConfig = RoutingConfig()
+    separation: SeparationConfig = SeparationConfig()
+    encode: EncodeConfig = EncodeConfig()
+    run: RunConfig = RunConfig()
+
+    def replaced(self, **sections: dict[str, Any]) -> "Config":
+        """Return a copy in which the named fields of the named sections have other values.
+
+        Raises
+        ------
+        ConfigError
+            A field does not exist or its value is out of range.
+        """
+        values = self.model_dump()
+        for section, changes in sections.items():
+            values[section] |= {key: value for key, value in changes.items() if value is not None}
+        return parse(type(self), values, origin="command line")
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of what changes a stem file: separation and encoding, not speed.
+
+        Only what differs from the defaults counts, so that a new option converts nothing again; a
+        release that changes a default, or what it means, raises `STEM_FORMAT`.
+        """
+        unused = {"bitrate_kbps", "aac_coder"} if self.encode.codec == "alac" else set()
+        relevant = {
+            "format": STEM_FORMAT,
+            "separation": self.separation.model_dump(
+                mode="json", exclude={"model", "device"}, exclude_defaults=True
+            ),
+            "encode": self.encode.model_dump(mode="json", exclude=unused, exclude_defaults=True),
+        }
+        return hashlib.sha256(yaml.safe_dump(relevant, sort_keys=True).encode()).hexdigest()

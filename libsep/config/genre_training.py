@@ -1,0 +1,69 @@
+"""The knobs of ``libsep train`` for a genre classifier, and how it is told that it is one."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from libsep.config.conversion import ScanConfig
+from libsep.config.routing import RoutingConfig
+from libsep.config.section import Section, parse, read_values
+from libsep.config.training import TrainingConfig
+
+
+class GenreTrainingConfig(Section):
+    """How a classifier learns genres from the tags of a library."""
+
+    kind: Literal["genre"]
+    """Must be there: it tells such a file from one that trains a separator."""
+
+    library: Path | None = None
+    """Folder of music; tracks whose tags or hints name a genre are the examples."""
+
+    scan: ScanConfig = ScanConfig()
+    """Which files of the library are tracks."""
+
+    routing: RoutingConfig = RoutingConfig()
+    """The user's table, folders and playlists that say the genre of a track, as in a run."""
+
+    min_artists: Annotated[int, Field(ge=2)] = 4
+    """Artists that a genre needs; with fewer it would be learned as the sound of an artist."""
+
+    max_tracks_per_artist: Annotated[int, Field(ge=1)] = 20
+    """Tracks of an artist and genre that are used, chosen at random."""
+
+    max_tracks_per_genre: Annotated[int, Field(ge=2)] = 1000
+    """Tracks of a genre that are used, chosen at random; each costs half a second once."""
+
+    n_folds: Annotated[int, Field(ge=2, le=10)] = 4
+    """Parts into which the artists are divided; each is judged by a network of the others."""
+
+    n_steps: Annotated[int, Field(ge=1)] = 1500
+    """Steps of each training."""
+
+    n_batch: Annotated[int, Field(ge=2)] = 32
+    """Windows per step."""
+
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 2e-3
+    """Largest learning rate of AdamW; it falls to zero along a cosine."""
+
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Weight decay of AdamW."""
+
+    seed: int = 0
+    """Start of all random numbers."""
+
+
+def load_training(path: Path) -> TrainingConfig | GenreTrainingConfig:
+    """Read what ``libsep train`` is told: a file with ``kind: genre`` trains a classifier.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, is no YAML mapping, or has a field that is unknown or out of
+        range.
+    """
+    values = read_values(path)
+    if values.get("kind") == "genre":
+        return parse(GenreTrainingConfig, values, origin=str(path))
+    return parse(TrainingConfig, values, origin=str(path))

@@ -1,0 +1,79 @@
+"""What every part of the configuration is, and how it is read."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pydantic
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from libsep.errors import ConfigError
+
+
+class Section(BaseModel):
+    """A part of the configuration: immutable, and an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+SectionType = TypeVar("SectionType", bound=Section)
+
+
+def parse(section: type[SectionType], values: dict[str, Any], *, origin: str) -> SectionType:
+    """Return ``section`` filled with ``values``.
+
+    Raises
+    ------
+    ConfigError
+        Names ``origin``, the field, the value that was found and what was expected.
+    """
+    try:
+        return section.model_validate(values)
+    except pydantic.ValidationError as exc:
+        first = exc.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        message = f"{origin}: {field}: {first['msg']} (found {first['input']!r})"
+        raise ConfigError(message) from exc
+
+
+def load(section: type[SectionType], path: Path) -> SectionType:
+    """Read a YAML file that holds what differs from the defaults of ``section``.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, is no YAML mapping, or has a field that is unknown or out of
+        range.
+    """
+    return parse(section, read_values(path), origin=str(path))
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """Return what a YAML file says, unchecked; nothing if it is empty.
+
+    Files that come with libsep are found under the name that they have in its sources,
+    ``configs/train/rock.yaml``, wherever it is installed.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, or is no YAML mapping.
+    """
+    try:
+        values = yaml.safe_load(_found(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+        raise ConfigError(f"{path}: cannot be read as YAML: {exc}") from exc
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: expected a mapping of sections, found {type(values).__name__}")
+    return values
+
+
+def _found(path: Path) -> Path:
+    """Return ``path``, or the file of this name inside the package or its sources."""
+    if path.exists() or path.parts[:1] != ("configs",):
+        return path
+    package = Path(__file__).parents[1]
+    places = (package / path, package.parent / path)
+    return next((place for place in places if place.is_file()), path)

@@ -1,0 +1,1 @@
+"""Songs with known sources: their layouts on disk, and their samples in memory."""

@@ -1,0 +1,62 @@
+"""Decoded material on disk: every file is decoded once, and all processes share its pages."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int16
+
+from libsep.errors import ConfigError, TrackError
+from libsep.media.decode import decode_file
+
+FULL_SCALE = 32767
+"""The 16-bit value that stands for a sample of 1.0."""
+
+
+class AudioCache:
+    """Samples of files as 16-bit arrays, mapped from a folder.
+
+    Parameters
+    ----------
+    folder
+        Where decoded files are kept; it is made if missing, and may be deleted at any time that
+        no training runs.
+    sample_rate
+        Rate of the samples that come out, in Hz.
+    """
+
+    def __init__(self, folder: Path, sample_rate: int) -> None:
+        self.folder = folder
+        self.sample_rate = sample_rate
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def samples(self, path: Path, stream: int = 0) -> Int16[np.ndarray, "2 T"]:
+        """Return the stereo samples of an audio stream of a file; samples beyond ±1.0 are clipped.
+
+        Raises
+        ------
+        ConfigError
+            The file is missing or cannot be decoded: training data must be whole.
+        """
+        try:
+            stat = path.stat()
+        except OSError as exc:
+            raise ConfigError(f"{path}: training material cannot be read: {exc}") from exc
+        identity = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{stream}|{self.sample_rate}"
+        cached = self.folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:24]}.npy"
+        if not cached.is_file():
+            self._decode(path, stream, cached)
+        samples: np.ndarray = np.load(cached, mmap_mode="r")
+        return samples
+
+    def _decode(self, path: Path, stream: int, cached: Path) -> None:
+        try:
+            samples = decode_file(path, sample_rate=self.sample_rate, stream=stream)
+        except TrackError as exc:
+            raise ConfigError(f"{path}: training material cannot be decoded: {exc}") from exc
+        values = np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE)
+        partial = cached.with_suffix(f".{os.getpid()}.partial")
+        with partial.open("wb") as file:
+            np.save(file, values.astype(np.int16))
+        partial.replace(cached)

@@ -1,0 +1,1 @@
+"""Signal processing: tensor in, tensor out, no files."""

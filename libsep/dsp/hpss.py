@@ -1,0 +1,66 @@
+"""Harmonic-percussive separation by median filters: the baseline that every model must beat."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from libsep.dsp.stft import istft, stft
+
+BASS_HZ = 200.0
+"""In the baseline, what is harmonic and lies below this is bass."""
+
+VOICE_HZ = (200.0, 4000.0)
+"""In the baseline, half of what is harmonic and lies between is voice, if it is in the centre."""
+
+
+def harmonic_share(
+    power: Float[Tensor, "*lead F N"], width: int = 17
+) -> Float[Tensor, "*lead F N"]:
+    """Return how harmonic each cell of a power spectrogram is, from 0 to 1.
+
+    A median over ``width`` frames keeps what lasts, a median over ``width`` bins what is broad;
+    the share is a Wiener mask of the two. Silence gives one half.
+
+    References
+    ----------
+    FitzGerald, "Harmonic/percussive separation using median filtering", DAFx 2010.
+    """
+    lasting = _median(power, width)
+    broad = _median(power.transpose(-1, -2), width).transpose(-1, -2)
+    return (lasting.square() + 1e-20) / (lasting.square() + broad.square() + 2e-20)
+
+
+def separate_by_rules(
+    mixture: Float[Tensor, "2 T"], sample_rate: int, n_fft: int = 4096
+) -> Float[Tensor, "4 2 T"]:
+    """Return drums, bass, other and vocals of a mixture, without any training.
+
+    Drums are what is percussive, bass what is harmonic and low. Of the rest, vocals get the share
+    of the middle of the stereo image in the range of the voice, halved, and other gets what is
+    left. The four add up to the mixture.
+    """
+    n_samples = mixture.shape[-1]
+    spectrum = stft(mixture, n_fft, n_fft // 4)
+    power = spectrum.abs().square()
+    harmonic = harmonic_share(power)
+    hertz = torch.linspace(0, sample_rate / 2, spectrum.shape[-2])[:, None]
+    is_bass = (hertz < BASS_HZ).float()
+    is_voice = ((hertz >= VOICE_HZ[0]) & (hertz <= VOICE_HZ[1])).float()
+    middle = (spectrum.sum(0).abs().square() / 2) / power.sum(0).clamp(min=1e-20)
+    voice = 0.5 * is_voice * middle.clamp(0, 1)
+    masks = [
+        1 - harmonic,
+        harmonic * is_bass,
+        harmonic * (1 - is_bass - voice * (1 - is_bass)),
+        harmonic * voice * (1 - is_bass),
+    ]
+    estimates = torch.stack([spectrum * mask for mask in masks])
+    return istft(estimates, n_fft, n_fft // 4, n_samples)
+
+
+def _median(power: Float[Tensor, "*lead F N"], width: int) -> Float[Tensor, "*lead F N"]:
+    """Return the running median over the last axis; the ends are repeated."""
+    padded = F.pad(power.flatten(0, -2), (width // 2, width // 2), mode="replicate")
+    parts = [rows.unfold(-1, width, 1).median(-1).values for rows in torch.split(padded, 256)]
+    return torch.cat(parts).view_as(power)

@@ -1,0 +1,1 @@
+"""How good a model is: its estimates of whole real songs against their sources."""

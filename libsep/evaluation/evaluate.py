@@ -1,0 +1,244 @@
+"""Models and baselines on whole songs, several songs at once."""
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import functools
+import itertools
+import logging
+import multiprocessing
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from libsep import log
+from libsep.config import SeparationConfig
+from libsep.datasets.audio_cache import AudioCache
+from libsep.datasets.checks import check_song
+from libsep.datasets.songs import Song, SongFiles, find_songs, load_song
+from libsep.errors import ConfigError
+from libsep.evaluation.baselines import baselines
+from libsep.evaluation.measures import BssEval, measure_song
+from libsep.evaluation.results import Row, SongResult
+from libsep.evaluation.separate import separate_song
+from libsep.media.decode import SAMPLE_RATE
+from libsep.metrics import residual_db
+from libsep.separation.cpu import tune_allocator, use_one_thread
+from libsep.separation.registry import Model, read_model
+from libsep.separation.segments import SegmentGrid
+from libsep.separation.separator import Separator
+from libsep.separation.stream import SegmentSeparator
+from libsep.track import TARGETS
+from libsep.units import samples_to_seconds
+
+logger = logging.getLogger(__name__)
+
+MAX_RESIDUAL_DB = -15.0
+"""Above this, a song's mixture is not the sum of its sources; mastering stays below."""
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What every song is put through.
+
+    ``models`` are those to compare, by the name that results give them; the baselines are
+    always beside them. With ``bss_eval`` SIR and SAR are measured too.
+    """
+
+    models: Mapping[str, Model]
+    separation: SeparationConfig
+    bss_eval: BssEval | None = None
+
+    def name_of(self, model: Model) -> str:
+        """Return the name that results give a model.
+
+        Raises
+        ------
+        KeyError
+            It is none of the plan's.
+        """
+        folders = {planned.folder.resolve(): name for name, planned in self.models.items()}
+        return folders[model.folder.resolve()]
+
+
+def plan_models(models: Sequence[Model]) -> dict[str, Model]:
+    """Return models by their names, or by their folders where two have one name.
+
+    Raises
+    ------
+    ConfigError
+        One of them does not work at the sample rate of stem files.
+    """
+    planned: dict[str, Model] = {}
+    for model in models:
+        if model.sample_rate != SAMPLE_RATE:
+            raise ConfigError(
+                f"model {model.name}: works at {model.sample_rate} Hz, expected {SAMPLE_RATE} Hz"
+            )
+        if planned.get(model.name, model).folder.resolve() == model.folder.resolve():
+            planned[model.name] = model
+        else:
+            planned[str(model.folder)] = model
+    return planned
+
+
+def gather_songs(datasets: Sequence[Path]) -> list[SongFiles]:
+    """Return the songs of all datasets, each looked at by its headers; names become unique.
+
+    Raises
+    ------
+    ConfigError
+        A dataset holds no songs, or one of its songs is not whole; see
+        `libsep.datasets.checks.check_song`.
+    """
+    songs: dict[str, SongFiles] = {}
+    for dataset in datasets:
+        found = find_songs(dataset)
+        if not found:
+            raise ConfigError(
+                f"{dataset}: no songs (expected folders with drums, bass, other, vocals, or stem "
+                "files, or a YAML list of songs)"
+            )
+        for song in found:
+            check_song(song)
+            names = itertools.chain(
+                (song.name, f"{dataset.stem}/{song.name}"),
+                (f"{song.name} ({number})" for number in itertools.count(2)),
+            )
+            name = next(name for name in names if name not in songs)
+            songs[name] = dataclasses.replace(song, name=name)
+    return list(songs.values())
+
+
+def evaluate(
+    songs: Sequence[SongFiles],
+    plan: Plan,
+    *,
+    n_jobs: int,
+    on_song: Callable[[SongResult], None],
+) -> list[SongResult]:
+    """Return the results of all songs, in their order; the same for any number of processes.
+
+    Parameters
+    ----------
+    songs
+        What to separate.
+    plan
+        With what.
+    n_jobs
+        Processes of one thread each; every one takes a song at a time, and holds its sources and
+        the estimates of one model.
+    on_song
+        Is told each song's result as soon as it is there.
+
+    Raises
+    ------
+    ConfigError, ModelError, TrackError
+        A song or a model cannot be used; or a process died.
+    """
+    with _processes(n_jobs) as pool:
+        futures = [pool.submit(evaluate_song, song, plan) for song in songs]
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                on_song(future.result())
+        except concurrent.futures.BrokenExecutor as exc:
+            raise ConfigError(
+                f"a process of the evaluation died: {exc} (too little memory? try fewer --jobs)"
+            ) from exc
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return [future.result() for future in futures]
+
+
+def evaluate_song(files: SongFiles, plan: Plan) -> SongResult:
+    """Decode one song, separate it with every model and every baseline, and measure."""
+    config = plan.separation
+    with tempfile.TemporaryDirectory(prefix="libsep-evaluate-") as folder:
+        song = load_song(files, AudioCache(Path(folder), SAMPLE_RATE), with_mixture=True)
+        rows: list[Row] = []
+        for name, model in plan.models.items():
+            separator = _separator(model.folder, config)
+            segment_s = model.segment_s or config.segment_s
+            grid = SegmentGrid.of_seconds(segment_s, config.overlap_s, SAMPLE_RATE)
+            rows += _measure(song, name, model.targets, separator, grid, plan.bss_eval)
+        grid = SegmentGrid.of_seconds(config.segment_s, config.overlap_s, SAMPLE_RATE)
+        for name, baseline in baselines(song, grid, SAMPLE_RATE).items():
+            rows += _measure(song, name, TARGETS, baseline, grid, plan.bss_eval)
+        return SongResult(
+            song=song.name,
+            genre=song.genre,
+            duration_s=samples_to_seconds(song.n_samples, SAMPLE_RATE),
+            rows=tuple(rows),
+            warnings=_warnings(song),
+        )
+
+
+def _measure(
+    song: Song,
+    name: str,
+    targets: Sequence[str],
+    separator: SegmentSeparator,
+    grid: SegmentGrid,
+    bss_eval: BssEval | None,
+) -> list[Row]:
+    stems = separate_song(song, separator, grid)
+    measures = measure_song(song, dict(zip(targets, stems, strict=True)), SAMPLE_RATE, bss_eval)
+    return [
+        Row(model=name, song=song.name, genre=song.genre, target=target, measures=found)
+        for target, found in measures.items()
+    ]
+
+
+def _warnings(song: Song) -> tuple[str, ...]:
+    """Say so if a recorded mixture is another recording than the sources."""
+    if song.recorded_mixture is None:
+        return ()
+    sources = dataclasses.replace(song, recorded_mixture=None).mixture()
+    residual = residual_db(song.mixture(), sources[None])
+    if not residual > MAX_RESIDUAL_DB:
+        return ()
+    return (f"{song.name}: its mixture is not the sum of its sources ({residual:.1f} dB remain)",)
+
+
+@functools.lru_cache(maxsize=16)
+def _separator(folder: Path, config: SeparationConfig) -> Separator:
+    """Load a model once in each process."""
+    return Separator(read_model(folder), device=config.device, precision=config.precision)
+
+
+@contextlib.contextmanager
+def _processes(n_jobs: int) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
+    """Yield processes whose libraries compute in one thread, as torch does there."""
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    try:
+        with concurrent.futures.ProcessPoolExecutor(
+            n_jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_start
+        ) as pool:
+            yield pool
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _start() -> None:
+    """Prepare a process of the pool."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    log.setup()
+    tune_allocator()
+    use_one_thread()
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, even if it was killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "it is started by another"
+    parent.join()
+    os._exit(1)

@@ -1,0 +1,86 @@
+"""What the place of a track says about its genre: its folder, and the playlists that name it."""
+
+import os
+import re
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+
+from libsep.errors import ConfigError
+from libsep.genre.playlists import read_playlist
+from libsep.track import Track
+
+_WILDCARD = re.compile(r"\*\*/|\*\*|\*|\?")
+_MEANINGS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+
+class FolderHints:
+    """Glob patterns of folders and files, relative to the library; the first that matches counts.
+
+    ``*`` and ``?`` stay within one name, ``**`` crosses folders; case does not matter, nor how
+    accents are stored. A pattern that matches a folder holds for everything in it.
+
+    Raises
+    ------
+    ConfigError
+        A pattern is empty or absolute.
+    """
+
+    def __init__(self, patterns: Mapping[str, str]) -> None:
+        self._patterns = [(text, _compiled(text), genre) for text, genre in patterns.items()]
+
+    def find(self, track: Track) -> tuple[str, str] | None:
+        """Return the genre of a track's folder and the pattern that says so, or None."""
+        source = _normalised(track.source)
+        for text, pattern, genre in self._patterns:
+            if pattern.match(source):
+                return genre, text
+        return None
+
+
+class PlaylistHints:
+    """The tracks of playlists; of a track in several, the first playlist counts.
+
+    Raises
+    ------
+    ConfigError
+        A playlist cannot be read.
+    """
+
+    def __init__(self, playlists: Mapping[Path, str]) -> None:
+        self._genres: dict[str, tuple[str, str]] = {}
+        for playlist, genre in playlists.items():
+            for file in read_playlist(playlist):
+                self._genres.setdefault(_absolute(file), (genre, playlist.name))
+
+    def find(self, track: Track) -> tuple[str, str] | None:
+        """Return the genre of a track and the name of the playlist that says so, or None."""
+        return self._genres.get(_absolute(track.path)) if self._genres else None
+
+    def content(self) -> list[tuple[str, str, str]]:
+        """Return all that decisions rest on: file, genre, playlist; in a fixed order."""
+        return sorted((file, *hint) for file, hint in self._genres.items())
+
+
+def _compiled(text: str) -> re.Pattern[str]:
+    pattern = _normalised(text).rstrip("/")
+    if not pattern or pattern.startswith("/"):
+        message = f"routing.folders: {text!r}: expected a pattern relative to the library"
+        raise ConfigError(message)
+    # Equal stars in a row mean no more than one pair, and would only cost time.
+    pattern = re.sub(r"\*{3,}", "**", pattern)
+    pattern = re.sub(r"(?:\*\*/){2,}", "**/", pattern)
+    expression, end = "", 0
+    for match in _WILDCARD.finditer(pattern):
+        expression += re.escape(pattern[end : match.start()]) + _MEANINGS[match.group()]
+        end = match.end()
+    return re.compile(expression + re.escape(pattern[end:]) + "(?:/.*)?\\Z", re.DOTALL)
+
+
+def _normalised(path: Path | str) -> str:
+    text = path.as_posix() if isinstance(path, Path) else path
+    return unicodedata.normalize("NFC", text).casefold()
+
+
+def _absolute(path: Path) -> str:
+    return _normalised(os.path.normpath(Path.cwd() / path))

@@ -1,0 +1,109 @@
+"""Rows of a run that lasts: JSON lines, each on the disk before the next is written."""
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from libsep.errors import LedgerError
+from libsep.ledger.table import DEFAULTS, Row, sync_folder
+
+logger = logging.getLogger(__name__)
+
+
+class Journal:
+    """The journal of one run, open for appending.
+
+    Parameters
+    ----------
+    path
+        Where it lies; the name without ``.jsonl`` is the run's.
+    handle
+        Descriptor of the open file.
+    """
+
+    def __init__(self, path: Path, handle: int) -> None:
+        self.path = path
+        self._handle = handle
+        self._size_bytes = 0
+
+    @classmethod
+    def create(cls, path: Path) -> "Journal":
+        """Create an empty journal.
+
+        Raises
+        ------
+        LedgerError
+            The file exists, or the folder cannot be written.
+        """
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        try:
+            handle = os.open(path, flags, 0o644)
+            sync_folder(path.parent)
+        except OSError as exc:
+            raise LedgerError(f"{path}: the journal cannot be created: {exc}") from exc
+        return cls(path, handle)
+
+    def append(self, row: Row) -> None:
+        """Write a row and wait until it is on the disk; what equals the default is left out.
+
+        Raises
+        ------
+        LedgerError
+            The disk is full or gone. The journal then ends with the row before.
+        """
+        stated = {key: value for key, value in row.items() if value != DEFAULTS[key]}
+        line = json.dumps(stated, separators=(",", ":")).encode("ascii") + b"\n"
+        try:
+            rest = memoryview(line)
+            while rest:
+                rest = rest[os.write(self._handle, rest) :]
+            os.fsync(self._handle)
+        except OSError as exc:
+            os.ftruncate(self._handle, self._size_bytes)
+            raise LedgerError(f"{self.path}: cannot be written: {exc}") from exc
+        self._size_bytes += len(line)
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+
+def read(path: Path) -> Iterator[Row]:
+    """Return the rows of a journal; an unfinished last line is no row.
+
+    The line is unfinished if the process was killed while it wrote (no line feed at the end), or if
+    the power failed (a tail of zero bytes).
+
+    Raises
+    ------
+    LedgerError
+        A line that was finished is no JSON object: the file was damaged or edited.
+    FileNotFoundError
+        The file has gone, which happens while another process compacts.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as exc:
+        raise LedgerError(f"{path}: cannot be read: {exc}") from exc
+    *lines, torn = data.rstrip(b"\0").split(b"\n")
+    if torn:
+        logger.info("%s: left out an unfinished row of %d bytes", path, len(torn))
+    for number, line in enumerate(lines, start=1):
+        row = _parse(line)
+        if row is None:
+            raise LedgerError(f"{path}: line {number}: expected a row as JSON, found {line[:80]!r}")
+        yield row
+
+
+def _parse(line: bytes) -> Row | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) else None

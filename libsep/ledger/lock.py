@@ -1,0 +1,221 @@
+"""One run per output folder: a lock file with a heartbeat, which works on network disks too."""
+
+import contextlib
+import json
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from pathlib import Path
+from types import TracebackType
+
+from libsep.errors import LedgerError
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_S = 30.0
+"""Time between two signs of life, in seconds."""
+
+STALE_S = 180.0
+"""Age of the last sign of life after which a lock has no owner any more, in seconds."""
+
+
+class RunLock:
+    """Keeps a second run out of an output folder; a context manager.
+
+    The lock is the file ``lock``, created exclusively. It names the host, process and run, and a
+    thread touches it every `HEARTBEAT_S`. It is taken over when it was made by a process of this
+    very machine that is dead, or by any other that has not touched it for `STALE_S`.
+
+    Parameters
+    ----------
+    folder
+        ``STEMS/.libsep``; created if it is missing.
+    run
+        Name of the run, for whoever finds the lock.
+
+    Raises
+    ------
+    LedgerError
+        On entering: another run holds the lock; the message says which, since when, and where.
+    """
+
+    def __init__(self, folder: Path, *, run: str) -> None:
+        self.path = folder / "lock"
+        self._token = uuid.uuid4().hex
+        self._run = run
+        self._released = threading.Event()
+        self._lost = threading.Event()
+        self._heartbeat = threading.Thread(target=self._beat, name="lock heartbeat", daemon=True)
+
+    def __enter__(self) -> "RunLock":
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._acquire()
+        except OSError as exc:
+            raise LedgerError(f"{self.path}: the lock cannot be written: {exc}") from exc
+        self._heartbeat.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._released.set()
+        self._heartbeat.join()
+        if _read(self.path).get("token") == self._token:
+            self.path.unlink(missing_ok=True)
+
+    def check(self) -> None:
+        """Do nothing while the lock is ours.
+
+        Raises
+        ------
+        LedgerError
+            Another run took it over, because this process or its disk stood still for too long.
+        """
+        if self._lost.is_set():
+            raise LedgerError(
+                f"{self.path}: the lock went to another run, because this one gave no sign of life"
+                f" for {STALE_S:.0f} s; was the machine asleep?"
+            )
+
+    def _acquire(self) -> None:
+        if self._create():
+            return
+        holder = _read(self.path)
+        reason = self._why_stale(holder)
+        if reason is None:
+            raise LedgerError(self._refusal(holder))
+        logger.warning("%s: taken over: %s", self.path, reason)
+        self._move_away(holder)
+        if not self._create():
+            raise LedgerError(self._refusal(_read(self.path)))
+
+    def _create(self) -> bool:
+        """Create the lock and fill it; False if there is one."""
+        content = {
+            "token": self._token,
+            "host": socket.gethostname(),
+            "machine": _machine(),
+            "pid": os.getpid(),
+            "started": _start_time(os.getpid()),
+            "run": self._run,
+            "since": time.strftime("%Y-%m-%d %H:%M:%S %z"),
+        }
+        try:
+            with self.path.open("x", encoding="utf-8") as file:
+                json.dump(content, file)
+                file.flush()
+                os.fsync(file.fileno())
+        except FileExistsError:
+            return False
+        return True
+
+    def _why_stale(self, holder: dict[str, object]) -> str | None:
+        """Return why the lock has no owner, or None if it has one."""
+        pid, started = holder.get("pid"), holder.get("started")
+        if holder.get("machine") == _machine() and isinstance(pid, int):
+            if not _is_alive(pid):
+                return f"process {pid} is dead"
+            if started:  # It lives, even if the machine slept for hours.
+                return None if _start_time(pid) == started else f"process {pid} is another by now"
+        with contextlib.suppress(FileNotFoundError):
+            age_s = self._now_s() - self.path.stat().st_mtime
+            return f"no sign of life for {age_s:.0f} s" if age_s > STALE_S else None
+        return "it has gone"
+
+    def _now_s(self) -> float:
+        """Return the time by the clock of the disk, which may be another than ours."""
+        probe = self.path.with_name(f"lock.{self._token}.now")
+        probe.touch()
+        now_s = probe.stat().st_mtime
+        probe.unlink()
+        return now_s
+
+    def _move_away(self, holder: dict[str, object]) -> None:
+        """Remove the lock of ``holder``, but not one that another process just made."""
+        moved = self.path.with_name(f"lock.{self._token}.stale")
+        with contextlib.suppress(FileNotFoundError):
+            self.path.rename(moved)
+        found = _read(moved)
+        if found and found.get("token") != holder.get("token"):
+            moved.rename(self.path)
+        moved.unlink(missing_ok=True)
+
+    def _refusal(self, holder: dict[str, object]) -> str:
+        return (
+            f"{self.path.parent}: in use by run {holder.get('run', '?')} since"
+            f" {holder.get('since', '?')} (process {holder.get('pid', '?')} on"
+            f" {holder.get('host', '?')}); wait until it ends, or stop it"
+        )
+
+    def _beat(self) -> None:
+        while not self._released.wait(HEARTBEAT_S):
+            try:
+                holder = _read(self.path)
+                if holder.get("token") != self._token:
+                    self._lost.set()
+                    return
+                os.utime(self.path)
+            except OSError as exc:
+                logger.warning("%s: no sign of life could be given: %s", self.path, exc)
+
+
+def run_in_work(folder: Path) -> str:
+    """Return the name of the run that holds the lock of an output folder; empty if none does."""
+    path = folder / "lock"
+    holder = _read(path)
+    pid = holder.get("pid")
+    if holder.get("machine") == _machine() and isinstance(pid, int):
+        return str(holder.get("run", "?")) if _is_alive(pid) else ""
+    with contextlib.suppress(FileNotFoundError):
+        if time.time() - path.stat().st_mtime <= STALE_S:
+            return str(holder.get("run", "?"))
+    return ""
+
+
+def _read(path: Path) -> dict[str, object]:
+    """Return what a lock says, or nothing if there is none or it was written by something else."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _machine() -> str:
+    """Return what is equal only for processes that see each other's numbers: same host, same boot.
+
+    Containers share the name of the host but not its process numbers, hence the namespace.
+    """
+    parts = [socket.gethostname()]
+    with contextlib.suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
+        parts.append(str(Path("/proc/self/ns/pid").readlink()))
+    return " ".join(parts)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _start_time(pid: int) -> str:
+    """Return what tells a process from a later one of the same number; empty where unknown.
+
+    On Linux that is field 22 of ``/proc/PID/stat``: clock ticks from the boot to its start.
+    """
+    with contextlib.suppress(OSError, IndexError):
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        return status.rpartition(")")[2].split()[19]
+    return ""

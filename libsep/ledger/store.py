@@ -1,0 +1,249 @@
+"""The ledger of an output folder: what became of every track, in all runs."""
+
+import logging
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from libsep.errors import LedgerError
+from libsep.ledger import journal, table
+from libsep.ledger.journal import Journal
+from libsep.ledger.lock import RunLock
+from libsep.track import Outcome
+
+logger = logging.getLogger(__name__)
+
+FOLDER = ".libsep"
+"""Name of the folder, inside the output folder, that holds everything of libsep's own."""
+
+_MAX_FILES = 16
+_READ_ATTEMPTS = 5
+
+
+class Ledger:
+    """One row for each outcome, of all runs that wrote to an output folder.
+
+    Anybody may read at any time. Only the process that holds the `RunLock` may write: `begin`,
+    then `started` and `append` for each track, then `end`. Each of these returns when its row is
+    on the disk. A run without `end` was killed; the next `begin` keeps its rows.
+
+    Parameters
+    ----------
+    folder
+        ``STEMS/.libsep``. It holds ``journal/RUN.jsonl`` while a run lasts and ``ledger/*.parquet``
+        afterwards; it need not exist.
+    lock
+        The lock of ``folder``: nothing is written any more when another run took it over.
+    """
+
+    def __init__(self, folder: Path, *, lock: RunLock | None = None) -> None:
+        self.folder = folder
+        self._lock = lock
+        self._journals = folder / "journal"
+        self._parquet = folder / "ledger"
+        self._journal: Journal | None = None
+        self._run = ""
+        self._sequence = 0
+
+    def history(self) -> Any:
+        """Return all rows as an Arrow table with the columns `libsep.ledger.table.SCHEMA`.
+
+        Raises
+        ------
+        LedgerError
+            A file is damaged; the message names it.
+        """
+        for _ in range(_READ_ATTEMPTS):
+            try:
+                # Journals first: what moves to Parquet meanwhile is then seen twice, never missed.
+                tables = [_read_journal(path) for path in self._journal_paths()]
+                tables += [table.read(path) for path in self._parquet_paths()]
+                return table.united(tables)
+            except FileNotFoundError:
+                time.sleep(0.1)
+        raise LedgerError(f"{self.folder}: files vanish while the ledger is read")
+
+    def rows(self) -> Iterator[Outcome]:
+        """Return every outcome of every run, in the order of writing."""
+        return table.outcomes(table.outcome_rows(self.history()))
+
+    def latest(self) -> dict[str, Outcome]:
+        """Return the last outcome of each source."""
+        return {row.source: row for row in table.outcomes(table.final_rows(self.history()))}
+
+    def crashed(self) -> dict[str, int]:
+        """Return the sources that took a run down with them, and how often.
+
+        Counted are the runs that were killed (no ``end`` row) while the source was in work, after
+        its last outcome. Innocent tracks that were in work at the same time are among them.
+        """
+        rows = self.history()
+        names = ("event", "run", "source")
+        listed = list(zip(*(rows[name].to_pylist() for name in names), strict=True))
+        ended = {run for event, run, _ in listed if event == "end"} | {self._run}
+        counts: Counter[str] = Counter()
+        open_tracks: set[tuple[str, str]] = set()
+        for event, run, source in listed:
+            if event == "outcome":
+                counts.pop(source, None)
+            elif event == "started" and run not in ended and (run, source) not in open_tracks:
+                open_tracks.add((run, source))
+                counts[source] += 1
+        return dict(counts)
+
+    def begin(self, run: str) -> None:
+        """Open the journal of a run, after compacting those that killed runs have left.
+
+        Parameters
+        ----------
+        run
+            Name of the run, new in this ledger: letters, digits, ``.``, ``_`` and ``-``.
+
+        Raises
+        ------
+        LedgerError
+            A file is damaged, the name was used before, or the disk cannot be written.
+        """
+        if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", run):
+            raise ValueError(f"name of a run: {run!r}")
+        self._make_folders()
+        self._compact()
+        rows = self.history()
+        if run in set(rows["run"].to_pylist()):
+            raise LedgerError(f"{self.folder}: a run {run} is in the ledger already")
+        self._sequence = max(rows["sequence"].to_pylist(), default=0)
+        self._journal = Journal.create(self._journals / f"{run}.jsonl")
+        self._run = run
+
+    def started(self, source: str, *, attempt: int = 1) -> None:
+        """Note that ``source`` is handed out, so that a crash of the whole host leaves a trace."""
+        row = {"source": source, "attempt": attempt, "started_at": time.time()}
+        self._append("started", row)
+
+    def append(self, outcome: Outcome) -> None:
+        """Note what became of a track; ``outcome.run`` is set to the open run.
+
+        Raises
+        ------
+        LedgerError
+            The row is not on the disk: it is full or gone, or another run has the lock now.
+        """
+        self._append("outcome", outcome.as_row())
+
+    def end(self, message: str = "") -> None:
+        """Note that the run ended in order, compact its journal, and close it.
+
+        Parameters
+        ----------
+        message
+            Why the run ended, and its totals, for people.
+        """
+        self._append("end", {"message": message, "ended_at": time.time()})
+        self.close()
+        self._compact()
+
+    def close(self) -> None:
+        """Close the journal without an ``end`` row, as after an error; may be called twice."""
+        if self._journal is not None:
+            self._journal.close()
+        self._journal = None
+        self._run = ""
+
+    def rebuild(self, outcomes: Iterable[Outcome], *, run: str) -> int:
+        """Repair a ledger that is lost or damaged.
+
+        Damaged files are moved to ``damaged/``, with a warning. An outcome is added for each source
+        that has no row left.
+
+        Parameters
+        ----------
+        outcomes
+            What the stem files themselves tell (`libsep.library.rebuild`).
+        run
+            Name under which the added rows stand.
+
+        Returns
+        -------
+        Number of rows added.
+        """
+        self._make_folders()
+        for path in self._journal_paths():
+            self._set_aside_if_damaged(path, _read_journal)
+        for path in self._parquet_paths():
+            self._set_aside_if_damaged(path, table.read)
+        self.begin(run)
+        known = self.latest()
+        added = 0
+        for outcome in outcomes:
+            if outcome.source not in known:
+                self.append(outcome)
+                added += 1
+        self.end(f"rebuilt {added} rows from stem files")
+        return added
+
+    def _append(self, event: str, row: table.Row) -> None:
+        if self._journal is None:
+            raise ValueError("the ledger is not open for writing: begin() comes first")
+        if self._lock is not None:
+            self._lock.check()
+        row |= {"event": event, "sequence": self._sequence + 1, "run": self._run}
+        self._journal.append(table.valid_text(row))
+        self._sequence += 1
+
+    def _journal_paths(self) -> list[Path]:
+        return sorted(self._journals.glob("*.jsonl"))
+
+    def _parquet_paths(self) -> list[Path]:
+        return sorted(self._parquet.glob("[!.]*.parquet"))
+
+    def _make_folders(self) -> None:
+        try:
+            self._journals.mkdir(parents=True, exist_ok=True)
+            self._parquet.mkdir(exist_ok=True)
+        except OSError as exc:
+            raise LedgerError(f"{self.folder}: cannot be created: {exc}") from exc
+
+    def _compact(self) -> None:
+        """Turn closed journals into Parquet, and many Parquet files into one.
+
+        A file is removed only when its rows are on the disk elsewhere. A crash in between leaves
+        rows twice, and `libsep.ledger.table.united` counts them once.
+        """
+        for path in self._journal_paths():
+            rows = _read_journal(path)
+            if len(rows):
+                self._write(rows, path.stem)
+            path.unlink()
+        paths = self._parquet_paths()
+        if len(paths) > _MAX_FILES:
+            united = table.united(table.read(path) for path in paths)
+            merged = self._write(united, f"merged-{max(united['sequence'].to_pylist())}")
+            for path in paths:
+                if path != merged:
+                    path.unlink()
+            logger.info("%s: %d files are one now", merged, len(paths))
+
+    def _write(self, rows: Any, name: str) -> Path:
+        path = self._parquet / f"{name}.parquet"
+        table.write(table.settled(rows), path)
+        return path
+
+    def _set_aside_if_damaged(self, path: Path, read: Callable[[Path], object]) -> None:
+        try:
+            read(path)
+        except LedgerError as exc:
+            folder = self.folder / "damaged"
+            folder.mkdir(exist_ok=True)
+            kept = folder / f"{path.name}-{time.time_ns()}"
+            path.rename(kept)
+            logger.warning("%s; moved to %s", exc, kept)
+
+
+def _read_journal(path: Path) -> Any:
+    try:
+        return table.from_rows(journal.read(path))
+    except LedgerError as exc:
+        raise exc if str(path) in str(exc) else LedgerError(f"{path}: {exc}") from exc

@@ -1,0 +1,220 @@
+"""Rows of the ledger as an Arrow table and as Parquet files."""
+
+import dataclasses
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_origin
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from libsep.errors import LedgerError
+from libsep.track import Outcome
+
+Row: TypeAlias = dict[str, Any]
+"""One row as plain values: ``event``, ``sequence`` and the fields of `Outcome`."""
+
+EVENTS = ("started", "outcome", "end")
+"""What a row says: a track was handed out, a track has ended, the run has ended."""
+
+
+_BATCH_ROWS = 10_000
+
+
+def _arrow_type(annotation: Any) -> Any:
+    if get_origin(annotation) is Literal:
+        return pa.string()
+    types = {
+        str: pa.string(),
+        int: pa.int64(),
+        float: pa.float64(),
+        float | None: pa.float64(),
+        tuple[str, ...]: pa.list_(pa.string()),
+        tuple[str, ...] | None: pa.list_(pa.string()),
+        dict[str, float]: pa.map_(pa.string(), pa.float64()),
+    }
+    return types[annotation]
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    if field.default is dataclasses.MISSING:
+        return ""
+    return list(field.default) if isinstance(field.default, tuple) else field.default
+
+
+_FIELDS = dataclasses.fields(Outcome)
+
+SCHEMA = pa.schema(
+    [("event", pa.string()), ("sequence", pa.int64())]
+    + [(field.name, _arrow_type(field.type)) for field in _FIELDS]
+)
+"""Columns of the ledger: ``sequence`` counts the rows of all runs, the rest is `Outcome`."""
+
+DEFAULTS: Mapping[str, Any] = {
+    "event": "outcome",
+    "sequence": 0,
+    **{field.name: _default(field) for field in _FIELDS},
+}
+"""What a column holds in a row, or in a file of an older version, that does not mention it."""
+
+
+def valid_text(row: Row) -> Row:
+    r"""Return ``row`` with texts that Arrow can store: what is no Unicode becomes ``\udcNN``.
+
+    Such texts come from file names that are not UTF-8, in the messages of errors.
+    """
+
+    def valid(value: Any) -> Any:
+        if isinstance(value, str):
+            return value.encode("utf-8", "backslashreplace").decode("utf-8")
+        return [valid(item) for item in value] if isinstance(value, list) else value
+
+    return {key: valid(value) for key, value in row.items()}
+
+
+def from_rows(rows: Iterable[Row]) -> Any:
+    """Return an Arrow table of ``rows``; what a row leaves out has its default, extras are lost.
+
+    Raises
+    ------
+    LedgerError
+        A value is not of the column's type, so the rows were not written by libsep.
+    """
+    remaining = iter(rows)
+    batches = iter(lambda: list(itertools.islice(remaining, _BATCH_ROWS)), [])
+    try:
+        return pa.concat_tables([SCHEMA.empty_table(), *map(_table_of, batches)])
+    except (pa.ArrowException, TypeError) as exc:
+        raise LedgerError(f"rows of the ledger: {exc}") from exc
+
+
+def _table_of(rows: list[Row]) -> Any:
+    arrays = [
+        pa.array([row.get(column.name, DEFAULTS[column.name]) for row in rows], type=column.type)
+        for column in SCHEMA
+    ]
+    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+
+
+def outcomes(table: Any) -> Iterator[Outcome]:
+    """Return the rows of ``table`` as outcomes, in its order."""
+    names = [field.name for field in _FIELDS]
+    columns = [_plain_values(table[name]) for name in names]
+    for values in zip(*columns, strict=True):
+        yield Outcome(**dict(zip(names, values, strict=True)))
+
+
+def _plain_values(column: Any) -> list[Any]:
+    """Return the values of a column; equal texts are one object, which saves much memory."""
+    if pa.types.is_map(column.type):
+        return [dict(items) for items in column.to_pylist()]
+    if pa.types.is_list(column.type):
+        return [None if items is None else tuple(items) for items in column.to_pylist()]
+    if not pa.types.is_string(column.type):
+        return list(column.to_pylist())
+    encoded = column.combine_chunks().dictionary_encode()
+    texts = encoded.dictionary.to_pylist()
+    return [texts[index] for index in encoded.indices.to_pylist()]
+
+
+def outcome_rows(table: Any) -> Any:
+    """Return the rows of ``table`` that say how a track ended."""
+    return table.filter(pc.equal(table["event"], "outcome"))
+
+
+def final_rows(table: Any) -> Any:
+    """Return the outcome rows of ``table``: the last one of each source."""
+    ordered = outcome_rows(table)
+    last = {source: index for index, source in enumerate(ordered["source"].to_pylist())}
+    return ordered.take(pa.array(sorted(last.values()), type=pa.int64()))
+
+
+def united(tables: Iterable[Any]) -> Any:
+    """Return the rows of all ``tables`` in the order they were written, equal rows once.
+
+    A row that stands in a journal and in the Parquet file that was made of it is one row: run and
+    sequence number say so.
+    """
+    table = pa.concat_tables([SCHEMA.empty_table(), *tables])
+    table = table.sort_by([("sequence", "ascending"), ("run", "ascending")])
+    keys = list(zip(table["sequence"].to_pylist(), table["run"].to_pylist(), strict=True))
+    kept = [i for i, key in enumerate(keys) if i == 0 or key != keys[i - 1]]
+    return table if len(kept) == len(keys) else table.take(pa.array(kept, type=pa.int64()))
+
+
+def settled(table: Any) -> Any:
+    """Return ``table`` without the ``started`` rows whose track has ended in the same run."""
+    rows = zip(
+        table["event"].to_pylist(),
+        table["run"].to_pylist(),
+        table["source"].to_pylist(),
+        strict=True,
+    )
+    listed = list(rows)
+    ended = {(run, source) for event, run, source in listed if event == "outcome"}
+    kept = [event != "started" or (run, source) not in ended for event, run, source in listed]
+    return table.filter(pa.array(kept, type=pa.bool_()))
+
+
+def read(path: Path) -> Any:
+    """Return the rows of a Parquet file in the columns of `SCHEMA`.
+
+    A column that the file lacks, because an older version wrote it, has its default.
+
+    Raises
+    ------
+    LedgerError
+        The file is damaged or no ledger.
+    FileNotFoundError
+        The file has gone, which happens while another process compacts.
+    """
+    try:
+        table = pq.read_table(path, partitioning=None)
+        columns = [
+            table[column.name].cast(column.type)
+            if column.name in table.column_names
+            else pa.array([DEFAULTS[column.name]] * len(table), type=column.type)
+            for column in SCHEMA
+        ]
+        return pa.Table.from_arrays(columns, schema=SCHEMA)
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError) as exc:
+        raise LedgerError(
+            f"{path}: expected a Parquet file of the ledger, found damage: {exc}"
+        ) from exc
+
+
+def write(table: Any, path: Path) -> None:
+    """Write ``table`` to ``path``, whole or not at all, and wait until it is on the disk.
+
+    Raises
+    ------
+    LedgerError
+        The disk is full, or the folder cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            pq.write_table(table, file, compression="zstd")
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        sync_folder(path.parent)
+    except OSError as exc:
+        partial.unlink(missing_ok=True)
+        raise LedgerError(f"{path}: cannot be written: {exc}") from exc
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in ``folder`` are on the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

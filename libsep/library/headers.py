@@ -1,0 +1,156 @@
+"""Length and genres of many files, read in other processes."""
+
+import contextlib
+import dataclasses
+import itertools
+import logging
+import multiprocessing
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+from libsep.errors import TrackError
+from libsep.library.walk import FoundFile
+from libsep.media.stems import is_stem_file
+from libsep.media.tags import Header, read_header
+from libsep.track import Outcome, path_to_text
+
+logger = logging.getLogger(__name__)
+
+_BATCH_FILES = 64
+_BATCHES_PER_WORKER = 4
+_MP4_EXTENSIONS = frozenset({".mp4", ".m4a", ".m4b", ""})
+
+
+@dataclasses.dataclass(slots=True)
+class _Batch:
+    """Files in the order of the scan; ``future`` holds the headers of the files in ``unread``."""
+
+    files: list[FoundFile]
+    unread: list[int]
+    future: Future[list[Header | None]] | None = None
+
+    def paths(self) -> list[Path]:
+        return [self.files[index].path for index in self.unread]
+
+    def merged(self, headers: list[Header | None]) -> Iterator[FoundFile]:
+        """Yield the files with their headers; a file whose header is None is no track."""
+        by_index = dict(zip(self.unread, headers, strict=True))
+        for index, file in enumerate(self.files):
+            if index not in by_index:
+                yield file
+            elif (header := by_index[index]) is not None:
+                yield dataclasses.replace(
+                    file, duration_s=header.duration_s, genres=tuple(header.genres)
+                )
+
+
+class _Pool:
+    """Processes that read headers; started with the first batch."""
+
+    def __init__(self, n_workers: int) -> None:
+        self._n_workers = n_workers
+        self._executor: ProcessPoolExecutor | None = None
+
+    def submit(self, paths: list[Path]) -> Future[list[Header | None]]:
+        """Return the headers to come; those of a pool that has broken are its exception."""
+        if self._executor is None:
+            # Not fork: the caller may run threads, such as those that start Ray meanwhile.
+            context = multiprocessing.get_context("spawn")
+            self._executor = ProcessPoolExecutor(self._n_workers, mp_context=context)
+        try:
+            return self._executor.submit(read_headers, paths)
+        except BrokenProcessPool as exc:
+            broken: Future[list[Header | None]] = Future()
+            broken.set_exception(exc)
+            return broken
+
+    def close(self) -> None:
+        """Stop the processes; the next batch starts new ones."""
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
+        self._executor = None
+
+
+def with_headers(
+    files: Iterable[FoundFile], known: Mapping[str, Outcome], n_workers: int
+) -> Iterator[FoundFile]:
+    """Yield ``files`` in their order with length and genres, without those that are stem files.
+
+    Parameters
+    ----------
+    files
+        Files as the walk found them; read only a bounded number ahead.
+    known
+        Last outcome of each source: a file that has not changed since is not opened, if its outcome
+        tells the genres of its tags.
+    n_workers
+        Number of processes; fewer files than a batch are read in this process instead.
+    """
+    remaining = iter(files)
+    waiting: deque[_Batch] = deque()
+    with contextlib.closing(_Pool(n_workers)) as pool:
+        while found := list(itertools.islice(remaining, _BATCH_FILES)):
+            batch = _batch(found, known)
+            if len(found) < _BATCH_FILES and not waiting:
+                yield from batch.merged(read_headers(batch.paths()))
+                return
+            if batch.unread:
+                batch.future = pool.submit(batch.paths())
+            waiting.append(batch)
+            if len(waiting) > n_workers * _BATCHES_PER_WORKER:
+                yield from _next_batch(waiting, pool)
+        while waiting:
+            yield from _next_batch(waiting, pool)
+
+
+def read_headers(paths: list[Path]) -> list[Header | None]:
+    """Return the header of each file: an empty one if it cannot be read, None for a stem file."""
+    headers: list[Header | None] = []
+    for path in paths:
+        try:
+            is_stem = path.suffix.lower() in _MP4_EXTENSIONS and is_stem_file(path)
+            headers.append(None if is_stem else read_header(path))
+        except (TrackError, OSError) as exc:
+            logger.debug("%s: header not read: %s", path, exc)
+            headers.append(Header())
+    return headers
+
+
+def _batch(found: list[FoundFile], known: Mapping[str, Outcome]) -> _Batch:
+    files, unread = [], []
+    for index, file in enumerate(found):
+        row = known.get(path_to_text(file.source))
+        if row is None or row.tag_genres is None or not _is_unchanged(file, row):
+            unread.append(index)
+            files.append(file)
+            continue
+        duration_s = row.duration_s or None
+        files.append(dataclasses.replace(file, duration_s=duration_s, genres=row.tag_genres))
+    return _Batch(files, unread)
+
+
+def _is_unchanged(file: FoundFile, row: Outcome) -> bool:
+    return (row.size_bytes, row.mtime_ns) == (file.size_bytes, file.mtime_ns)
+
+
+def _next_batch(waiting: deque[_Batch], pool: _Pool) -> Iterator[FoundFile]:
+    batch = waiting.popleft()
+    if batch.future is None:
+        return batch.merged([])
+    try:
+        return batch.merged(batch.future.result())
+    except BrokenProcessPool:
+        # A file took the process down. Each time, one batch goes on without headers, so it ends.
+        logger.warning("%s and %d more: no headers, their reader died", *_first_and_count(batch))
+        pool.close()
+        for other in waiting:
+            if other.future is not None:
+                other.future = pool.submit(other.paths())
+        return batch.merged([Header() for _ in batch.unread])
+
+
+def _first_and_count(batch: _Batch) -> tuple[Path, int]:
+    return batch.paths()[0], len(batch.unread) - 1

@@ -1,0 +1,99 @@
+"""Where the stem file of a track goes: one name for each source, the same in every run."""
+
+import hashlib
+import os
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+
+from libsep.media.atomic import MAX_NAME_BYTES
+from libsep.media.stems import EXTENSION
+from libsep.track import path_to_text, text_to_path
+
+_HASH_DIGITS = 8
+
+
+class Namer:
+    """Gives each source of a library its path in the output folder.
+
+    ``a/b/Track.flac`` becomes ``a/b/Track.stem.mp4``. If that is taken, also by a name that
+    differs only in case or in the form of its accents, it becomes ``a/b/Track.flac.stem.mp4``, and
+    if that is taken too, a hash of the source follows the name. Names too long are cut, and have
+    the hash as well. All else is kept byte for byte.
+
+    Parameters
+    ----------
+    known
+        Paths that were given in earlier runs, as texts (`libsep.track.path_to_text`): output by
+        source. They are kept, and stay reserved when their source has gone.
+    """
+
+    def __init__(self, known: Mapping[str, str] | None = None) -> None:
+        self._taken: set[str] = set()
+        self._known: dict[Path, Path] = {}
+        for source_text, output_text in (known or {}).items():
+            output = text_to_path(output_text)
+            if _is_inside(output) and self._reserve(output):
+                self._known[text_to_path(source_text)] = output
+
+    def output_for(self, source: Path) -> Path:
+        """Return the output of a source; both are relative, to library and output folder.
+
+        Raises
+        ------
+        ValueError
+            ``source`` is absolute or leads out of the library.
+        """
+        if not _is_inside(source):
+            raise ValueError(f"source: {source!r}, expected a path inside the library")
+        if source in self._known:
+            return self._known[source]
+        # A folder that is named like a stem file would collide with the stem file of that name.
+        parents = [
+            f"{part}~" if part.casefold().endswith(EXTENSION) else part
+            for part in source.parent.parts
+        ]
+        digest = hashlib.sha256(os.fsencode(source)).hexdigest()[:_HASH_DIGITS]
+        for name in (
+            _fitting(source.stem, digest),
+            _fitting(source.name, digest),
+            _cut(source.name, f"~{digest}{EXTENSION}"),
+        ):
+            output = Path(*parents, name)
+            if self._reserve(output):
+                self._known[source] = output
+                return output
+        raise ValueError(f"source: {path_to_text(source)}: all its names are taken")
+
+    def _reserve(self, output: Path) -> bool:
+        """Take a path; False if it, or one that some file systems take for it, is taken."""
+        key = _key(output)
+        if key in self._taken:
+            return False
+        self._taken.add(key)
+        return True
+
+
+def _key(path: Path) -> str:
+    """Return what is equal for paths that macOS or Windows take for one (Unicode 15, 3.13.5)."""
+    decomposed = unicodedata.normalize("NFD", os.fspath(path))
+    return unicodedata.normalize("NFC", decomposed.casefold())
+
+
+def _is_inside(path: Path) -> bool:
+    return not path.is_absolute() and ".." not in path.parts and path.name != ""
+
+
+def _fitting(stem: str, digest: str) -> str:
+    name = stem + EXTENSION
+    if len(os.fsencode(name)) <= MAX_NAME_BYTES:
+        return name
+    return _cut(stem, f"~{digest}{EXTENSION}")
+
+
+def _cut(stem: str, ending: str) -> str:
+    """Return ``stem`` with ``ending``, cut between two characters so that the name fits."""
+    space = MAX_NAME_BYTES - len(os.fsencode(ending))
+    while len(os.fsencode(stem)) > space:
+        stem = stem[:-1]
+    return stem + ending

@@ -1,0 +1,215 @@
+"""What a track needs: nothing, new tags, or a conversion; and why."""
+
+import dataclasses
+import enum
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from libsep.errors import StemsError, TagError
+from libsep.media.tags import read_fingerprint
+from libsep.track import Assignment, Outcome, Track, path_to_text
+
+logger = logging.getLogger(__name__)
+
+Assign = Callable[[Track, Outcome | None], Assignment | None]
+"""Gives a track its model, by itself and its last outcome; None if only its sound can tell."""
+
+
+UNCHANGED = "unchanged"
+"""Reason for leaving a track alone whose stem file is as it should be."""
+
+
+class Action(enum.StrEnum):
+    """What is done with a track; ``check`` means that its content decides (`decide_by_content`)."""
+
+    SKIP = "skip"
+    RETAG = "retag"
+    CONVERT = "convert"
+    CHECK = "check"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Decision:
+    """An action, and a sentence that says why."""
+
+    action: Action
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PlannedTrack:
+    """A track with its last outcome, if any, its model, and what is to be done with it.
+
+    Without an ``assignment``, it has to be listened to before it can be converted.
+    """
+
+    track: Track
+    previous: Outcome | None
+    assignment: Assignment | None
+    decision: Decision
+
+
+def plan_tracks(
+    tracks: Iterable[Track],
+    latest: Mapping[str, Outcome],
+    output_root: Path,
+    *,
+    assign: Assign,
+    config_sha256: str,
+    retry_failed: bool = False,
+) -> Iterator[PlannedTrack]:
+    """Decide for each track without opening any file: one ``stat`` of its output is all.
+
+    Parameters
+    ----------
+    tracks
+        Tracks as the scan saw them.
+    latest
+        Last outcome of each source (`libsep.ledger.Ledger.latest`).
+    output_root
+        Folder of the stem files.
+    assign
+        Gives each track the model that it would be converted with now.
+    config_sha256
+        The settings that it would be converted with now.
+    retry_failed
+        Whether failed tracks that have not changed are tried again.
+    """
+    for track in tracks:
+        previous = latest.get(path_to_text(track.source))
+        assignment = assign(track, previous)
+        # What will be heard is not known yet: then it is the model of the last time that counts.
+        known = assignment or previous
+        decision = decide(
+            track,
+            previous,
+            _size_bytes(output_root / track.output),
+            wanted=(known.model_sha256 if known else "", config_sha256),
+            retry_failed=retry_failed,
+        )
+        if assignment is None and decision.reason == UNCHANGED:
+            decision = Decision(Action.CHECK, "its genre has not been heard yet")
+        yield PlannedTrack(track, previous, assignment, decision)
+
+
+def decide(
+    track: Track,
+    previous: Outcome | None,
+    output_size_bytes: int | None,
+    *,
+    wanted: tuple[str, str],
+    retry_failed: bool = False,
+) -> Decision:
+    """Decide by size, time and hashes of the settings, without reading any file.
+
+    Parameters
+    ----------
+    track
+        The track as the scan saw it.
+    previous
+        Its last outcome; None if the ledger does not know it.
+    output_size_bytes
+        Size of the file at the output's path; None if there is none.
+    wanted
+        SHA-256 of the model and of the settings it would be converted with now.
+    retry_failed
+        Whether a failed track that has not changed is tried again.
+    """
+    is_unchanged = previous is not None and (
+        (previous.size_bytes, previous.mtime_ns) == (track.size_bytes, track.mtime_ns)
+    )
+    if previous is None:
+        return _to_do(output_size_bytes, "not in the ledger")
+    has_same_settings = (previous.model_sha256, previous.config_sha256) == wanted
+    if previous.status == "failed":
+        if not is_unchanged:
+            return _to_do(output_size_bytes, "failed before, but the file has changed since")
+        if not has_same_settings:
+            return _to_do(output_size_bytes, "failed before, with another model or other settings")
+        if not previous.is_settled:
+            return _to_do(output_size_bytes, "failed before, not by what is in the file")
+        if retry_failed:
+            return _to_do(output_size_bytes, "failed before, and is to be tried again")
+        return Decision(Action.SKIP, f"failed before: {previous.message}")
+    if output_size_bytes is None:
+        return Decision(Action.CONVERT, "its stem file is missing")
+    if previous.model_sha256 != wanted[0]:
+        return Decision(Action.CONVERT, "its stem file was made with another model")
+    if not has_same_settings:
+        return Decision(Action.CONVERT, "its stem file was made with other settings")
+    if not is_unchanged:
+        return Decision(Action.CHECK, "the file has changed since")
+    if output_size_bytes != previous.output_size_bytes:
+        return Decision(Action.CHECK, "its stem file was changed by another program")
+    return Decision(Action.SKIP, UNCHANGED)
+
+
+def decide_by_content(outcome: Outcome, previous: Outcome | None, goal: Path) -> Action:
+    """Decide by the fingerprint in the stem file that is there.
+
+    The fingerprint, not the ledger, says what the file was made of, so the answer is right after
+    a crash and with a lost ledger, too. A stem file that a DJ program has written its own data to
+    is kept as long as it holds what would be made again.
+
+    Parameters
+    ----------
+    outcome
+        The track's hashes as they are now: audio, tags, model, settings.
+    previous
+        Its last outcome; None if the ledger does not know it.
+    goal
+        Path of the stem file.
+
+    Returns
+    -------
+    ``skip``, ``retag`` or ``convert``.
+
+    Raises
+    ------
+    StemsError
+        ``goal`` is a file that libsep did not make, as far as the ledger knows.
+    """
+    decision = _decide_by_content(outcome, previous, goal)
+    logger.info("%s: %s: %s", outcome.source, decision.action, decision.reason)
+    return decision.action
+
+
+def _decide_by_content(outcome: Outcome, previous: Outcome | None, goal: Path) -> Decision:
+    if not goal.exists():
+        return Decision(Action.CONVERT, "no stem file yet")
+    try:
+        made = read_fingerprint(goal)
+    except TagError:
+        made = None
+    if made is None:
+        if previous is None or previous.status == "failed":
+            raise StemsError(
+                goal,
+                "is not a file of libsep (it has no fingerprint), and is not overwritten;"
+                " move it away to have this track converted",
+            )
+        return Decision(Action.CONVERT, "the stem file is damaged or from elsewhere")
+    if made.audio_sha256 != outcome.audio_sha256:
+        return Decision(Action.CONVERT, "other audio")
+    if made.model_sha256 != outcome.model_sha256:
+        return Decision(Action.CONVERT, "another model")
+    if made.config_sha256 != outcome.config_sha256:
+        return Decision(Action.CONVERT, "other settings")
+    if made.tags_sha256 != outcome.tags_sha256:
+        return Decision(Action.RETAG, "same audio, other tags")
+    if made.source != outcome.source:
+        return Decision(Action.RETAG, "same audio and tags, other source")
+    return Decision(Action.SKIP, "same audio, tags, model and settings")
+
+
+def _to_do(output_size_bytes: int | None, reason: str) -> Decision:
+    action = Action.CONVERT if output_size_bytes is None else Action.CHECK
+    return Decision(action, reason)
+
+
+def _size_bytes(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None

@@ -1,0 +1,66 @@
+"""Outcomes read back from stem files, for a ledger that is lost or damaged."""
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from libsep.errors import TagError
+from libsep.media.stems import EXTENSIONS
+from libsep.media.tags import Fingerprint, read_fingerprint
+from libsep.track import Outcome, path_to_text
+
+logger = logging.getLogger(__name__)
+
+
+def outcomes_from_files(output_root: Path) -> Iterator[Outcome]:
+    """Yield an outcome for each stem file that libsep made, for `libsep.ledger.Ledger.rebuild`.
+
+    Levels, timings, warnings and why a track has its genre are lost; all that decides whether it is
+    up to date is not.
+    Files without a fingerprint are left out: others made them.
+
+    Parameters
+    ----------
+    output_root
+        Folder of the stem files; hidden folders in it are not walked.
+    """
+    for folder, names, files in os.walk(output_root):
+        names[:] = sorted(name for name in names if not name.startswith("."))
+        for name in sorted(files):
+            if name.startswith(".") or not name.casefold().endswith(EXTENSIONS):
+                continue
+            path = Path(folder, name)
+            try:
+                fingerprint = read_fingerprint(path)
+            except TagError as exc:
+                logger.warning("%s: left out: %s", path, exc)
+                continue
+            if fingerprint is None:
+                logger.info("%s: left out, no fingerprint of libsep", path)
+                continue
+            yield _outcome(fingerprint, path, output_root)
+
+
+def _outcome(fingerprint: Fingerprint, path: Path, output_root: Path) -> Outcome:
+    status = path.stat()
+    return Outcome(
+        source=fingerprint.source,
+        output=path_to_text(path.relative_to(output_root)),
+        status="done",
+        message="rebuilt from the fingerprint in the stem file",
+        genre=fingerprint.genre,
+        model=fingerprint.model,
+        model_sha256=fingerprint.model_sha256,
+        config_sha256=fingerprint.config_sha256,
+        audio_sha256=fingerprint.audio_sha256,
+        tags_sha256=fingerprint.tags_sha256,
+        size_bytes=fingerprint.size_bytes,
+        mtime_ns=fingerprint.mtime_ns,
+        output_size_bytes=status.st_size,
+        output_mtime_ns=status.st_mtime_ns,
+        duration_s=fingerprint.duration_s,
+        run=fingerprint.run,
+        ended_at=status.st_mtime,
+        version=fingerprint.version,
+    )

@@ -1,0 +1,261 @@
+"""What there is to do: the scan of a library, held against the ledger of its output folder."""
+
+import contextlib
+import dataclasses
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from libsep.config import ScanConfig
+from libsep.errors import ConfigError, ProbeError
+from libsep.ledger import FOLDER, Ledger, RunLock
+from libsep.library.headers import read_headers
+from libsep.library.naming import Namer
+from libsep.library.plan import Action, Assign, PlannedTrack, plan_tracks
+from libsep.library.rebuild import outcomes_from_files
+from libsep.library.scan import named, scan
+from libsep.library.walk import Problem
+from libsep.media.atomic import remove_stale
+from libsep.media.stems import EXTENSION, EXTENSIONS
+from libsep.track import Assignment, Outcome, Track, path_to_text, text_to_path
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """All tracks of a library, apart into those that need something and those that do not.
+
+    ``n_beyond_limit`` tracks need something too, but not in this run. ``problems`` are folders and
+    links that could not be walked. ``rerouted`` are rows for the ledger: tracks with nothing to do
+    whose genres, or the reason for their model, are other ones than their last rows say.
+    """
+
+    work: list[PlannedTrack]
+    n_up_to_date: int
+    n_failed_before: int
+    problems: list[Problem]
+    rerouted: list[Outcome] = dataclasses.field(default_factory=list)
+    n_beyond_limit: int = 0
+
+    @property
+    def n_found(self) -> int:
+        """How many tracks the library holds."""
+        return len(self.work) + self.n_beyond_limit + self.n_up_to_date + self.n_failed_before
+
+    def limited(self, limit: int | None) -> "Survey":
+        """Return the survey with no more than ``limit`` tracks to do."""
+        work = self.work[:limit]
+        n_beyond_limit = len(self.work) - len(work)
+        return dataclasses.replace(self, work=work, n_beyond_limit=n_beyond_limit)
+
+
+def survey(
+    library: Path,
+    stems: Path,
+    latest: Mapping[str, Outcome],
+    config: ScanConfig,
+    *,
+    assign: Assign,
+    config_sha256: str,
+    retry_failed: bool = False,
+) -> Survey:
+    """Scan a library and decide what each track needs; no audio is read, nothing is written.
+
+    Parameters
+    ----------
+    library, stems
+        Folder of music, folder of stem files.
+    latest
+        Last outcome of each source (`libsep.ledger.Ledger.latest`).
+    config
+        Which files are tracks.
+    assign
+        Gives each track the model that it would be converted with now.
+    config_sha256
+        The settings that tracks would be converted with now.
+    retry_failed
+        Whether failed tracks that have not changed are tried again.
+
+    Raises
+    ------
+    ConfigError
+        ``library`` is no folder, or the same as ``stems``.
+    """
+    problems: list[Problem] = []
+    found = scan(
+        library,
+        stems,
+        extensions=config.extensions,
+        exclude=config.exclude,
+        follow_symlinks=config.follow_symlinks,
+        known=latest,
+        on_problem=problems.append,
+    )
+    namer = Namer({source: outcome.output for source, outcome in latest.items()})
+    work: list[PlannedTrack] = []
+    rerouted: list[Outcome] = []
+    n_up_to_date = n_failed_before = 0
+    for planned in plan_tracks(
+        named(found, namer),
+        latest,
+        stems,
+        assign=assign,
+        config_sha256=config_sha256,
+        retry_failed=retry_failed,
+    ):
+        if planned.decision.action is not Action.SKIP or planned.previous is None:
+            work.append(planned)
+            continue
+        rerouted += _with_new_route(planned.track, planned.previous, planned.assignment)
+        if planned.previous.status == "failed":
+            n_failed_before += 1
+        else:
+            n_up_to_date += 1
+    return Survey(
+        work=work,
+        rerouted=rerouted,
+        n_up_to_date=n_up_to_date,
+        n_failed_before=n_failed_before,
+        problems=problems,
+    )
+
+
+def _with_new_route(
+    track: Track, previous: Outcome, assignment: Assignment | None
+) -> Iterator[Outcome]:
+    """Yield the row of a track that needs nothing, if genres or the way to its model are new.
+
+    The model itself is the same, or the track would be converted. What the row of the conversion
+    measured stays with that row, so that it is not counted twice.
+    """
+    columns = assignment.columns() if assignment is not None else {}
+    row = dataclasses.replace(previous, tag_genres=track.genres, **columns)
+    if row == previous:
+        return
+    if row.status == "failed":
+        yield row
+        return
+    yield dataclasses.replace(
+        row,
+        status="skipped",
+        action="skip",
+        warnings=(),
+        decode_s=0.0,
+        separate_s=0.0,
+        encode_s=0.0,
+        tag_s=0.0,
+        verify_s=0.0,
+        wall_s=0.0,
+        started_at=0.0,
+    )
+
+
+@contextlib.contextmanager
+def locked_ledger(
+    library: Path, stems: Path, run: str, *, rebuild: bool = False
+) -> Iterator[Ledger]:
+    """Hold the lock of an output folder, and yield its ledger, readable and ready to begin.
+
+    A folder with stem files of libsep but without a ledger gets one that is rebuilt from them.
+
+    Parameters
+    ----------
+    library
+        Folder of music. The output folder remembers it: the names of its files are those of one
+        library.
+    stems
+        Output folder; made if it does not exist.
+    run
+        Name of the run, for whoever finds the lock.
+    rebuild
+        Whether damaged files of the ledger are moved aside and their rows read back from the stem
+        files.
+
+    Raises
+    ------
+    LedgerError
+        Another run holds the lock, or the ledger is damaged and ``rebuild`` is False.
+    ConfigError
+        ``stems`` holds the stems of another library.
+    """
+    folder = stems / FOLDER
+    with RunLock(folder, run=run) as lock:
+        _remember_library(folder / "library", library)
+        is_new = not any(folder.glob("ledger/*.parquet")) and not any(folder.glob("journal/*"))
+        ledger = Ledger(folder, lock=lock)
+        found = list(outcomes_from_files(stems)) if rebuild or is_new else []
+        if rebuild or found:
+            ledger.rebuild(found, run=f"{run}-rebuilt")
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+
+
+def _remember_library(note: Path, library: Path) -> None:
+    """Refuse a second library: tracks of the same relative path would replace each other."""
+    found = text_to_path(note.read_text(encoding="utf-8")) if note.is_file() else None
+    if found is not None and found != library.resolve() and found.is_dir():
+        raise ConfigError(
+            f"{note.parent.parent}: holds the stems of {found}; choose another output folder"
+            f" (or delete {note} if the library has moved and this is a copy of it)"
+        )
+    note.write_text(path_to_text(library.resolve()), encoding="utf-8")
+
+
+def remove_leftovers(stems: Path, tracks: Iterable[Track]) -> int:
+    """Delete what killed runs left beside the outputs of ``tracks``; return how many files.
+
+    The caller holds the lock of ``stems``, so nobody else is writing there.
+    """
+    folders = {(stems / track.output).parent for track in tracks}
+    return sum(len(remove_stale(folder)) for folder in sorted(folders) if folder.is_dir())
+
+
+def track_of_file(file: Path, output: Path | None = None) -> tuple[Track, Path]:
+    """Return one file as a track, and the folder that its output is relative to.
+
+    Parameters
+    ----------
+    file
+        The recording; its extension does not matter.
+    output
+        Its stem file, or the existing folder in which that gets its usual name; by default the
+        file's own folder.
+
+    Raises
+    ------
+    ProbeError
+        There is no file at ``file``, or it is a stem file already.
+    ConfigError
+        ``output`` is neither a folder nor named like a stem file.
+    """
+    try:
+        status = file.stat()
+    except OSError as exc:
+        raise ProbeError(file, f"cannot be read: {exc.strerror}") from exc
+    if not stat.S_ISREG(status.st_mode):
+        raise ProbeError(file, "expected a file, found a folder or device")
+    (header,) = read_headers([file])
+    if header is None or file.name.casefold().endswith(EXTENSIONS):
+        raise ProbeError(file, "is a stem file already")
+    if output is None or output.is_dir():
+        goal = (output or file.parent) / Namer().output_for(Path(file.name))
+    elif output.name.casefold().endswith(EXTENSIONS):
+        goal = output
+    else:
+        raise ConfigError(f"{output}: expected a folder, or a name that ends with {EXTENSION}")
+    track = Track(
+        path=file.absolute(),
+        source=Path(file.name),
+        output=Path(goal.name),
+        size_bytes=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        duration_s=header.duration_s,
+        genres=tuple(header.genres),
+    )
+    return track, goal.parent
+
+
+def source_of(planned: PlannedTrack) -> str:
+    """Return the key of a planned track in the ledger."""
+    return path_to_text(planned.track.source)

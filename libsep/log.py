@@ -1,0 +1,76 @@
+"""Logging for people: JSON lines in a file, warnings on the terminal."""
+
+import contextlib
+import contextvars
+import functools
+import json
+import logging
+import os
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+
+_context: contextvars.ContextVar[dict[str, str] | None] = contextvars.ContextVar(
+    "libsep_log_context", default=None
+)
+
+
+@contextlib.contextmanager
+def bound(**fields: str) -> Iterator[None]:
+    """Attach ``fields`` (run, track, stage) to every record that is logged inside the block."""
+    token = _context.set({**(_context.get() or {}), **fields})
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per record: time (s since 1970), level, logger, message, bound fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return ``record`` as one line of JSON; a traceback goes into ``exception``."""
+        line = {
+            "time": round(record.created, 3),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **(_context.get() or {}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=True, default=str)
+
+
+@functools.cache
+def setup_worker(folder: Path) -> None:
+    """Write the records of this worker process to a file of its own in ``folder``."""
+    setup(path=folder / f"{platform.node()}-{os.getpid()}.jsonl")
+
+
+def setup(level: int = logging.INFO, path: Path | None = None) -> None:
+    """Configure the ``libsep`` loggers; only entry points call this.
+
+    Parameters
+    ----------
+    level
+        Lowest level that is written.
+    path
+        File that receives JSON lines; its folder must exist. Without it, warnings and worse go to
+        standard error as plain lines.
+    """
+    handler: logging.Handler
+    if path is None:
+        handler = logging.StreamHandler()
+        handler.setLevel(logging.WARNING)
+        handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    else:
+        handler = logging.FileHandler(path, encoding="utf-8")
+        handler.setFormatter(JsonFormatter())
+    root = logging.getLogger("libsep")
+    for old in list(root.handlers):
+        root.removeHandler(old)
+        old.close()
+    root.addHandler(handler)
+    root.setLevel(level)
+    root.propagate = False

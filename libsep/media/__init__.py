@@ -1,0 +1,1 @@
+"""Files: decode and encode with ffmpeg, stem containers, tags, whole-or-nothing writing."""

@@ -1,0 +1,92 @@
+"""Files appear whole or not at all: write beside the goal, sync, rename."""
+
+import contextlib
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from libsep.errors import StemsError
+
+MAX_NAME_BYTES = 255
+"""Longest file name of the usual file systems."""
+
+_PART = re.compile(rb"\..*\.part-libsep-[0-9a-f]{16}", re.DOTALL)
+
+
+@contextlib.contextmanager
+def replacing(goal: Path) -> Iterator[Path]:
+    """Yield the path of a file to write; it becomes ``goal`` when the block ends well.
+
+    The file lies hidden beside ``goal``, in a folder that is made if needed. It is synced before
+    it is renamed, and the folder after, so that a power cut leaves the old file or the new one.
+    When the block fails, or wrote nothing, ``goal`` stays as it was.
+
+    Raises
+    ------
+    StemsError
+        The folder cannot be made, or the file cannot be synced or renamed (disk full, no
+        permission, or the block wrote no file).
+    """
+    with _translated(goal, "folder cannot be made"):
+        goal.parent.mkdir(parents=True, exist_ok=True)
+    with temporary(goal) as part:
+        yield part
+        with _translated(goal, "cannot be put in its place"):
+            _sync(part)
+            part.replace(goal)
+            _sync(goal.parent)
+
+
+@contextlib.contextmanager
+def temporary(goal: Path) -> Iterator[Path]:
+    """Yield an unused hidden path beside ``goal``; what was written there is gone afterwards.
+
+    The name is made from the goal's and fits into 255 bytes; only `remove_stale` and its own
+    block ever delete it.
+    """
+    part = goal.with_name(os.fsdecode(_part_name(os.fsencode(goal.name))))
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def remove_stale(folder: Path) -> list[Path]:
+    """Delete what interrupted runs left in one folder, and return it.
+
+    Only regular files that carry the name `temporary` gives are touched. The caller knows that
+    nobody else is writing there (the run holds the lock of the output tree).
+    """
+    removed = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            is_part = _PART.fullmatch(os.fsencode(entry.name)) is not None
+            if is_part and entry.is_file(follow_symlinks=False):
+                Path(entry.path).unlink(missing_ok=True)
+                removed.append(Path(entry.path))
+    return removed
+
+
+def _part_name(name: bytes) -> bytes:
+    suffix = b".part-libsep-" + secrets.token_hex(8).encode()
+    room = MAX_NAME_BYTES - len(suffix) - 1
+    # A name in UTF-8 is cut between characters: some file systems take nothing else.
+    return b"." + name[:room].decode(errors="surrogateescape").encode(errors="ignore") + suffix
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _translated(goal: Path, what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise StemsError(goal, f"{what}: {exc.strerror}") from exc

@@ -1,0 +1,296 @@
+"""Turn any audio file into stereo samples, block by block."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import ffmpeg as graphs
+import numpy as np
+from jaxtyping import Float32
+
+from libsep.errors import DecodeError, ProbeError
+from libsep.media.ffmpeg import (
+    PIPE_BYTES,
+    STALL_TIMEOUT_S,
+    Process,
+    file_url,
+    find_ffmpeg,
+    version,
+)
+from libsep.media.probe import INPUT_OPTIONS, AudioInfo, opening_error, probe_audio, read_head
+
+SAMPLE_RATE = 44100
+"""Rate of the models and of stem files, in Hz; every source is resampled to it."""
+
+BLOCK_SAMPLES = 1 << 19
+"""Samples that `decode_file` reads at once: 12 s."""
+
+N_WARNINGS = 8
+"""Distinct complaints of ffmpeg that become warnings; more only say more of the same."""
+
+
+class Decoder:
+    """A track as a stream of stereo blocks, decoded by one ffmpeg that runs as far as it is read.
+
+    Use it as a context manager and iterate over it once. Leaving it early is fine: ffmpeg is gone
+    when the block ends.
+
+    * Mono goes to both channels at unchanged level. More than two channels become two by the
+      weights of ITU-R BS.775 (centre and surrounds at -3 dB, no LFE), scaled so that full scale in
+      all channels at once does not clip: a 5.1 track becomes 7.7 dB quieter.
+    * Another sample rate is converted by soxr at 28 bits (flat to 20 kHz, images and aliases below
+      -140 dB), or by a long filter of ffmpeg's own where soxr is missing. Stem files hold 44.1 or
+      48 kHz and the models know one rate, so 96 kHz sources lose what is above 22 kHz.
+    * A sample that is no finite number becomes 0, with a warning.
+    * A slightly damaged track is kept, with ffmpeg's complaints as warnings. A track that ends
+      far before the length in its header is an error.
+
+    Parameters
+    ----------
+    path
+        Audio file.
+    ffmpeg
+        The ffmpeg program.
+    block_samples
+        Length of the blocks; only the last one may be shorter.
+    sample_rate
+        Rate of the samples that come out, in Hz.
+    stream
+        Which of the file's audio streams, from 0.
+    info
+        What `probe_audio` found, if it was asked before.
+    stall_timeout_s
+        Seconds without data after which the track is given up.
+    max_duration_s
+        Longest track that is decoded, in seconds; no limit if None.
+
+    Attributes
+    ----------
+    info
+        What the file says about itself.
+    n_samples
+        Samples per channel that were handed out so far.
+    warnings
+        What was odd about the file; complete after the last block.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        ffmpeg: Path,
+        block_samples: int,
+        sample_rate: int = SAMPLE_RATE,
+        stream: int = 0,
+        info: AudioInfo | None = None,
+        stall_timeout_s: float = STALL_TIMEOUT_S,
+        max_duration_s: float | None = None,
+    ) -> None:
+        if block_samples <= 0:
+            raise ValueError(f"blocks of {block_samples} samples, expected at least one")
+        self.info = info or probe_audio(
+            path, ffmpeg=ffmpeg, stream=stream, stall_timeout_s=stall_timeout_s
+        )
+        self.n_samples = 0
+        self.warnings: list[str] = []
+        self._path = path
+        self._sample_rate = sample_rate
+        self._block_samples = block_samples
+        self._max_duration_s = max_duration_s
+        self._n_bad_samples = 0
+        self._process = Process(
+            _graph(path, self.info, stream, sample_rate, ffmpeg),
+            ffmpeg=ffmpeg,
+            path=path,
+            error=DecodeError,
+            stall_timeout_s=stall_timeout_s,
+        )
+
+    def __enter__(self) -> "Decoder":
+        """Start ffmpeg."""
+        self._process.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End ffmpeg, whether or not everything was read."""
+        self._process.__exit__(exc_type, exc, traceback)
+
+    @property
+    def pid(self) -> int:
+        """Number of the process of ffmpeg."""
+        return self._process.pid
+
+    def __iter__(self) -> Iterator[Float32[np.ndarray, "2 T"]]:
+        """Yield the blocks in order.
+
+        Raises
+        ------
+        DecodeError
+            ffmpeg failed or stalled; there are no samples, far fewer than the header says, or more
+            than `max_duration_s`.
+        """
+        n_channels = min(self.info.n_channels, 2)
+        frame_bytes = 4 * n_channels
+        while data := self._process.read(self._block_samples * frame_bytes):
+            samples = np.frombuffer(data, "<f4", len(data) // frame_bytes * n_channels)
+            block = np.repeat(samples.reshape(-1, n_channels).T, 2 // n_channels, axis=0)
+            self._replace_bad_samples(block)
+            self.n_samples += block.shape[1]
+            self._check_not_too_long()
+            yield block
+        self._process.finish()
+        self.warnings += self._process.complaints[:N_WARNINGS]
+        if self._n_bad_samples:
+            self.warnings.append(f"{self._n_bad_samples} samples are no finite numbers, set to 0")
+        self._check_complete()
+
+    def _replace_bad_samples(self, block: Float32[np.ndarray, "2 T"]) -> None:
+        is_bad = ~np.isfinite(block)
+        if is_bad.any():
+            self._n_bad_samples += int(is_bad.sum())
+            block[is_bad] = 0
+
+    def _check_not_too_long(self) -> None:
+        limit_s = self._max_duration_s
+        if limit_s is not None and self.n_samples > limit_s * self._sample_rate:
+            raise self._process.fail(f"longer than {limit_s:g} s, the longest that is converted")
+
+    def _check_complete(self) -> None:
+        """Compare the decoded length with the header's."""
+        if self.n_samples == 0:
+            raise self._process.fail("no samples: the file has a header, but no audio")
+        found_s = self.n_samples / self._sample_rate
+        expected_s = self.info.duration_s
+        if expected_s is None or not self.info.is_duration_exact:
+            return
+        if found_s < expected_s - tolerated_loss_s(expected_s):
+            raise self._process.fail(
+                f"only {found_s:.1f} s could be decoded, the header says {expected_s:.1f} s; "
+                "the file is cut short or damaged"
+            )
+        if found_s < expected_s - 0.5:
+            self.warnings.append(f"{expected_s - found_s:.1f} s of the audio are missing")
+
+
+def tolerated_loss_s(duration_s: float) -> float:
+    """Return how much of a damaged track may be missing before it is an error, in seconds.
+
+    One second, or 1 % of a longer track, and never more than 5 s: lost frames, no lost ending.
+    """
+    return max(1.0, min(0.01 * duration_s, 5.0))
+
+
+def decode_blocks(
+    path: Path,
+    *,
+    ffmpeg: Path,
+    block_samples: int,
+    sample_rate: int = SAMPLE_RATE,
+    stall_timeout_s: float = STALL_TIMEOUT_S,
+) -> Iterator[Float32[np.ndarray, "2 T"]]:
+    """Yield a track's samples in stereo blocks; see `Decoder`, which also tells the warnings."""
+    with Decoder(
+        path,
+        ffmpeg=ffmpeg,
+        block_samples=block_samples,
+        sample_rate=sample_rate,
+        stall_timeout_s=stall_timeout_s,
+    ) as decoder:
+        yield from decoder
+
+
+def decode_file(
+    path: Path,
+    *,
+    ffmpeg: Path | None = None,
+    sample_rate: int = SAMPLE_RATE,
+    stream: int = 0,
+) -> Float32[np.ndarray, "2 T"]:
+    """Return all samples of a file, in stereo.
+
+    Parameters
+    ----------
+    path
+        Audio file.
+    ffmpeg
+        The ffmpeg program; by default the one that `find_ffmpeg` finds.
+    sample_rate
+        Rate of the samples that come out, in Hz.
+    stream
+        Which of the file's audio streams, from 0; a stem file has five.
+
+    Returns
+    -------
+    Samples, full scale ±1.0.
+
+    Raises
+    ------
+    ProbeError
+        The file is no audio that can be read.
+    DecodeError
+        It cannot be decoded, or ends early.
+    """
+    with Decoder(
+        path,
+        ffmpeg=ffmpeg or find_ffmpeg(),
+        block_samples=BLOCK_SAMPLES,
+        sample_rate=sample_rate,
+        stream=stream,
+    ) as decoder:
+        return np.concatenate(list(decoder), axis=1)
+
+
+def hash_audio(path: Path, *, ffmpeg: Path, stall_timeout_s: float = STALL_TIMEOUT_S) -> str:
+    """Return the SHA-256 of the packets of a file's first audio stream, in hexadecimal.
+
+    Nothing is decoded, and only the packets count: tags, cover and padding may change.
+
+    Raises
+    ------
+    ProbeError
+        The file is no audio that can be read, or has no packets.
+    """
+    head = read_head(path)
+    digest = hashlib.sha256()
+    is_empty = True
+    packets = graphs.input(file_url(path), **INPUT_OPTIONS)["a:0"]
+    with Process(
+        packets.output("pipe:1", format="data", acodec="copy"),
+        ffmpeg=ffmpeg,
+        path=path,
+        error=ProbeError,
+        stall_timeout_s=stall_timeout_s,
+    ) as process:
+        try:
+            while part := process.read(PIPE_BYTES):
+                digest.update(part)
+                is_empty = False
+            process.finish()
+        except ProbeError as exc:
+            raise opening_error(path, head, process.lines, exc) from exc
+        if is_empty:
+            raise process.fail("has a header, but no audio")
+    return digest.hexdigest()
+
+
+def _graph(path: Path, info: AudioInfo, stream: int, sample_rate: int, ffmpeg: Path) -> object:
+    """Return the ffmpeg graph: one audio stream as mono or stereo floats in a pipe.
+
+    Mono stays mono: ffmpeg's own way from mono to stereo would lose 3 dB.
+    """
+    audio = graphs.input(file_url(path), **INPUT_OPTIONS)[f"a:{stream}"]
+    resampler = (
+        {"resampler": "soxr", "precision": 28}
+        if "--enable-libsoxr" in version(ffmpeg)
+        else {"filter_size": 128, "phase_shift": 10, "cutoff": 0.97, "linear_interp": 1}
+    )
+    audio = audio.filter("aresample", sample_rate, rematrix_maxval=1.0, **resampler)
+    layout = "mono" if info.n_channels == 1 else "stereo"
+    audio = audio.filter("aformat", sample_fmts="flt", channel_layouts=layout)
+    return audio.output("pipe:1", format="f32le", acodec="pcm_f32le")

@@ -1,0 +1,201 @@
+"""What a file says about its audio, and whether it is audio at all."""
+
+import dataclasses
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+import ffmpeg as graphs
+
+from libsep.errors import DecodeError, ProbeError
+from libsep.media.cut_short import ogg_missing_bytes, wav_duration_s
+from libsep.media.ffmpeg import STALL_TIMEOUT_S, Process, file_url
+
+FORMATS = (
+    "aac", "aiff", "ape", "asf", "au", "caf", "dsf", "flac", "matroska", "mov", "mp3", "mpc",
+    "mpc8", "ogg", "tak", "tta", "w64", "wav", "wv",
+)  # fmt: skip
+"""Containers, by ffmpeg's names, that are opened. None of them refers to other files: playlists
+(hls, concat, dash, imf, sdp ...) are missing on purpose."""
+
+INPUT_OPTIONS: dict[str, Any] = {
+    "protocol_whitelist": "file,pipe",
+    "format_whitelist": ",".join(FORMATS),
+    "vn": None,
+    "sn": None,
+    "dn": None,
+}
+"""How every source is opened: only as this one file, and only its audio."""
+
+PROTECTED_TAGS = ("drms", "enca", "aavd")
+"""Sample entries of MP4 whose audio is encrypted: iTunes Store, Common Encryption, Audible."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AudioInfo:
+    """What a file says about one of its audio streams.
+
+    ``codec`` and ``channel_layout`` are in ffmpeg's words (``mp3``, ``5.1(side)``),
+    ``sample_rate`` is in Hz. ``duration_s`` is the header's length in seconds, None where it has
+    none; ``is_duration_exact`` is False where ffmpeg guessed it from the bit rate, or where other
+    streams may be longer than the audio.
+    """
+
+    codec: str
+    sample_rate: int
+    n_channels: int
+    channel_layout: str
+    duration_s: float | None
+    is_duration_exact: bool
+
+
+def probe_audio(
+    path: Path, *, ffmpeg: Path, stream: int = 0, stall_timeout_s: float = STALL_TIMEOUT_S
+) -> AudioInfo:
+    """Read the header of a file and decode the first frame of its audio.
+
+    Parameters
+    ----------
+    path
+        File that may be audio.
+    ffmpeg
+        The ffmpeg program.
+    stream
+        Which of the file's audio streams, from 0.
+    stall_timeout_s
+        Seconds after which a file that gives no data is given up.
+
+    Raises
+    ------
+    ProbeError
+        The file is empty, text, a playlist, protected, without audio, or cannot be read.
+    DecodeError
+        It has an audio stream, but not one frame of it could be decoded, or it is an Ogg file
+        that ends inside a page.
+    """
+    head = read_head(path)
+    audio = graphs.input(file_url(path), **INPUT_OPTIONS)[f"a:{stream}"].filter("ashowinfo")
+    graph = audio.output("pipe:1", format="null", **{"frames:a": 1})
+    with Process(
+        graph,
+        ffmpeg=ffmpeg,
+        path=path,
+        error=ProbeError,
+        stall_timeout_s=stall_timeout_s,
+        level="info",
+    ) as process:
+        try:
+            process.finish()
+        except ProbeError as exc:
+            raise opening_error(path, head, process.lines, exc) from exc
+        info = _parse(path, process.lines, stream, process.log)
+    return _with_declared_length(path, info)
+
+
+def _with_declared_length(path: Path, info: AudioInfo) -> AudioInfo:
+    """Return ``info`` with the length that the file claims where ffmpeg tells what is there."""
+    try:
+        missing_bytes = ogg_missing_bytes(path)
+        duration_s = wav_duration_s(path)
+    except OSError as exc:
+        raise ProbeError(path, f"cannot be read: {exc.strerror}") from exc
+    if missing_bytes:
+        raise DecodeError(path, f"the file is cut short: its last page lacks {missing_bytes} bytes")
+    if duration_s is None:
+        return info
+    return dataclasses.replace(info, duration_s=duration_s, is_duration_exact=True)
+
+
+def read_head(path: Path) -> bytes:
+    """Return the first bytes of a regular file; nothing of a pipe, which may never answer.
+
+    Raises
+    ------
+    ProbeError
+        The file is empty, a folder, or cannot be read.
+    """
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise ProbeError(path, "is a folder, expected an audio file")
+        if not stat.S_ISREG(mode):
+            return b""
+        with path.open("rb") as file:
+            head = file.read(1024)
+    except OSError as exc:
+        raise ProbeError(path, f"cannot be read: {exc.strerror}") from exc
+    if not head:
+        raise ProbeError(path, "is empty (0 bytes), expected audio")
+    return head
+
+
+def opening_error(path: Path, head: bytes, lines: list[str], exc: ProbeError) -> ProbeError:
+    """Return ``exc`` with a reason that tells more, if the file's head or ffmpeg's lines do."""
+    return ProbeError(path, _reason(head, lines) or exc.message, exc.log)
+
+
+def _reason(head: bytes, lines: list[str]) -> str:
+    text = "\n".join(lines)
+    if protection := _protection(lines):
+        return protection
+    if "matches no streams" in text:
+        return "has no audio stream"
+    if head and _is_text(head):
+        kind = "a playlist" if re.match(rb"#EXT|ffconcat|\[playlist\]|<", head) else "text"
+        return f"is {kind}, expected audio"
+    if "moov atom not found" in text:
+        return "is an MP4 without its index (moov); it is cut short or was never finished"
+    if "not on whitelist" in text:
+        return "is a kind of file that libsep does not open (playlist, video, game or tracker)"
+    return ""
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        text = head[:1000].decode()
+    except UnicodeDecodeError:
+        return False
+    return all(char.isprintable() or char.isspace() for char in text)
+
+
+def _protection(lines: list[str]) -> str:
+    tags = "|".join(PROTECTED_TAGS)
+    for line in lines:
+        if match := re.match(rf"\[info\]   Stream #0:.*: Audio: .*\(({tags}) /", line):
+            return f"is protected by DRM ({match.group(1)}) and cannot be decoded"
+        if "DRM protected" in line:
+            return "is protected by DRM and cannot be decoded"
+    return ""
+
+
+def _parse(path: Path, lines: list[str], stream: int, log: str) -> AudioInfo:
+    """Read what ffmpeg printed about the file and its first frame."""
+    if protection := _protection(lines):
+        raise ProbeError(path, protection, log)
+    n_lines = lines.index("[info] Stream mapping:") if "[info] Stream mapping:" in lines else None
+    inputs = [line for line in lines[:n_lines] if line.startswith("[info]   Stream #0:")]
+    codecs = [match.group(1) for line in inputs if (match := re.search(r": Audio: (\w+)", line))]
+    frame = next((match for line in lines if (match := _FRAME.search(line))), None)
+    if frame is None:
+        raise DecodeError(path, "not one frame of the audio could be decoded; is it damaged?", log)
+    duration = next((match for line in lines if (match := _DURATION.match(line))), None)
+    is_alone = all(": Audio: " in line or "(attached pic)" in line for line in inputs)
+    is_estimate = any("Estimating duration" in line for line in lines)
+    return AudioInfo(
+        codec=codecs[stream],
+        sample_rate=int(frame["rate"]),
+        n_channels=int(frame["channels"]),
+        channel_layout=frame["layout"],
+        duration_s=_seconds(duration) if duration else None,
+        is_duration_exact=duration is not None and is_alone and not is_estimate,
+    )
+
+
+_FRAME = re.compile(r"channels:(?P<channels>\d+) chlayout:(?P<layout>.+) rate:(?P<rate>\d+)")
+_DURATION = re.compile(r"\[info\]   Duration: (\d+):(\d+):(\d+\.\d+)")
+
+
+def _seconds(duration: re.Match[str]) -> float:
+    hours, minutes, seconds = duration.groups()
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)

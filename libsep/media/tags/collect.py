@@ -1,0 +1,130 @@
+"""Gather what the readers of the formats find into one `Tags`."""
+
+from collections.abc import Iterable
+
+from libsep.media.tags.mapping import FIELDS, find_field, is_dropped
+from libsep.media.tags.record import Picture, Tags
+from libsep.media.tags.values import parse_genres, parse_position
+
+PREFERRED = 0
+FALLBACK = 100
+"""How much weaker the names of a second tag in the same file are than those of the first."""
+
+_PARTIAL_DATES = ("date", "original_date")
+
+
+class Collector:
+    """What was found so far: a field takes the values of its strongest name.
+
+    Other names of the field are kept as extras if they say something else, but only when they come
+    from the same tag: the second tag of a file (ID3v1, APEv2 in an MP3) only fills gaps.
+    """
+
+    def __init__(self) -> None:
+        self._fields: dict[str, dict[int, tuple[str, list[str]]]] = {}
+        self._extras: dict[str, list[str]] = {}
+        self._extra_keys: dict[str, tuple[str, int]] = {}
+        self.pictures: list[Picture] = []
+        self.serato: dict[str, bytes] = {}
+        self.ratings: list[int] = []
+        self.problems: list[str] = []
+
+    def add(
+        self, column: str, key: str, values: Iterable[str], *, weakness: int = PREFERRED
+    ) -> None:
+        """Take the values of ``key``, a name in a column of the table of fields.
+
+        A key that is no field's name becomes an extra, unless it is never carried over. Values are
+        split at NUL characters; empty ones vanish.
+        """
+        cleaned = _clean(values)
+        if not cleaned:
+            return
+        found = find_field(column, key)
+        if found is not None:
+            self.add_field(found[0].name, cleaned, key=key, rank=found[1] + weakness)
+        elif not is_dropped(key):
+            self.add_extra(_extra_key(key), cleaned, weakness=weakness)
+
+    def add_field(
+        self, name: str, values: Iterable[str], *, key: str = "", rank: int = PREFERRED
+    ) -> None:
+        """Take the values of the field ``name``, found under ``key``; a lower rank is stronger."""
+        _, known = self._fields.setdefault(name, {}).setdefault(rank, (_extra_key(key), []))
+        known.extend(value for value in _clean(values) if value not in known)
+
+    def add_extra(self, key: str, values: Iterable[str], *, weakness: int = PREFERRED) -> None:
+        """Take values that have no field; keys that differ in case only are one key."""
+        known_key, known_weakness = self._extra_keys.setdefault(key.casefold(), (key, weakness))
+        if weakness > known_weakness:
+            return
+        known = self._extras.setdefault(known_key, [])
+        known.extend(value for value in _clean(values) if value not in known)
+
+    def add_picture(self, picture: Picture) -> None:
+        """Take a picture, unless the same bytes are there already."""
+        if all(known.data != picture.data for known in self.pictures):
+            self.pictures.append(picture)
+
+    def result(self) -> Tags:
+        """Return what was found, with genres by name and positions as separate numbers."""
+        fields = {name: self._resolve(name, ranks) for name, ranks in self._fields.items()}
+        if "genre" in fields:
+            fields["genre"] = parse_genres(fields["genre"])
+        for name in ("track", "disc"):
+            _split_position(fields, name)
+        order = [field.name for field in FIELDS]
+        return Tags(
+            fields={name: fields[name] for name in order if fields.get(name)},
+            extras={key: tuple(values) for key, values in sorted(self._extras.items())},
+            pictures=tuple(self.pictures),
+            serato=dict(sorted(self.serato.items())),
+            rating=max(self.ratings, default=None),
+            problems=tuple(dict.fromkeys(self.problems)),
+        )
+
+    def _resolve(self, name: str, ranks: dict[int, tuple[str, list[str]]]) -> tuple[str, ...]:
+        (_, (_, chosen)), *others = sorted(ranks.items())
+        for rank, (key, values) in others:
+            left = [value for value in values if not _is_said(name, value, chosen)]
+            if left and key and rank < FALLBACK:
+                self.add_extra(key, left)
+        return tuple(chosen)
+
+
+def _clean(values: Iterable[str]) -> list[str]:
+    """Return the values that say something, as valid Unicode; NUL separates values."""
+    parts = (part for value in values for part in value.split("\0"))
+    valid = (part.encode("utf-8", "replace").decode("utf-8") for part in parts)
+    return list(dict.fromkeys(part for part in valid if part.strip()))
+
+
+def _extra_key(key: str) -> str:
+    """Return the name under which a key of a source is carried: without the frame it came in."""
+    return (
+        key[5:] if key.upper().startswith("TXXX:") else key.removeprefix("----:com.apple.iTunes:")
+    )
+
+
+def _is_said(name: str, value: str, chosen: list[str]) -> bool:
+    folded = value.casefold()
+    if name == "bpm":  # the rounded tempo of an MP4 says nothing beside the exact one
+        return True
+    if name in _PARTIAL_DATES:
+        return any(known.casefold().startswith(folded) for known in chosen)
+    return any(folded == known.casefold() for known in chosen)
+
+
+def _split_position(fields: dict[str, tuple[str, ...]], name: str) -> None:
+    """Turn ``3/12`` into a number and a total; leave what is no such thing as it is."""
+    for field in (name, f"{name}_total"):
+        position = parse_position(fields[field][0]) if field in fields else None
+        if position is None:
+            continue
+        number, total = position
+        if number is not None:
+            fields[field] = (str(number),)
+        elif field == name:
+            del fields[name]
+        if field == name and total is not None:
+            fields.setdefault(f"{name}_total", (str(total),))

@@ -1,0 +1,137 @@
+"""The little that the scan of a library needs of each file, in a fraction of a millisecond."""
+
+from pathlib import Path
+from typing import Any
+
+import mutagen
+from mutagen import id3
+from mutagen._vorbis import VComment
+from mutagen.aiff import AIFF
+from mutagen.apev2 import APEv2
+from mutagen.asf import ASFTags
+from mutagen.mp3 import MP3
+from mutagen.mp4 import MP4Tags
+from mutagen.oggopus import OggOpus
+from mutagen.wave import WAVE
+
+from libsep.errors import TagError
+from libsep.media.ffmpeg import find_ffmpeg
+from libsep.media.tags.collect import Collector
+from libsep.media.tags.ffmetadata import read_ffmetadata
+from libsep.media.tags.mapping import FIELDS
+from libsep.media.tags.read import UNREADABLE
+from libsep.media.tags.read_riff import read_texts
+from libsep.media.tags.read_vorbis import read_vorbis
+from libsep.media.tags.record import Header, Tags
+from libsep.media.tags.values import parse_genres
+
+_COLUMNS = (
+    (id3.ID3, "id3"),
+    (VComment, "vorbis"),
+    (APEv2, "vorbis"),
+    (MP4Tags, "mp4"),
+    (ASFTags, "asf"),
+)
+OPUS_SAMPLE_RATE = 48_000
+"""Rate in Hz to which every Opus file decodes; its header names another one, or none."""
+
+_WITH_ID3 = {".mp3": MP3, ".wav": WAVE, ".aif": AIFF, ".aiff": AIFF}
+_FRAMES = {name: getattr(id3, name) for name in ("TIT2", "TPE1", "TCON", "TT2", "TP1", "TCO")}
+_FIELDS = {field.name: field for field in FIELDS}
+
+
+def read_header(path: Path, *, ffmpeg: Path | None = None) -> Header:
+    """Return length, sample rate, genres, title and artist of an audio file.
+
+    Nothing is decoded: the length is what the header claims. A file that mutagen does not know
+    costs a run of ffmpeg.
+
+    Parameters
+    ----------
+    path
+        A file of any format that `read_tags` reads.
+    ffmpeg
+        The ffmpeg program; by default the one that `find_ffmpeg` finds.
+
+    Raises
+    ------
+    TagError
+        The file cannot be read at all.
+    """
+    try:
+        file = _open(path)
+    except UNREADABLE:
+        file = None
+    if file is None:
+        return _read_through_ffmpeg(path, ffmpeg)
+    try:
+        sample_rate = getattr(file.info, "sample_rate", None)
+        if isinstance(file, OggOpus):
+            sample_rate = OPUS_SAMPLE_RATE
+        return _header(_read_few(file, path), getattr(file.info, "length", None), sample_rate)
+    except UNREADABLE as exc:
+        raise TagError(path, f"header cannot be read: {exc}") from exc
+
+
+def _open(path: Path) -> Any:
+    """Open a file; from ID3 only the frames that are needed, which takes a fifth of the time."""
+    kind = _WITH_ID3.get(path.suffix.lower())
+    if kind is not None:
+        try:
+            return kind(path, known_frames=_FRAMES)
+        except UNREADABLE:
+            pass  # perhaps another format under a wrong name
+    return mutagen.File(path)
+
+
+def _header(tags: dict[str, tuple[str, ...]], duration_s: Any, sample_rate: Any) -> Header:
+    return Header(
+        duration_s=float(duration_s) if duration_s and duration_s > 0 else None,
+        sample_rate=int(sample_rate) if sample_rate else None,
+        genres=parse_genres(tags.get("genre", ())),
+        title=next(iter(tags.get("title", ())), ""),
+        artist=", ".join(tags.get("artist", ())),
+    )
+
+
+def _read_few(file: Any, path: Path) -> dict[str, tuple[str, ...]]:
+    if file.tags is None and isinstance(file, MP3):
+        return _read_ape(path)
+    column = next((name for kind, name in _COLUMNS if isinstance(file.tags, kind)), None)
+    if column is None:
+        collector = Collector()
+        read_texts(path, collector)
+        return dict(collector.result().fields)
+    found = _values_of_all(file.tags, column)
+    if not found["genre"] and isinstance(file, MP3):  # the second tag fills gaps
+        found |= {name: values for name, values in _read_ape(path).items() if not found[name]}
+    return found
+
+
+def _read_ape(path: Path) -> dict[str, tuple[str, ...]]:
+    try:
+        return _values_of_all(APEv2(path), "vorbis")
+    except mutagen.MutagenError:
+        return {}
+
+
+def _values_of_all(tags: Any, column: str) -> dict[str, tuple[str, ...]]:
+    return {name: _values(tags, name, column) for name in ("genre", "title", "artist")}
+
+
+def _values(tags: Any, name: str, column: str) -> tuple[str, ...]:
+    """Return the values of the first of a field's names that has some."""
+    for key in getattr(_FIELDS[name], column):
+        value = tags.get(key)
+        if value is not None:
+            texts = (str(text).strip() for text in getattr(value, "text", value))
+            return tuple(text for text in texts if text)
+    return ()
+
+
+def _read_through_ffmpeg(path: Path, ffmpeg: Path | None) -> Header:
+    comments, duration_s, sample_rate = read_ffmetadata(path, ffmpeg or find_ffmpeg())
+    collector = Collector()
+    read_vorbis(comments, collector)
+    tags: Tags = collector.result()
+    return _header(dict(tags.fields), duration_s, sample_rate)

@@ -1,0 +1,139 @@
+"""Frames of ID3 (MP3, AIFF, WAV, DSF, TTA): from v2.2 to v2.4, and v1."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from libsep.media.tags.collect import PREFERRED, Collector
+from libsep.media.tags.mapping import find_field, is_dropped, is_private_comment
+from libsep.media.tags.record import Picture
+from libsep.media.tags.values import popm_to_rating
+
+_ROLES = {"mix": "MIXER", "dj-mix": "DJMIXER"}
+_LOST = {
+    "SYLT": "synchronised lyrics",
+    "CHAP": "a chapter",
+    "ETCO": "event times",
+    "UFID": "an identifier",
+    "GEOB": "an attached object",
+    "COMR": "a commercial frame",
+    "OWNE": "an ownership frame",
+    "EQU2": "an equaliser curve",
+}
+"""Frames that hold something of the user's for which MP4 has no place."""
+
+_VARIOUS_ERRORS = (ValueError, TypeError, AttributeError, LookupError)
+
+
+def read_id3(frames: Any, collector: Collector, *, weakness: int = PREFERRED) -> None:
+    """Hand all frames of mutagen's ``frames`` to ``collector``.
+
+    A frame that cannot be read is reported and costs no other frame. Serato's objects are left
+    out; see `serato_objects`.
+    """
+    for frame in frames.values():
+        try:
+            _read_frame(frame, frames, collector, weakness)
+        except _VARIOUS_ERRORS as exc:
+            collector.problems.append(f"{frame.HashKey} could not be read: {exc}")
+    _read_comments(frames, collector, weakness)
+    _read_ratings(frames, collector)
+
+
+def serato_objects(frames: Any) -> Iterator[tuple[str, bytes]]:
+    """Yield the name (``Serato Markers2``) and the content of each of Serato's objects."""
+    for frame in frames.getall("GEOB"):
+        if frame.desc.startswith("Serato "):
+            yield frame.desc, bytes(frame.data)
+
+
+def _read_frame(frame: Any, frames: Any, collector: Collector, weakness: int) -> None:
+    name = frame.FrameID
+    if name in _SPECIAL:
+        _SPECIAL[name](frame, collector)
+    elif name == "TIT1" and frames.getall("GRP1"):
+        collector.add_field("work", frame.text, rank=weakness)
+    elif name == "UFID" and find_field("id3", frame.HashKey):
+        collector.add("id3", frame.HashKey, [frame.data.decode("ascii")], weakness=weakness)
+    elif name == "TXXX":
+        collector.add("id3", f"TXXX:{frame.desc}", frame.text, weakness=weakness)
+    elif name == "USLT":
+        collector.add("id3", name, [frame.text], weakness=weakness)
+    elif name in ("TDRC", "TDRL", "TDOR"):
+        _read_dates(frame, collector, weakness)
+    elif hasattr(frame, "text") and name not in ("COMM", "USER", "SYLT"):
+        collector.add("id3", name, [str(value) for value in frame.text], weakness=weakness)
+    elif hasattr(frame, "url"):
+        key = name if find_field("id3", name) else frame.HashKey
+        collector.add("id3", key, [frame.url], weakness=weakness)
+    elif name in _LOST and not (name == "GEOB" and frame.desc.startswith("Serato ")):
+        collector.problems.append(f"{_LOST[name]} ({frame.HashKey}) has no place in MP4: dropped")
+
+
+def _read_dates(frame: Any, collector: Collector, weakness: int) -> None:
+    dates = [str(stamp).replace(" ", "T") for stamp in frame.text]
+    if not any(dates):
+        collector.problems.append(f"{frame.FrameID} is no date: dropped")
+    collector.add("id3", frame.FrameID, dates, weakness=weakness)
+
+
+def _read_picture(frame: Any, collector: Collector) -> None:
+    if frame.mime == "-->":
+        collector.problems.append("a picture is only a link to another file: dropped")
+        return
+    collector.add_picture(
+        Picture(
+            data=bytes(frame.data), mime=frame.mime, kind=int(frame.type), description=frame.desc
+        )
+    )
+
+
+def _read_gain(frame: Any, collector: Collector) -> None:
+    """Take a volume adjustment (RVA2), which ReplayGain texts beat."""
+    kind = frame.desc.casefold()
+    if kind in ("track", "album"):
+        collector.add_field(f"replaygain_{kind}_gain", [f"{frame.gain:.2f} dB"], rank=1)
+        collector.add_field(f"replaygain_{kind}_peak", [f"{frame.peak:.6f}"], rank=1)
+
+
+def _read_people(frame: Any, collector: Collector) -> None:
+    """Take people by their role (TIPL) or their instrument (TMCL)."""
+    for role, person in frame.people:
+        if frame.FrameID == "TMCL":
+            collector.add_extra("PERFORMER", [f"{person} ({role})" if role else person])
+        elif person:
+            folded = role.strip().casefold()
+            collector.add_extra(_ROLES.get(folded, folded.upper() or "INVOLVED"), [person])
+
+
+def _read_comments(frames: Any, collector: Collector, weakness: int) -> None:
+    """Take the comments: those without a description first, copies that ID3v1 cut off never."""
+    found = [frame for frame in frames.getall("COMM") if not is_private_comment(frame.desc)]
+    found.sort(key=lambda frame: (bool(frame.desc), frame.desc == "ID3v1 Comment"))
+    chosen: list[str] = []
+    for frame in found:
+        texts = [text for text in frame.text if text.strip("\0 ")]
+        is_copy = all(any(known.startswith(text) for known in chosen) for text in texts)
+        if is_copy or is_dropped(frame.desc):
+            continue
+        if not chosen or not frame.desc:
+            collector.add("id3", "COMM", texts, weakness=weakness)
+            chosen += texts
+        else:
+            collector.add_extra(f"COMMENT:{frame.desc}", texts, weakness=weakness)
+
+
+def _read_ratings(frames: Any, collector: Collector) -> None:
+    for frame in frames.getall("POPM"):
+        if frame.rating:
+            collector.ratings.append(popm_to_rating(frame.rating, frame.email))
+
+
+_SPECIAL: dict[str, Callable[[Any, Collector], None]] = {
+    "APIC": _read_picture,
+    "RVA2": _read_gain,
+    "TIPL": _read_people,
+    "TMCL": _read_people,
+    "IPLS": _read_people,
+    "POPM": lambda frame, collector: None,
+    "COMM": lambda frame, collector: None,
+}

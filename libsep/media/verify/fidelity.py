@@ -1,0 +1,164 @@
+"""Rules D1 to D3: the streams of a stem file are the signals that were encoded."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import ffmpeg as graphs
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from libsep.errors import VerifyError
+from libsep.media.encode import quantise_alac
+from libsep.media.ffmpeg import PIPE_BYTES, Process, file_url, find_ffmpeg
+from libsep.media.stems import STREAM_NAMES
+from libsep.media.verify.container import read_container
+from libsep.media.verify.report import Finding, Report
+from libsep.units import amplitude_to_db
+
+N_STREAMS = len(STREAM_NAMES)
+
+MAX_OFFSET_SAMPLES = 4096
+"""Largest shift that D1 looks for; twice the priming of any encoder."""
+
+MIN_CORRELATION = 0.5
+"""Least correlation of a decoded stream with its source at offset 0; AAC reaches 0.9 and more."""
+
+AMBIGUITY = 0.05
+"""How much better another source may fit before D1 calls the streams swapped."""
+
+SILENCE_DB = -70.0
+"""Level below which a stream is not compared: the encoder may leave nothing of it."""
+
+NULL_BOUND_DB = {"mp4a": -10.0, "alac": -100.0}
+"""Most that the sum of the stems may differ from the master, relative to the master's level."""
+
+
+def verify_fidelity(
+    path: Path,
+    sources: Float32[np.ndarray, "5 2 T"],
+    *,
+    start_samples: int = 0,
+    ffmpeg: Path | None = None,
+) -> Report:
+    """Decode a part of a stem file and compare it with what was encoded.
+
+    Parameters
+    ----------
+    path
+        Stem file.
+    sources
+        Mixture, drums, bass, other and vocals as they were given to the encoder.
+    start_samples
+        Where in the track ``sources`` begin. Everything before is decoded too.
+    ffmpeg
+        The ffmpeg program; by default the one that `find_ffmpeg` finds.
+
+    Returns
+    -------
+    Findings: D1 a stream is shorter, shifted or another one's, D2 an ALAC stream is not bit for
+    bit the same, D3 the stems do not add up to the master.
+
+    Raises
+    ------
+    MalformedAtomError
+        The file is no MP4; `verify_stems` says so in a report.
+    VerifyError
+        It cannot be decoded.
+    """
+    codec = read_container(path).tracks[0].codec
+    n_samples = sources.shape[2]
+    decoded = _decode(path, start_samples, n_samples, ffmpeg or find_ffmpeg())
+    if decoded.shape[2] < n_samples:
+        message = f"{start_samples + decoded.shape[2]} samples, expected more"
+        return Report(path=path, findings=(Finding("D1", "error", message),))
+    findings = [*_check_alignment(decoded, sources), *_check_sum(decoded, NULL_BOUND_DB[codec])]
+    if codec == "alac":
+        findings += _check_exact(decoded, sources)
+    return Report(path=path, findings=tuple(findings))
+
+
+def _decode(
+    path: Path, start_samples: int, n_samples: int, ffmpeg: Path
+) -> Float32[np.ndarray, "5 2 T"]:
+    """Return part of all five streams, shorter where the file ends."""
+    options = {"protocol_whitelist": "file", "format_whitelist": "mov", "vn": None}
+    source = graphs.input(file_url(path), **options)
+    streams = [source[f"a:{index}"] for index in range(N_STREAMS)]
+    merged = graphs.filter(streams, "amerge", inputs=N_STREAMS)
+    frame_bytes = 4 * 2 * N_STREAMS
+    graph = merged.output("pipe:1", format="f32le", acodec="pcm_f32le")
+    with Process(graph, ffmpeg=ffmpeg, path=path, error=VerifyError) as process:
+        skip_bytes = start_samples * frame_bytes
+        while skip_bytes > 0:
+            part = process.read(min(skip_bytes, PIPE_BYTES))
+            if not part:
+                break
+            skip_bytes -= len(part)
+        data = process.read(n_samples * frame_bytes)
+        if len(data) < n_samples * frame_bytes:
+            process.finish()
+    frames = np.frombuffer(data, "<f4", len(data) // frame_bytes * 2 * N_STREAMS)
+    return np.ascontiguousarray(frames.reshape(-1, N_STREAMS, 2).transpose(1, 2, 0))
+
+
+def _check_alignment(
+    decoded: Float32[np.ndarray, "5 2 T"], sources: Float32[np.ndarray, "5 2 T"]
+) -> Iterator[Finding]:
+    centred = sources.mean(axis=1)  # (5, T)
+    for index, stream in enumerate(decoded.mean(axis=1)):
+        if _level_db(centred[index]) < SILENCE_DB:
+            continue
+        name = STREAM_NAMES[index]
+        fits = [_correlation(stream, source) for source in centred]
+        best = int(np.argmax(fits))
+        offset, fit = _best_offset(stream, centred[index])
+        if fits[best] > max(fits[index] + AMBIGUITY, MIN_CORRELATION):
+            yield Finding("D1", "error", f"{name} holds {STREAM_NAMES[best]}")
+        elif fit < MIN_CORRELATION:
+            yield Finding("D1", "error", f"{name} correlates {fit:.2f} with its source at best")
+        elif offset != 0:
+            yield Finding("D1", "error", f"{name} is {offset} samples late")
+
+
+def _check_exact(
+    decoded: Float32[np.ndarray, "5 2 T"], sources: Float32[np.ndarray, "5 2 T"]
+) -> Iterator[Finding]:
+    expected = quantise_alac(sources)
+    found = quantise_alac(decoded)
+    for name, stream, source in zip(STREAM_NAMES, found, expected, strict=True):
+        n_different = int((stream != source).sum())
+        if n_different:
+            yield Finding("D2", "error", f"{name} differs in {n_different} samples")
+
+
+def _check_sum(decoded: Float32[np.ndarray, "5 2 T"], bound_db: float) -> Iterator[Finding]:
+    master_db = _level_db(decoded[0])
+    if master_db < SILENCE_DB:
+        return
+    null_db = _level_db(decoded[0] - decoded[1:].sum(axis=0)) - master_db
+    if null_db > bound_db:
+        message = f"stems and master differ by {null_db:.1f} dB, expected below {bound_db:.0f} dB"
+        yield Finding("D3", "error", message)
+
+
+def _level_db(samples: Float32[np.ndarray, "*any"]) -> float:
+    return amplitude_to_db(float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))))
+
+
+def _correlation(first: Float32[np.ndarray, " T"], second: Float32[np.ndarray, " T"]) -> float:
+    """Return the normalised correlation at offset 0; 0 where one is silent."""
+    scale = float(np.linalg.norm(first) * np.linalg.norm(second))
+    return float(np.vdot(first, second)) / scale if scale else 0.0
+
+
+def _best_offset(
+    late: Float32[np.ndarray, " T"], early: Float32[np.ndarray, " T"]
+) -> tuple[int, float]:
+    """Return the shift in samples at which two signals match best, and their correlation there."""
+    n_fft = len(early) + MAX_OFFSET_SAMPLES
+    spectrum = np.fft.rfft(late, n_fft) * np.conj(np.fft.rfft(early, n_fft))
+    matches: Float64[np.ndarray, " N"] = np.fft.irfft(spectrum, n_fft)
+    around = np.concatenate([matches[-MAX_OFFSET_SAMPLES:], matches[: MAX_OFFSET_SAMPLES + 1]])
+    best = int(np.argmax(around))
+    scale = float(np.linalg.norm(late) * np.linalg.norm(early))
+    return best - MAX_OFFSET_SAMPLES, float(around[best]) / scale if scale else 0.0

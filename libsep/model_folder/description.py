@@ -1,0 +1,152 @@
+"""What a model folder says about its model; read without torch."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import pydantic
+import yaml
+from pydantic import Field
+
+import libsep
+from libsep import config
+from libsep.errors import ConfigError, ModelError
+
+DESCRIPTION_FILE = "model.yaml"
+WEIGHTS_FILE = "model.safetensors"
+CARD_FILE = "README.md"
+
+
+class Description(config.Section):
+    """What every model says about itself; each kind of model adds fields of its own."""
+
+    kind: str
+    """What the model is for; a folder is only read as what it is."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    """What users call it, and the name of its folder."""
+
+    description: str = ""
+    """One sentence for the list of models."""
+
+    architecture: str
+    """Name of the network."""
+
+    arguments: dict[str, pydantic.JsonValue]
+    """Keyword arguments of the network."""
+
+    sample_rate: Annotated[int, Field(gt=0)]
+    """Of the audio that it expects, in Hz."""
+
+    licence: str
+    """Of the weights: an SPDX identifier, or what they are for where no licence is named."""
+
+    data: tuple[str, ...] = ()
+    """What it was trained on: one line for each source, with its licence."""
+
+    training: str = ""
+    """How it was trained: hardware, time, steps."""
+
+    @pydantic.field_validator("arguments", mode="before")
+    @classmethod
+    def _as_stored(cls, arguments: Any) -> Any:
+        """Take tuples for lists, as JSON and YAML do."""
+        return json.loads(json.dumps(arguments))
+
+
+class Stored(config.Section):
+    """Where a model lies on this machine, and which file its weights are."""
+
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """Of the weights file."""
+
+    folder: Annotated[Path, Field(exclude=True)]
+    """Where it lies; not part of the description."""
+
+    @property
+    def weights_path(self) -> Path:
+        """The weights file; it need not exist."""
+        return self.folder / WEIGHTS_FILE
+
+
+StoredType = TypeVar("StoredType", bound=Stored)
+
+
+def read_folder(section: type[StoredType], folder: Path) -> StoredType:
+    """Return what ``folder`` says about its model; the weights are not looked at.
+
+    Parameters
+    ----------
+    section
+        The kind of model that is expected: a `Description` that is also `Stored`.
+    folder
+        With a ``model.yaml``.
+
+    Raises
+    ------
+    ModelError
+        The description is missing, cannot be read, or has a wrong field.
+    """
+    path = folder / DESCRIPTION_FILE
+    try:
+        return config.parse(section, {**_read_values(path), "folder": folder}, origin=str(path))
+    except ConfigError as exc:
+        raise ModelError(str(exc)) from exc
+
+
+def folders_of_kind(kind: str, folder: Path) -> list[Path]:
+    """Return the model folders in ``folder`` that hold a model of this kind, by name.
+
+    A folder that does not exist holds none.
+
+    Raises
+    ------
+    ModelError
+        A description in it cannot be read.
+    """
+    paths = sorted(folder.glob(f"*/{DESCRIPTION_FILE}"))
+    return [path.parent for path in paths if _read_values(path).get("kind") == kind]
+
+
+def models_folder() -> Path:
+    """Return the folder of the models that come with libsep.
+
+    It lies inside the package where that was installed, and beside it in a source checkout.
+
+    Raises
+    ------
+    ModelError
+        There is none, so the installation is damaged.
+    """
+    package = Path(libsep.__file__).parent
+    for folder in (package / "models", package.parent / "models"):
+        if folder.is_dir():
+            return folder
+    raise ModelError(f"{package / 'models'}: not found, expected the models of libsep there")
+
+
+def pulled_folder() -> Path:
+    """Return the folder of the models that were pulled; it need not exist.
+
+    ``LIBSEP_MODELS`` names it; without it, it is ``libsep/models`` in the user's cache folder
+    (``XDG_CACHE_HOME``, else ``~/.cache``).
+    """
+    if chosen := os.environ.get("LIBSEP_MODELS"):
+        return Path(chosen).expanduser()
+    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    # The XDG specification: a relative path there is to be ignored.
+    root = cache if cache.is_absolute() else Path.home() / ".cache"
+    return root / "libsep" / "models"
+
+
+def _read_values(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise ModelError(f"{path}: not found, expected the description of a model")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+        raise ModelError(f"{path}: cannot be read as YAML: {exc}") from exc
+    if not isinstance(values, dict):
+        raise ModelError(f"{path}: expected a mapping, found {type(values).__name__}")
+    return values

@@ -1,0 +1,162 @@
+"""The tensors of a model folder: data that is hashed and read, never unpickled."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+import yaml
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from libsep.errors import ModelError, StemsError
+from libsep.media.atomic import replacing
+from libsep.model_folder.description import (
+    DESCRIPTION_FILE,
+    WEIGHTS_FILE,
+    Description,
+)
+
+
+def read_tensors(path: Path, description: Description, sha256: str) -> dict[str, Tensor]:
+    """Return the tensors of a weights file, on the CPU.
+
+    Parameters
+    ----------
+    path
+        The weights file.
+    description
+        What the file must say about its network: architecture and arguments.
+    sha256
+        Of the file, in hexadecimal digits.
+
+    Raises
+    ------
+    ModelError
+        The file is missing or damaged, is not the one that was named, or belongs to another
+        network.
+    """
+    check_sha256(path, sha256)
+    stored, tensors = _read(path)
+    if stored != _identity(description):
+        raise ModelError(
+            f"{path}: holds {stored}, expected {_identity(description)} "
+            f"({DESCRIPTION_FILE} of another model?)"
+        )
+    return tensors
+
+
+def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Give ``network`` the tensors that were read from the weights file at ``path``.
+
+    Raises
+    ------
+    ModelError
+        They do not fit the network.
+    """
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as exc:
+        raise ModelError(f"{path}: the weights do not fit the network: {exc}") from exc
+
+
+def write_folder(folder: Path, description: Description, tensors: Mapping[str, Tensor]) -> None:
+    """Write a model folder: the tensors as they are, then the description with their hash.
+
+    Each file appears whole or not at all; after a crash between the two, `read_tensors` reports
+    that they do not belong together. Equal tensors give equal bytes.
+
+    Parameters
+    ----------
+    folder
+        Is created; files of a former model in it are replaced.
+    description
+        What the model is.
+    tensors
+        On the CPU, contiguous, each in memory of its own.
+
+    Raises
+    ------
+    ModelError
+        The folder cannot be written.
+    """
+    content = save(dict(tensors), metadata={"network": json.dumps(_identity(description))})
+    write_file(folder / WEIGHTS_FILE, content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    values = {**description.model_dump(mode="json"), "sha256": sha256}
+    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
+    write_file(folder / DESCRIPTION_FILE, text.encode())
+
+
+def halved(name: str, tensor: Tensor) -> Tensor:
+    """Return a tensor as model folders keep it: matrices and kernels in half precision.
+
+    That costs nothing that can be heard; vectors (biases and the statistics of normalisations)
+    stay float32, because some are too small for it, and what is no floating point number stays.
+
+    Raises
+    ------
+    ModelError
+        ``tensor``, called ``name``, is not finite in its new precision.
+    """
+    tensor = tensor.detach().cpu()
+    if tensor.is_floating_point():
+        tensor = tensor.to(torch.float16 if tensor.ndim > 1 else torch.float32)
+        if not tensor.isfinite().all():
+            raise ModelError(f"{name}: not finite in {tensor.dtype} (did the training diverge?)")
+    return tensor.contiguous()
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file of a model folder, whole or not at all.
+
+    Raises
+    ------
+    ModelError
+        It cannot be written.
+    """
+    try:
+        with replacing(path) as part:
+            part.write_bytes(content)
+    except (OSError, StemsError) as exc:
+        raise ModelError(f"{path}: cannot be written: {exc}") from exc
+
+
+def check_sha256(path: Path, expected: str) -> None:
+    """Check that a file is the one with this SHA-256.
+
+    Raises
+    ------
+    ModelError
+        It cannot be read, or is another one.
+    """
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as exc:
+        raise ModelError(f"{path}: the weights cannot be read: {exc.strerror}") from exc
+    if found != expected:
+        raise ModelError(
+            f"{path}: sha256 is {found}, expected {expected} (incomplete download or copy?)"
+        )
+
+
+def _identity(description: Description) -> dict[str, Any]:
+    """Return what the weights file says about its network, under one key to keep an order."""
+    return {"architecture": description.architecture, "arguments": description.arguments}
+
+
+def _read(path: Path) -> tuple[Any, dict[str, Tensor]]:
+    """Return what a weights file says about its network, and its tensors."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            stored = json.loads((file.metadata() or {})["network"])
+            return stored, {name: file.get_tensor(name) for name in file.offset_keys()}
+    except safetensors.SafetensorError as exc:
+        raise ModelError(f"{path}: no safetensors file: {exc}") from exc
+    except (KeyError, json.JSONDecodeError) as exc:
+        message = f"{path}: holds no description of its network (was it written by libsep?)"
+        raise ModelError(message) from exc

@@ -1,0 +1,73 @@
+"""How long a run will take and how much disk it needs, before it starts."""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Literal
+
+from libsep.track import TARGETS, Outcome, Track
+
+ALAC_BYTES_PER_S = 900_000
+"""Five 24-bit ALAC streams of separated music, per second of audio; measured, rounded up."""
+
+CPU_S_PER_AUDIO_S = {"aac": 0.18, "alac": 0.11}
+"""CPU seconds of a whole conversion per second of audio, as `benchmarks/stages.py` measures."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a run is expected to take; ``is_measured``: the speed is that of earlier runs here."""
+
+    n_tracks: int
+    audio_s: float
+    wall_s: float
+    output_bytes: float
+    is_measured: bool
+
+
+def estimate(
+    tracks: Iterable[Track],
+    history: Iterable[Outcome],
+    *,
+    codec: Literal["aac", "alac"],
+    bitrate_kbps: int,
+    n_cores: int,
+) -> Estimate:
+    """Return what converting ``tracks`` is expected to take on this machine.
+
+    Parameters
+    ----------
+    tracks
+        The tracks to convert.
+    history
+        Outcomes of earlier runs; the speed of the last run that converted something is used.
+    codec, bitrate_kbps
+        As in the configuration; AAC's rate is that of one stream, in kbit/s.
+    n_cores
+        CPU cores; used where there is no history.
+    """
+    lengths_s = [track.expected_s for track in tracks]
+    audio_s = sum(lengths_s)
+    measured = _times_real_time(history)
+    times_real_time = measured or n_cores / CPU_S_PER_AUDIO_S[codec]
+    aac_bytes_per_s = (1 + len(TARGETS)) * bitrate_kbps * 1000 / 8
+    bytes_per_s = aac_bytes_per_s if codec == "aac" else ALAC_BYTES_PER_S
+    return Estimate(
+        n_tracks=len(lengths_s),
+        audio_s=audio_s,
+        wall_s=audio_s / times_real_time,
+        output_bytes=audio_s * bytes_per_s,
+        is_measured=measured is not None,
+    )
+
+
+def _times_real_time(history: Iterable[Outcome]) -> float | None:
+    """Return seconds of audio per second of wall clock in the last run that converted a track."""
+    runs: dict[str, list[Outcome]] = {}
+    for outcome in history:
+        if outcome.status == "done" and outcome.action == "convert" and outcome.started_at:
+            runs.setdefault(outcome.run, []).append(outcome)
+    if not runs:
+        return None
+    last = runs[max(runs, key=lambda run: max(row.ended_at for row in runs[run]))]
+    wall_s = max(row.ended_at for row in last) - min(row.started_at for row in last)
+    return sum(row.duration_s for row in last) / max(wall_s, 1e-3)

@@ -1,0 +1,69 @@
+"""What an output folder's ledger says: the last outcome of each track."""
+
+import dataclasses
+from typing import Any
+
+from libsep.ledger import Ledger, run_in_work
+from libsep.report.summary import Summary
+from libsep.track import Outcome
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """State of an output folder.
+
+    ``crashed`` counts how often a source was in work when a run died. ``last_run`` is the name of
+    the run that wrote last, ``in_work`` that of the run that is in work now; empty: there is none.
+    """
+
+    summary: Summary
+    crashed: dict[str, int]
+    last_run: str
+    in_work: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the state as plain values."""
+        values = self.summary.as_json()
+        return values | {
+            "crashed": dict(self.crashed),
+            "last_run": self.last_run,
+            "in_work": self.in_work,
+        }
+
+
+def read_status(ledger: Ledger) -> Status:
+    """Return the state of the output folder that ``ledger`` belongs to.
+
+    A track whose last outcome is no failure counts with its last conversion. Where the ledger knows
+    none, because the run was killed before the row was written, it counts as converted all the
+    same: its stem file was found.
+
+    Raises
+    ------
+    LedgerError
+        The ledger is damaged.
+    """
+    last: dict[str, Outcome] = {}
+    conversions: dict[str, Outcome] = {}
+    last_run = ""
+    for outcome in ledger.rows():
+        last_run = outcome.run
+        last[outcome.source] = outcome
+        if outcome.status == "done" and outcome.action == "convert":
+            conversions[outcome.source] = outcome
+    in_work = run_in_work(ledger.folder)
+    return Status(
+        summary=Summary.of(_standing(row, conversions.get(row.source)) for row in last.values()),
+        crashed={} if in_work else ledger.crashed(),
+        last_run=last_run,
+        in_work=in_work,
+    )
+
+
+def _standing(last: Outcome, conversion: Outcome | None) -> Outcome:
+    """Return the outcome that a track counts with: the conversion's, and the genre of today."""
+    if last.status == "failed":
+        return last
+    if conversion is None:
+        return dataclasses.replace(last, status="done", action="convert")
+    return dataclasses.replace(conversion, genre=last.genre, genre_reason=last.genre_reason)

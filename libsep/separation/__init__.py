@@ -1,0 +1,1 @@
+"""Models, and how a mixture of any length passes through one and becomes its stems."""

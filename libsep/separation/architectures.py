@@ -1,0 +1,46 @@
+"""The networks that a model's description may name."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from libsep.errors import ModelError
+from libsep.nets.band_split_unet import BandSplitUNet
+from libsep.nets.hdemucs import HybridDemucs
+from libsep.nets.network import SeparationNetwork
+from libsep.nets.open_unmix import OpenUnmix
+from libsep.nets.scnet import SCNet
+from libsep.separation.registry import ModelInfo
+
+ARCHITECTURES: Mapping[str, Callable[..., SeparationNetwork]] = {
+    "band_split_unet": BandSplitUNet,
+    "hdemucs": HybridDemucs,
+    "open_unmix": OpenUnmix,
+    "scnet": SCNet,
+}
+"""What builds the network of each name that ``architecture`` may have, from its arguments."""
+
+
+def build_network(info: ModelInfo) -> SeparationNetwork:
+    """Return the network that ``info`` describes, with random weights.
+
+    Raises
+    ------
+    ModelError
+        There is no such architecture, its arguments do not fit it, or its targets are others.
+    """
+    try:
+        architecture = ARCHITECTURES[info.architecture]
+    except KeyError as exc:
+        names = ", ".join(ARCHITECTURES)
+        message = f"{info.name}: architecture {info.architecture!r} is unknown, there are: {names}"
+        raise ModelError(message) from exc
+    arguments: dict[str, Any] = dict(info.arguments)
+    try:
+        network = architecture(**arguments)
+    except (TypeError, ValueError, IndexError, RuntimeError) as exc:
+        raise ModelError(f"{info.name}: arguments of {info.architecture}: {exc}") from exc
+    if network.targets != info.targets:
+        raise ModelError(
+            f"{info.name}: targets are {info.targets}, but those of the network {network.targets}"
+        )
+    return network

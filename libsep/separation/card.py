@@ -1,0 +1,58 @@
+"""The card of a pulled model: what its catalogue entry says, as a page for people."""
+
+from libsep.separation.catalogue import CatalogueEntry
+from libsep.separation.model import Scores
+
+SPEED_CLASSES = ((3.0, "fast"), (12.0, "slow"), (float("inf"), "for a GPU"))
+"""Up to which CPU time, as a multiple of the one of ``generic``, a model is called what."""
+
+
+def model_card(entry: CatalogueEntry) -> str:
+    """Return the model card in Markdown."""
+    files = "".join(f"- {file.url}\n" for file in entry.files)
+    data = "".join(f"- {line}\n" for line in entry.data)
+    return f"""# {entry.name}
+
+{entry.description}
+
+| | |
+| --- | --- |
+| network | `{entry.architecture}` {entry.arguments} |
+| licence of the weights | {entry.licence} |
+| CPU time | {format_cost(entry.cost)} |
+
+{entry.notice}
+
+Pulled by `libsep models pull {entry.name}` from the files below and converted to safetensors; no
+number was changed. libsep adds to the estimates what they lack of the mixture, in equal shares, so
+that the stems add up to it.
+
+{files}
+## Quality
+
+SDR in dB as published by others; libsep has not measured it.
+
+{scores_table(entry.published)}
+
+## Trained on
+
+{data}"""
+
+
+def format_cost(cost: float | None) -> str:
+    """Return CPU time as a multiple of the one of ``generic``, with a word for it."""
+    if cost is None:
+        return "not known"
+    word = next(word for limit, word in SPEED_CLASSES if cost <= limit)
+    return f"{cost:g} × generic ({word})"
+
+
+def scores_table(scores: Scores) -> str:
+    """Return scores as a table in Markdown."""
+    if not scores:
+        return "None is published for this checkpoint."
+    targets = list(dict.fromkeys(target for values in scores.values() for target in values))
+    rows = [["evaluation", *targets], ["---"] * (len(targets) + 1)]
+    for name, values in scores.items():
+        rows.append([name, *(f"{values[t]:.2f}" if t in values else "" for t in targets)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

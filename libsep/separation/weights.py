@@ -1,0 +1,55 @@
+"""Networks from model folders and into them; weights are read as data, never unpickled."""
+
+from pathlib import Path
+
+from libsep.errors import ModelError
+from libsep.model_folder.tensors import fill, halved, read_tensors, write_folder
+from libsep.nets.network import SeparationNetwork
+from libsep.separation.architectures import build_network
+from libsep.separation.registry import Model, ModelInfo, read_model
+
+
+def load_network(model: Model) -> SeparationNetwork:
+    """Rebuild the network of ``model``, with float32 weights, ready to evaluate on the CPU.
+
+    Raises
+    ------
+    ModelError
+        The weights are missing or damaged, are not those that the description names, or do not
+        fit the network that it names.
+    """
+    weights = read_tensors(model.weights_path, model, model.sha256)
+    network = build_network(model)
+    fill(network, weights, model.weights_path)
+    return network.eval().requires_grad_(requires_grad=False)
+
+
+def save_model(folder: Path, info: ModelInfo, network: SeparationNetwork) -> Model:
+    """Write a model folder: the weights in half precision, then the description.
+
+    Matrices and kernels become float16, which costs nothing that can be heard; vectors (biases
+    and the statistics of normalisations) stay float32, because some are too small for it. Each
+    file appears whole or not at all; after a crash between the two, `load_network` reports that
+    they do not belong together.
+
+    Parameters
+    ----------
+    folder
+        Is created; files of a former model in it are replaced.
+    info
+        What the model is. Architecture and arguments must be those of ``network``.
+    network
+        Is not changed; may lie on any device.
+
+    Raises
+    ------
+    ModelError
+        ``network`` is not what ``info`` describes, a weight is not finite in half precision, or
+        the folder cannot be written.
+    """
+    weights = {name: halved(name, tensor) for name, tensor in network.state_dict().items()}
+    expected = build_network(info).state_dict()
+    if {k: v.shape for k, v in weights.items()} != {k: v.shape for k, v in expected.items()}:
+        raise ModelError(f"{info.name}: the network is no {info.architecture} of {info.arguments}")
+    write_folder(folder, info, weights)
+    return read_model(folder)

@@ -1,0 +1,151 @@
+"""What the parts of libsep tell each other about a track."""
+
+import dataclasses
+import os
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+TARGETS = ("drums", "bass", "other", "vocals")
+"""Names of the targets, in the order in which the container holds their stems."""
+
+Status = Literal["done", "skipped", "failed"]
+
+
+ASSUMED_DURATION_S = 240.0
+"""Length, in seconds, of a track whose header does not say how long it is."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """One recording in the library, as the scan saw it.
+
+    ``source`` and ``output`` are relative to the library and to the output folder. ``size_bytes``
+    and ``mtime_ns`` are those of the scan: they tell later whether the file has changed since.
+    ``duration_s`` is what the file's header claims, in seconds; None where it does not say.
+    ``genres`` are those of its tags, as they stand.
+    """
+
+    path: Path
+    source: Path
+    output: Path
+    size_bytes: int
+    mtime_ns: int
+    duration_s: float | None = None
+    genres: tuple[str, ...] = ()
+
+    @property
+    def expected_s(self) -> float:
+        """Seconds of audio that work is planned with; a guess where the header does not say."""
+        return self.duration_s or ASSUMED_DURATION_S
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """Which model a track is given, and why; the ledger has columns of the same names.
+
+    ``genre_source`` says what told the genre: ``option``, ``tag`` and so on; `libsep.genre.Route`
+    lists them. ``genre_probabilities`` is what the classifier ``classifier_sha256`` heard, by
+    genre; empty if it has not listened, or could not.
+    """
+
+    model: str
+    model_sha256: str
+    genre: str
+    genre_reason: str
+    genre_source: str
+    genre_probabilities: dict[str, float] = dataclasses.field(default_factory=dict)
+    classifier_sha256: str = ""
+
+    def columns(self) -> dict[str, Any]:
+        """Return what it says, by column of the ledger."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a track: exactly one per track and run, and one row of the ledger.
+
+    Durations are in seconds, levels in dB relative to full scale, loudness in LUFS, hashes in
+    hexadecimal. ``kind`` says how a track failed: ``file`` (by what is in it), ``fault`` (by the
+    disk, the network, the device or a file in its way), ``bug`` (unexpected exception), ``crash``
+    (its process died), ``timeout``. Empty text means that the field does not apply.
+    ``tag_genres`` are the genres of the track's tags; None in rows that do not know them, because
+    an older version wrote them or they were read back from a stem file.
+    """
+
+    source: str
+    output: str
+    status: Status
+    action: str = "convert"
+    kind: str = ""
+    stage: str = ""
+    error: str = ""
+    message: str = ""
+    genre: str = ""
+    genre_reason: str = ""
+    genre_source: str = ""
+    genre_probabilities: dict[str, float] = dataclasses.field(default_factory=dict)
+    classifier_sha256: str = ""
+    tag_genres: tuple[str, ...] | None = None
+    model: str = ""
+    model_sha256: str = ""
+    config_sha256: str = ""
+    audio_sha256: str = ""
+    tags_sha256: str = ""
+    size_bytes: int = 0
+    mtime_ns: int = 0
+    output_size_bytes: int = 0
+    output_mtime_ns: int = 0
+    duration_s: float = 0.0
+    decode_s: float = 0.0
+    separate_s: float = 0.0
+    encode_s: float = 0.0
+    tag_s: float = 0.0
+    verify_s: float = 0.0
+    wall_s: float = 0.0
+    null_db: float | None = None
+    peak_db: float | None = None
+    loudness_lufs: dict[str, float] = dataclasses.field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    node: str = ""
+    attempt: int = 1
+    run: str = ""
+    started_at: float = 0.0
+    ended_at: float = 0.0
+    version: str = ""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the same file would end in the same way again: all failures but faults."""
+        return self.status != "failed" or self.kind != "fault"
+
+    def as_row(self) -> dict[str, Any]:
+        """Return the outcome as a flat dictionary of plain values, as the ledger stores it."""
+        row = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        row["warnings"] = list(self.warnings)
+        row["loudness_lufs"] = dict(self.loudness_lufs)
+        row["genre_probabilities"] = dict(self.genre_probabilities)
+        row["tag_genres"] = None if self.tag_genres is None else list(self.tag_genres)
+        return row
+
+
+def path_to_text(path: Path) -> str:
+    r"""Return a path as valid Unicode that `text_to_path` turns back into the same bytes.
+
+    A byte that is not UTF-8 becomes ``\xNN``, and a backslash becomes two.
+    """
+    text = os.fspath(path).replace("\\", "\\\\")
+    return "".join(
+        f"\\x{ord(char) - 0xDC00:02x}" if 0xDC80 <= ord(char) <= 0xDCFF else char for char in text
+    )
+
+
+def text_to_path(text: str) -> Path:
+    """Return the path that `path_to_text` wrote as ``text``."""
+
+    def unescape(match: re.Match[str]) -> str:
+        escaped = match.group(1)
+        return "\\" if escaped == "\\" else chr(0xDC00 + int(escaped[1:], 16))
+
+    return Path(re.sub(r"\\(\\|x[0-9a-f]{2})", unescape, text))

@@ -1,0 +1,1 @@
+"""Training: material, augmentation, steps, loop, checkpoints, validation, export."""

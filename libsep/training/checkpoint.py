@@ -1,0 +1,87 @@
+"""Checkpoints: whole or absent, and read as data."""
+
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from libsep.errors import ConfigError, ModelError
+from libsep.nets.band_split_unet import BandSplitUNet
+from libsep.separation.registry import find_model
+from libsep.separation.weights import load_network
+from libsep.training.state import State
+
+READ_ERRORS = (OSError, RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError)
+"""What torch raises for a file that is no checkpoint, or one of another network."""
+
+
+def save_checkpoint(path: Path, state: State) -> None:
+    """Write ``state``; a crash leaves the former checkpoint in place."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    with partial.open("wb") as file:
+        torch.save(state.state_dict(), file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def load_checkpoint(path: Path, state: State) -> None:
+    """Give ``state`` the values of a checkpoint of the same network.
+
+    Raises
+    ------
+    ConfigError
+        The file is no checkpoint, is damaged, or belongs to another network.
+    """
+    try:
+        values = torch.load(path, map_location="cpu", weights_only=True)
+        state.load_state_dict(values)
+    except READ_ERRORS as exc:
+        raise ConfigError(
+            f"{path}: cannot be resumed from (damaged, or another size of network?): {exc}"
+        ) from exc
+
+
+def load_weights(origin: str, network: BandSplitUNet, arguments: Mapping[str, Any]) -> None:
+    """Give ``network`` the weights of a model, or the averaged weights of a checkpoint.
+
+    Parameters
+    ----------
+    origin
+        Name of a model, its folder, or a checkpoint (``.pt``).
+    network
+        Is changed in place.
+    arguments
+        What the network was built with; those of the model must be the same.
+
+    Raises
+    ------
+    ConfigError
+        There is no such model or file, it is damaged, or it is of another architecture or size.
+    """
+    if origin.endswith(".pt"):
+        try:
+            values = torch.load(Path(origin), map_location="cpu", weights_only=True)
+            network.load_state_dict(values["average"])
+        except READ_ERRORS as exc:
+            raise ConfigError(
+                f"{origin}: cannot be started from (damaged, or another size of network?): {exc}"
+            ) from exc
+        return
+    try:
+        model = find_model(origin)
+        trained = load_network(model)
+    except ModelError as exc:
+        raise ConfigError(f"{origin}: cannot be started from: {exc}") from exc
+    found = dict(model.arguments)
+    differing = [name for name in {**found, **arguments} if found.get(name) != arguments.get(name)]
+    if not isinstance(trained, BandSplitUNet) or differing:
+        name = differing[0] if differing else "architecture"
+        raise ConfigError(
+            f"{origin}: is a {model.architecture} with {name} {found.get(name)}, "
+            f"expected {arguments.get(name)} (another size of network?)"
+        )
+    network.load_state_dict(trained.state_dict())

@@ -1,0 +1,96 @@
+"""From a checkpoint to a model folder that the separator loads."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from libsep.config import TrainingConfig, load, parse
+from libsep.errors import ConfigError
+from libsep.media.decode import SAMPLE_RATE
+from libsep.nets.band_split_unet import SIZES, BandSplitUNet
+from libsep.separation.registry import Model, ModelInfo
+from libsep.separation.weights import save_model
+from libsep.training import plot
+from libsep.training.checkpoint import load_checkpoint
+from libsep.training.curve import CURVE, TABLE, read_curve, write_table
+from libsep.training.job import CONFIG
+from libsep.training.state import new_state
+
+ARCHITECTURE = "band_split_unet"
+
+
+def export_model(run: Path, checkpoint: str, info_path: Path, folder: Path) -> Model:
+    """Write the averaged weights of a checkpoint as a model.
+
+    Parameters
+    ----------
+    run
+        Folder of the training, with its ``config.yaml``.
+    checkpoint
+        Name of a checkpoint in it: ``best.pt`` or ``checkpoint.pt``.
+    info_path
+        YAML file with what the training cannot know: the fields of `ModelInfo` except
+        ``architecture``, ``arguments``, ``targets`` and ``sample_rate``.
+    folder
+        Where ``model.yaml`` and ``model.safetensors`` are written, and the curve of the run as
+        ``curve.csv`` and ``curve.png`` (the latter where matplotlib is installed).
+
+    Raises
+    ------
+    ConfigError
+        The run or the description cannot be read, or the checkpoint belongs to another network.
+    ModelError
+        The model cannot be written.
+    """
+    config = load(TrainingConfig, run / CONFIG)
+    info = describe(config, info_path)
+    state = new_state(BandSplitUNet(**SIZES[config.network.size]), config.optimiser)
+    load_checkpoint(run / checkpoint, state)
+    average = state.average
+    assert isinstance(average, BandSplitUNet)
+    model = save_model(folder, info, average)
+    if rows := read_curve(run / CURVE):
+        write_table(rows, folder / TABLE)
+        if plot.IS_INSTALLED:
+            plot.plot_curve(rows, folder / plot.PICTURE)
+    return model
+
+
+def describe(config: TrainingConfig, info_path: Path) -> ModelInfo:
+    """Return the description of a model that a training will give; needs no training yet.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, or names the field that is missing, unknown or wrong.
+    """
+    network = BandSplitUNet(**SIZES[config.network.size])
+    values = {
+        "architecture": ARCHITECTURE,
+        "arguments": arguments_of(config, network),
+        "targets": network.targets,
+        "sample_rate": SAMPLE_RATE,
+    }
+    return parse(ModelInfo, _read_description(info_path) | values, origin=str(info_path))
+
+
+def arguments_of(config: TrainingConfig, network: BandSplitUNet) -> dict[str, Any]:
+    """Return keyword arguments that build ``network`` again, as plain values."""
+    sizes = SIZES[config.network.size]
+    return {
+        "targets": list(network.targets),
+        "n_fft": network.n_fft,
+        "hop_length": network.hop_length,
+        **{name: list(size) if isinstance(size, tuple) else size for name, size in sizes.items()},
+    }
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as exc:
+        raise ConfigError(f"{path}: cannot be read as YAML: {exc}") from exc
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: expected a mapping with name, licence and so on")
+    return values

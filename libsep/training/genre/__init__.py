@@ -1,0 +1,1 @@
+"""Training of the genre classifier on the tags of a library."""

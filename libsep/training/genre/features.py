@@ -1,0 +1,84 @@
+"""Spectrograms of the tracks, made once and kept on disk."""
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float16
+
+from libsep.errors import TrackError
+from libsep.genre.windows import PLACES, read_windows
+from libsep.machine import n_cores
+from libsep.media.ffmpeg import find_ffmpeg
+from libsep.nets.genre_cnn import LogMel
+from libsep.training.genre.examples import Example
+
+logger = logging.getLogger(__name__)
+
+TRAINING_PLACES = tuple(eighth / 8 for eighth in range(1, 8))
+"""Where windows for training lie, as shares of a track; every second is one that is judged."""
+
+JUDGED = [TRAINING_PLACES.index(place) for place in PLACES]
+"""Which of the windows a classifier hears."""
+
+Windows = Float16[np.ndarray, "7 bands N"]
+
+
+class FeatureCache:
+    """Log-mel spectrograms of seven windows of each track, as arrays mapped from a folder.
+
+    Parameters
+    ----------
+    folder
+        Is made if missing; may be deleted when no training runs.
+    features
+        Makes the spectrograms.
+    """
+
+    def __init__(self, folder: Path, features: LogMel) -> None:
+        self._folder = folder
+        self._features = features
+        self._ffmpeg = find_ffmpeg()
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def load(self, examples: Sequence[Example]) -> Iterator[tuple[Example, Windows]]:
+        """Yield the examples that can be decoded, with their spectrograms.
+
+        Several are decoded at once. What cannot be decoded is left out with a warning.
+        """
+        with ThreadPoolExecutor(n_cores()) as pool:
+            for example, windows in zip(examples, pool.map(self._windows, examples), strict=True):
+                if windows is not None:
+                    yield example, windows
+
+    def _windows(self, example: Example) -> Windows | None:
+        try:
+            stat = example.path.stat()
+            identity = f"{example.path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+            cached = self._folder / f"{hashlib.sha256(os.fsencode(identity)).hexdigest()[:24]}.npy"
+            if not cached.is_file():
+                self._make(example, cached)
+        except (TrackError, OSError) as exc:
+            logger.warning("%s: left out: %s", example.path, exc)
+            return None
+        windows: np.ndarray = np.load(cached, mmap_mode="r")
+        return windows
+
+    def _make(self, example: Example, cached: Path) -> None:
+        audio = read_windows(
+            example.path,
+            ffmpeg=self._ffmpeg,
+            duration_s=example.duration_s,
+            places=TRAINING_PLACES,
+        )
+        with torch.inference_mode():
+            windows = self._features(torch.from_numpy(audio)).numpy().astype(np.float16)
+        partial = cached.with_suffix(f".{os.getpid()}.partial")
+        with partial.open("wb") as file:
+            np.save(file, windows)
+        partial.replace(cached)

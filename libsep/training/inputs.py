@@ -1,0 +1,103 @@
+"""What a worker trains on and what it is scored on, opened for a job."""
+
+import contextlib
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from libsep.config import AdversarialConfig
+from libsep.datasets.audio_cache import AudioCache
+from libsep.datasets.songs import Song, find_songs, load_song
+from libsep.datasets.unpaired import load_unpaired
+from libsep.errors import ConfigError
+from libsep.media.decode import SAMPLE_RATE
+from libsep.training.data import load_material
+from libsep.training.examples import Examples
+from libsep.training.job import Job
+from libsep.training.synthesis.pool import RenderPlan, keep_rendering
+from libsep.training.unpaired_examples import UnpairedExamples
+
+FIRST_RENDERS = 16
+"""Synthetic songs that a training waits for; the others come while it runs."""
+
+
+def open_cache(job: Job) -> AudioCache:
+    """Return the decoded material of a job."""
+    return AudioCache(job.cache, SAMPLE_RATE)
+
+
+def open_examples(job: Job) -> Examples:
+    """Return the training examples of a job; waits for the first songs of the sampler.
+
+    Raises
+    ------
+    ConfigError
+        Material is missing or damaged, a target has none, or the sampler does not deliver.
+    """
+    config = job.config
+    material = load_material(job.data, open_cache(job), config.material.exclude_songs)
+    pool = job.render_plan.pool() if job.render_plan else None
+    if pool is not None:
+        try:
+            pool.wait(min(FIRST_RENDERS, config.material.n_renders))
+        except TimeoutError as exc:
+            raise ConfigError(f"{job.out}: the sampler does not deliver: {exc}") from exc
+    return Examples(
+        material, pool, config.material, config.augment, SAMPLE_RATE, device=config.device
+    )
+
+
+def open_unpaired(job: Job, config: AdversarialConfig, examples: Examples) -> UnpairedExamples:
+    """Return the unpaired recordings of a job; recordings of single sources count as well.
+
+    Raises
+    ------
+    ConfigError
+        A recording is missing or damaged, or a target has none that its discriminator needs.
+    """
+    recordings = {
+        target: [recording.samples for recording in found]
+        for target, found in examples.material.recordings.items()
+    }
+    unpaired = load_unpaired(job.unpaired, open_cache(job))
+    return UnpairedExamples(unpaired, recordings, config, examples.n_samples, SAMPLE_RATE)
+
+
+def load_validation(paths: Sequence[Path], cache: AudioCache) -> list[Song]:
+    """Return the songs of the validation: all below ``paths``, in any layout of `find_songs`.
+
+    Raises
+    ------
+    ConfigError
+        A path holds no songs, or a song is damaged.
+    """
+    songs = []
+    for path in paths:
+        found = [load_song(song, cache) for song in find_songs(path)]
+        if not found:
+            raise ConfigError(f"{path}: no validation songs")
+        songs += found
+    return songs
+
+
+@contextlib.contextmanager
+def rendering(plan: RenderPlan | None) -> Iterator[None]:
+    """Run the processes that fill the render pool, if there is anything to render."""
+    if plan is None:
+        yield
+        return
+    plan.pool()  # made before anybody waits for it
+    context = multiprocessing.get_context("spawn")
+    processes = [
+        context.Process(target=keep_rendering, args=(plan, worker), daemon=True)
+        for worker in range(plan.n_workers)
+    ]
+    for process in processes:
+        process.start()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join()

@@ -1,0 +1,99 @@
+"""Train on one machine: a process for each worker, which meet over a file."""
+
+import contextlib
+import logging
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import torch.distributed as dist
+from torch.multiprocessing.spawn import spawn
+
+from libsep.datasets.unpaired import load_unpaired
+from libsep.ledger.lock import RunLock
+from libsep.training.check import check_device, check_job, warn_of_unused
+from libsep.training.data import load_material
+from libsep.training.inputs import load_validation, open_cache, rendering
+from libsep.training.job import Job
+from libsep.training.start import begin
+from libsep.training.worker import RunFolder, work
+
+logger = logging.getLogger(__name__)
+
+
+def train(job: Job) -> None:
+    """Train until the last step; a checkpoint in the output folder is resumed from.
+
+    The output folder receives ``config.yaml``, ``checkpoint.pt`` (the newest), ``best.pt`` (the
+    best on the validation), ``curve.jsonl`` (one line per log interval and validation), the same
+    as ``curve.png`` and for TensorBoard, and the sampler's songs.
+
+    Raises
+    ------
+    ConfigError
+        The job cannot work (`libsep.training.check`), the checkpoint belongs to another network,
+        or material is damaged; only the last takes time to find out.
+    LedgerError
+        Another training writes to the output folder.
+    """
+    check_device(job.config)
+    check_job(job)
+    with RunLock(job.out, run=job.out.name), _unwinding():
+        run = RunFolder(job.out)
+        run.resume(begin(job))
+        run.describe(job)
+        _load_once(job)
+        with rendering(job.render_plan):
+            _run_workers(job, run)
+
+
+def _load_once(job: Job) -> None:
+    """Decode all material, which the workers then find in the cache."""
+    cache = open_cache(job)
+    material = load_material(job.data, cache, ())
+    warn_of_unused(job.config.material, material)
+    logger.info("training: %.1f h of songs and recordings", material.duration_s / 3600)
+    load_validation(job.validation, cache)
+    load_unpaired(job.unpaired, cache)
+
+
+def _run_workers(job: Job, run: RunFolder) -> None:
+    if job.config.workers == 1:
+        work(job, run)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = (job, run, Path(folder) / "meeting")
+        workers = spawn(_join_and_work, arguments, job.config.workers, join=False)  # type: ignore[no-untyped-call] # torch's
+        try:
+            while not workers.join():
+                pass
+        finally:
+            for process in workers.processes:
+                process.terminate()
+
+
+def _join_and_work(worker: int, job: Job, run: RunFolder, meeting: Path) -> None:
+    """Meet the other workers, who are given the same fresh file, and train with them."""
+    dist.init_process_group(
+        "gloo", init_method=meeting.as_uri(), rank=worker, world_size=job.config.workers
+    )
+    try:
+        work(job, run)
+    finally:
+        dist.destroy_process_group()
+
+
+@contextlib.contextmanager
+def _unwinding() -> Iterator[None]:
+    """Let SIGTERM unwind the stack, so that no worker outlives its parent."""
+
+    def stop(number: int, frame: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    previous = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

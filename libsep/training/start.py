@@ -1,0 +1,72 @@
+"""How a training begins: the state and the stage that a job asks for."""
+
+import torch
+
+from libsep.errors import ConfigError
+from libsep.nets.band_split_unet import SIZES, BandSplitUNet
+from libsep.training.adversarial import Adversarial
+from libsep.training.checkpoint import load_weights
+from libsep.training.export import arguments_of
+from libsep.training.inputs import open_examples, open_unpaired
+from libsep.training.job import CHECKPOINT, Job
+from libsep.training.stage import Stage, Supervised
+from libsep.training.state import State, new_adversary, new_state
+
+
+def check_start(job: Job) -> None:
+    """Refuse a job whose stage and start do not go together.
+
+    Raises
+    ------
+    ConfigError
+        Adversarial training without trained weights or without a validation that guards them, or
+        unpaired recordings without adversarial training.
+    """
+    is_begun = job.start is not None or (job.out / CHECKPOINT).is_file()
+    if job.config.adversarial is not None and not is_begun:
+        raise ConfigError(
+            "adversarial: needs a trained generator, expected --from MODEL (or a run to resume)"
+        )
+    if job.config.adversarial is not None and not job.validation:
+        raise ConfigError("adversarial: needs songs to guard the SDR with, expected --validation")
+    if job.config.adversarial is None and job.unpaired:
+        raise ConfigError(
+            f"{job.unpaired[0]}: unpaired recordings are for adversarial training, "
+            "but the configuration has no section adversarial"
+        )
+
+
+def begin(job: Job) -> State:
+    """Return the state before the first step; what is not trained yet follows from the seed.
+
+    Raises
+    ------
+    ConfigError
+        The job's start is missing or damaged, or of another architecture or size.
+    """
+    config = job.config
+    torch.manual_seed(config.seed)
+    network = BandSplitUNet(**SIZES[config.network.size])
+    if job.start is not None:
+        load_weights(job.start, network, arguments_of(config, network))
+    adversary = None
+    network.to(config.device)
+    if config.adversarial is not None:
+        adversary = new_adversary(config.adversarial, config.optimiser.n_steps, config.device)
+    return new_state(network, config.optimiser, adversary)
+
+
+def open_stage(job: Job, state: State) -> Stage:
+    """Return the way of training that the job asks for, with its material.
+
+    Raises
+    ------
+    ConfigError
+        Material is missing or damaged, or a target has none.
+    """
+    config, examples = job.config, open_examples(job)
+    if config.adversarial is None:
+        validates_start = job.start is not None
+        return Supervised(config, state, examples, validates_start=validates_start)
+    unpaired = open_unpaired(job, config.adversarial, examples)
+    return Adversarial(config, config.adversarial, state, examples, unpaired)

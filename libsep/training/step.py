@@ -1,0 +1,107 @@
+"""One step of supervised training, from sources to moved weights."""
+
+import torch
+from jaxtyping import Complex, Float
+from torch import Tensor
+
+from libsep.config import LossConfig, OptimiserConfig
+from libsep.dsp.stft import istft, stft
+from libsep.losses.spectral import balance_weights, resolutions_l1, spectrum_l1, waveform_l1
+from libsep.nets.band_split_unet import BandSplitUNet
+from libsep.training.distributed import average_gradients
+from libsep.training.state import State
+
+
+def train_step(
+    state: State,
+    sources: Float[Tensor, "B S C T"],
+    loss_config: LossConfig,
+    optimiser_config: OptimiserConfig,
+    *,
+    is_bfloat16: bool,
+) -> dict[str, float]:
+    """Change ``state`` by one step on these sources, together with the other workers.
+
+    Returns
+    -------
+    ``loss`` and its parts (``loss/spectrum``, …) of this worker, the learning rate ``rate``, and
+    the length of the gradient before clipping, ``gradient``.
+    """
+    state.network.train()
+    losses = supervised_losses(state.network, sources, loss_config, is_bfloat16=is_bfloat16)
+    metrics = update_network(state, losses, optimiser_config)
+    state.n_examples += len(sources)
+    return metrics
+
+
+def update_network(
+    state: State, losses: dict[str, Float[Tensor, ""]], config: OptimiserConfig
+) -> dict[str, float]:
+    """Lower the sum of these losses by one step of the optimiser; return it with its parts."""
+    loss = torch.stack(list(losses.values())).sum()
+    state.optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call] # torch's own
+    average_gradients(state.network)
+    gradient = torch.nn.utils.clip_grad_norm_(state.network.parameters(), config.max_gradient_norm)
+    rate = state.scheduler.get_last_lr()[0]
+    state.optimiser.step()
+    state.scheduler.step()
+    state.step += 1
+    state.update_average(config.ema_decay)
+    metrics = {name: value.item() for name, value in losses.items()}
+    return metrics | {"loss": loss.item(), "rate": float(rate), "gradient": gradient.item()}
+
+
+def supervised_losses(
+    network: torch.nn.Module,
+    sources: Float[Tensor, "B S C T"],
+    config: LossConfig,
+    *,
+    is_bfloat16: bool,
+) -> dict[str, Float[Tensor, ""]]:
+    """Return the weighted parts of the loss of a mixture of these sources."""
+    unet = as_band_split_unet(network)
+    source_spectra = stft(sources, unet.n_fft, unet.hop_length)
+    spectra = estimated_spectra(unet, source_spectra.sum(1), is_bfloat16=is_bfloat16)
+    return reconstruction_losses(unet, spectra, source_spectra, sources, config)
+
+
+def as_band_split_unet(network: torch.nn.Module) -> BandSplitUNet:
+    """Return the network, whose type a `State` does not tell."""
+    if not isinstance(network, BandSplitUNet):
+        raise TypeError(f"{type(network).__name__} has no spectrogram, expected a BandSplitUNet")
+    return network
+
+
+def estimated_spectra(
+    network: BandSplitUNet, mixtures: Complex[Tensor, "B C F N"], *, is_bfloat16: bool
+) -> Complex[Tensor, "B S C F N"]:
+    """Return the spectrograms of the estimates; only the network runs in bfloat16."""
+    with torch.autocast(mixtures.device.type, torch.bfloat16, enabled=is_bfloat16):
+        spectra: Tensor = network(mixtures)
+    return spectra
+
+
+def reconstruction_losses(
+    network: BandSplitUNet,
+    spectra: Complex[Tensor, "B S C F N"],
+    source_spectra: Complex[Tensor, "B S C F N"],
+    sources: Float[Tensor, "B S C T"],
+    config: LossConfig,
+) -> dict[str, Float[Tensor, ""]]:
+    """Return the weighted parts of the loss whose weight is not 0, in float32."""
+    n_fft, hop_length, n_samples = network.n_fft, network.hop_length, sources.shape[-1]
+    weights = balance_weights(sources)
+    losses: dict[str, Tensor] = {}
+    if config.spectrum:
+        error = spectrum_l1(spectra, source_spectra, weights, n_fft)
+        losses["loss/spectrum"] = config.spectrum * error
+    if config.waveform or config.resolutions:
+        estimates = istft(spectra, n_fft, hop_length, n_samples)
+        if config.waveform:
+            error = waveform_l1(estimates, sources, weights)
+            losses["loss/waveform"] = config.waveform * error
+        if config.resolutions:
+            error = resolutions_l1(estimates, sources, weights)
+            losses["loss/resolutions"] = config.resolutions * error
+    return losses

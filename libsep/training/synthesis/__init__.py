@@ -1,0 +1,1 @@
+"""The sampler: random songs with known sources, from recorded sounds, synthesisers and chance."""

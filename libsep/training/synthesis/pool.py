@@ -1,0 +1,158 @@
+"""Synthetic songs on disk, which processes of their own keep renewing while others read them."""
+
+import dataclasses
+import gc
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int16
+
+from libsep.datasets.audio_cache import FULL_SCALE, AudioCache
+from libsep.separation.cpu import tune_allocator, use_one_thread
+from libsep.track import TARGETS
+from libsep.training.synthesis.chance import weighted
+from libsep.training.synthesis.clips import Collection
+from libsep.training.synthesis.material import load_collection
+from libsep.training.synthesis.song import render_song
+from libsep.training.synthesis.styles import style_weights
+
+Song = Int16[np.ndarray, "S 2 T"]
+
+
+class RenderPool:
+    """A file of equally long synthetic songs, shared by all processes.
+
+    Song number ``n`` of a run is always in the same place, whoever renders it. A reader may meet a
+    song while it is being replaced, and hear the first part of the new one and the rest of the old
+    one. Its sources are true sources even then, so nothing is locked.
+
+    Parameters
+    ----------
+    folder
+        Where the file is; it is made if missing.
+    n_songs
+        Songs that the pool holds.
+    n_samples
+        Length of each.
+    """
+
+    def __init__(self, folder: Path, n_songs: int, n_samples: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        shape = (n_songs, len(TARGETS), 2, n_samples)
+        songs, rounds = folder / "songs.npy", folder / f"rounds-{n_songs}x{n_samples}.npy"
+        if not _has_shape(songs, shape):
+            rounds.unlink(missing_ok=True)  # of a pool that had another shape since
+        self._songs = _mapped(songs, shape, np.int16)
+        self._rounds = _mapped(rounds, (n_songs,), np.int64)
+
+    def __len__(self) -> int:
+        return len(self._songs)
+
+    @property
+    def n_ready(self) -> int:
+        """How many songs can be read, from the first on."""
+        missing = np.flatnonzero(self._rounds == 0)
+        return int(missing[0]) if len(missing) else len(self)
+
+    def song(self, place: int) -> Song:
+        """Return the sources of a song, in the order of `TARGETS`."""
+        song: np.ndarray = self._songs[place]
+        return song
+
+    def next_song(self, worker: int, n_workers: int) -> int:
+        """Return the number of the song that a worker renders next, each having its places."""
+        places = np.arange(len(self))[worker::n_workers]
+        return int((self._rounds[places] * len(self) + places).min())
+
+    def put(self, number: int, song: Song) -> None:
+        """Write song ``number``, counted from the beginning of the run, over an older one."""
+        place = number % len(self)
+        self._songs[place] = song
+        self._rounds[place] = number // len(self) + 1
+
+    def wait(self, n_songs: int, timeout_s: float = 600.0) -> None:
+        """Return when this many songs can be read.
+
+        Raises
+        ------
+        TimeoutError
+            They are not there after ``timeout_s``: what renders is dead or too slow.
+        """
+        deadline = time.monotonic() + timeout_s
+        while self.n_ready < min(n_songs, len(self)):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.n_ready} of {n_songs} songs after {timeout_s:.0f} s")
+            time.sleep(0.2)
+
+
+@dataclasses.dataclass(frozen=True)
+class RenderPlan:
+    """What the processes that render are told: material, pool, length, genres and pace.
+
+    ``materials``: packs and lists of samples. ``interval_s``: between two new songs, once the pool
+    is full.
+    """
+
+    materials: tuple[Path, ...]
+    cache: Path
+    folder: Path
+    n_songs: int
+    duration_s: float
+    sample_rate: int
+    seed: int
+    interval_s: float
+    styles: Mapping[str, float]
+    n_workers: int = 1
+
+    def pool(self) -> RenderPool:
+        """Open the pool."""
+        return RenderPool(self.folder, self.n_songs, int(self.duration_s * self.sample_rate))
+
+    def collection(self) -> Collection:
+        """Open the material."""
+        return load_collection(self.materials, AudioCache(self.cache, self.sample_rate))
+
+    def render(self, collection: Collection, number: int) -> Song:
+        """Return a song, which depends on seed, styles, material and number alone."""
+        rng = np.random.default_rng([self.seed, number])
+        style = weighted(style_weights(self.styles), rng)
+        song = render_song(collection, style, rng, self.duration_s, self.sample_rate)
+        values: Song = np.rint(song * FULL_SCALE).astype(np.int16)
+        return values
+
+
+def keep_rendering(plan: RenderPlan, worker: int = 0) -> None:
+    """Fill the places of a worker in a pool, then renew one at a time, for ever.
+
+    The entry point of a process; it ends when it is terminated.
+    """
+    tune_allocator()
+    use_one_thread()
+    collection, pool = plan.collection(), plan.pool()
+    gc.freeze()  # a million notes of MIDI files need not be searched for garbage again and again
+    while True:
+        started = time.monotonic()
+        number = pool.next_song(worker, plan.n_workers)
+        pool.put(number, plan.render(collection, number))
+        if number >= plan.n_songs:
+            pause_s = plan.interval_s * plan.n_workers - (time.monotonic() - started)
+            time.sleep(max(pause_s, 0))
+
+
+def _has_shape(path: Path, shape: tuple[int, ...]) -> bool:
+    """Return whether a file holds an array of this shape; one that is torn holds none."""
+    try:
+        return path.is_file() and np.load(path, mmap_mode="r").shape == shape
+    except (ValueError, EOFError):
+        return False
+
+
+def _mapped(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
+    """Return the array in a file, which is made, or made anew if its shape is another."""
+    if _has_shape(path, shape):
+        found: np.ndarray = np.load(path, mmap_mode="r+")
+        return found
+    made: np.ndarray = np.lib.format.open_memmap(path, "w+", np.dtype(dtype), shape)
+    return made

@@ -1,0 +1,57 @@
+"""Segments of several tracks that share a pass over the device."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from libsep.batch.batching import Batcher
+
+
+def four_stems(segments: np.ndarray) -> np.ndarray:
+    return np.stack([segments * weight for weight in (1, 2, 3, 4)], axis=1)
+
+
+def test_every_caller_gets_the_estimates_of_his_own_segment() -> None:
+    batcher = Batcher(four_stems, max_batch=4)
+    segments = [np.full((2, 8), index, np.float32) for index in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        for segment, estimates in zip(segments, pool.map(batcher, segments), strict=True):
+            np.testing.assert_array_equal(estimates, four_stems(segment[None])[0])
+
+
+def test_segments_that_wait_share_a_batch_of_bounded_size() -> None:
+    sizes: list[int] = []
+    begun, gate = threading.Event(), threading.Event()
+
+    def compute(segments: np.ndarray) -> np.ndarray:
+        sizes.append(len(segments))
+        begun.set()
+        gate.wait(30)
+        return four_stems(segments)
+
+    batcher = Batcher(compute, max_batch=3)
+    with ThreadPoolExecutor(7) as pool:
+        answers = [pool.submit(batcher, np.zeros((2, 4), np.float32))]
+        assert begun.wait(30)
+        answers += [pool.submit(batcher, np.zeros((2, 4), np.float32)) for _ in range(6)]
+        while batcher.n_waiting < 6:
+            time.sleep(0.01)
+        gate.set()
+        for answer in answers:
+            answer.result(30)
+    assert sizes == [1, 3, 3]
+
+
+def test_an_error_reaches_every_caller_of_the_batch_and_the_next_batch_works() -> None:
+    def compute(segments: np.ndarray) -> np.ndarray:
+        if segments.max() > 1:
+            raise RuntimeError("device lost")
+        return four_stems(segments)
+
+    batcher = Batcher(compute, max_batch=1)
+    with pytest.raises(RuntimeError, match="device lost"):
+        batcher(np.full((2, 4), 2, np.float32))
+    assert batcher(np.ones((2, 4), np.float32)).shape == (4, 2, 4)

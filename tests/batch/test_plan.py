@@ -1,0 +1,232 @@
+"""The state machine that decides which track runs next."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from libsep.batch.costs import Costs
+from libsep.batch.plan import Attempt, Plan
+from libsep.batch.slots import Slots
+from libsep.track import Assignment, Track
+
+
+def assigned(model: str) -> Assignment:
+    return Assignment(
+        model=model, model_sha256=model, genre="pop", genre_reason="", genre_source="tag"
+    )
+
+
+def attempt(name: str, number: int = 1, model: str | None = "m") -> Attempt:
+    path = Path(name)
+    track = Track(path=path, source=path, output=path, size_bytes=1, mtime_ns=1)
+    return Attempt(track, number=number, assignment=assigned(model) if model else None)
+
+
+def plan_of(attempts: list[Attempt], max_in_flight: int, n_slots: int = 1) -> Plan:
+    """Return a plan whose separators have loaded what they need first."""
+    slots = Slots(n_slots, max_wait_s=1800.0)
+    costs = Costs({"m": 1.0, "n": 1.0})
+    plan = Plan(attempts, slots, costs, max_in_flight=max_in_flight, max_attempts=3)
+    load(plan)
+    return plan
+
+
+def load(plan: Plan) -> None:
+    """Let separators load at once what the plan wants."""
+    for slot, _ in plan.loads(0.0):
+        plan.loaded(slot)
+
+
+def take(plan: Plan) -> Attempt | None:
+    load(plan)
+    taken = plan.take()
+    return taken[0] if taken else None
+
+
+def test_no_more_tracks_run_at_once_than_allowed() -> None:
+    plan = plan_of([attempt(name) for name in "abc"], max_in_flight=2)
+    taken = [take(plan), take(plan)]
+    assert take(plan) is None
+    assert taken[0] is not None
+    plan.ended(taken[0])
+    third = take(plan)
+    assert third is not None
+    assert third.track.path.name == "c"
+
+
+def test_a_suspect_runs_last_and_alone() -> None:
+    plan = plan_of([attempt("bad"), attempt("good")], max_in_flight=2)
+    bad, good = take(plan), take(plan)
+    assert bad is not None
+    assert good is not None
+    assert plan.crashed(bad)
+    assert take(plan) is None, "a neighbour is still running"
+    plan.ended(good)
+    again = take(plan)
+    assert again == dataclasses.replace(bad, number=2)
+    assert take(plan) is None
+
+
+def test_a_track_that_crashed_in_earlier_runs_starts_with_fewer_tries() -> None:
+    plan = plan_of([attempt("bad", number=3)], max_in_flight=2)
+    bad = take(plan)
+    assert bad is not None
+    assert not plan.crashed(bad)
+    assert plan.is_finished
+
+
+def test_draining_starts_nothing_and_waits_for_what_runs() -> None:
+    plan = plan_of([attempt(name) for name in "abc"], max_in_flight=1)
+    running = take(plan)
+    assert running is not None
+    plan.drain()
+    assert take(plan) is None
+    assert not plan.is_finished
+    plan.ended(running)
+    assert plan.is_finished
+    assert plan.n_left == 2
+
+
+def test_ending_a_track_that_does_not_run_is_our_mistake() -> None:
+    plan = plan_of([attempt("a")], max_in_flight=1)
+    with pytest.raises(KeyError):
+        plan.ended(attempt("a"))
+
+
+def test_tracks_of_the_only_model_use_all_separators_and_keep_them() -> None:
+    plan = plan_of([attempt("a"), attempt("b")], max_in_flight=2, n_slots=3)
+    taken = [plan.take(), plan.take()]
+    assert [slots for _, slots in filter(None, taken)] == [(0, 1, 2)] * 2
+
+
+def test_with_several_models_each_track_has_separators_that_hold_its_model() -> None:
+    attempts = [attempt("a"), attempt("b"), attempt("c", model="n"), attempt("d", model="n")]
+    plan = plan_of(attempts, max_in_flight=4, n_slots=2)
+    taken = list(filter(None, (plan.take() for _ in range(4))))
+    held = {first.model: slots for first, slots in taken}
+    assert sorted(held.values()) == [(0,), (1,)]
+    assert all(held[first.model] == slots for first, slots in taken)
+    assert plan.take() is None
+    for first, _ in taken:
+        plan.ended(first)
+    assert plan.is_finished
+
+
+def test_a_track_that_was_heard_joins_the_queue_of_its_model() -> None:
+    plan = plan_of([attempt("silent", model=None), attempt("tagged")], max_in_flight=2)
+    unheard = plan.next_to_hear()
+    assert unheard is not None
+    assert unheard.track.path.name == "silent"
+    assert plan.next_to_hear() is None
+    tagged = take(plan)
+    assert tagged is not None
+    plan.ended(tagged)
+    assert take(plan) is None
+    assert (plan.n_left, plan.is_finished) == (1, False)
+    plan.heard(unheard.track, assigned("n"))
+    heard = take(plan)
+    assert heard is not None
+    assert heard.model == "n"
+
+
+def test_draining_waits_for_no_track_that_is_listened_to() -> None:
+    plan = plan_of([attempt("silent", model=None)], max_in_flight=2)
+    plan.next_to_hear()
+    plan.drain()
+    assert plan.next_to_hear() is None
+    assert plan.is_finished
+    assert plan.n_left == 1
+
+
+class Runs(RuleBasedStateMachine):
+    """Random ends and crashes: every track ends once, no innocent track is given up."""
+
+    @initialize(
+        n_tracks=st.integers(0, 12),
+        slots=st.integers(1, 4),
+        killers=st.sets(st.integers(0, 11)),
+        n_separators=st.integers(1, 3),
+        models=st.lists(st.sampled_from("mn"), min_size=12, max_size=12),
+        unheard=st.sets(st.integers(0, 11)),
+    )
+    def begin(
+        self,
+        n_tracks: int,
+        slots: int,
+        killers: set[int],
+        n_separators: int,
+        models: list[str],
+        unheard: set[int],
+    ) -> None:
+        attempts = [
+            attempt(str(index), model=None if index in unheard else models[index])
+            for index in range(n_tracks)
+        ]
+        self.listening: list[Attempt] = []
+        self.slots = slots
+        self.killers = {str(index) for index in killers}
+        self.running: list[Attempt] = []
+        self.ended: dict[str, str] = {}
+        self.n_tracks = n_tracks
+        self.plan = plan_of(attempts, max_in_flight=slots, n_slots=n_separators)
+
+    @rule()
+    def start(self) -> None:
+        taken = take(self.plan)
+        if taken is not None:
+            assert taken.track.path.name not in self.ended
+            self.running.append(taken)
+            if taken.number > 1:
+                assert len(self.running) == 1, "a suspect runs alone"
+
+    @rule()
+    def listen(self) -> None:
+        if (unheard := self.plan.next_to_hear()) is not None:
+            self.listening.append(unheard)
+
+    @precondition(lambda self: self.listening)
+    @rule(model=st.sampled_from("mn"))
+    def hear(self, model: str) -> None:
+        self.plan.heard(self.listening.pop().track, assigned(model))
+
+    @precondition(lambda self: self.running)
+    @rule(which=st.integers(0, 100))
+    def end(self, which: int) -> None:
+        chosen = self.running.pop(which % len(self.running))
+        name = chosen.track.path.name
+        if name not in self.killers:
+            self.plan.ended(chosen)
+            self.ended[name] = "done"
+        elif not self.plan.crashed(chosen):
+            assert chosen.number == 3
+            self.ended[name] = "failed"
+
+    @invariant()
+    def nothing_is_lost(self) -> None:
+        if not hasattr(self, "plan"):
+            return
+        assert len(self.running) == self.plan.n_in_flight <= self.slots
+        assert len(self.ended) + len(self.running) + self.plan.n_left == self.n_tracks
+        assert self.plan.is_finished == (len(self.ended) == self.n_tracks)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "plan"):
+            return
+        for _ in range(200):
+            self.listen()
+            if self.listening:
+                self.hear("m")
+            self.start()
+            if self.running:
+                self.end(0)
+        assert self.plan.is_finished
+        failed = {name for name, status in self.ended.items() if status == "failed"}
+        assert failed == self.killers & set(self.ended)
+
+
+Runs.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestEveryTrackEndsOnceWhateverCrashes = Runs.TestCase

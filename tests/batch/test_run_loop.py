@@ -1,0 +1,126 @@
+"""The driver: whatever becomes of a track, it has one row, and the run goes on or says why not."""
+
+import dataclasses
+import os
+import time
+import types
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from libsep.batch.driver import RunResult
+from libsep.batch.plan import Attempt
+from libsep.batch.run import convert_all
+from libsep.config import Config
+from libsep.ledger import Ledger
+from libsep.library.survey import track_of_file
+from libsep.pipeline import Assigner, Settings
+from libsep.separation.registry import Model
+from libsep.track import Outcome, Track
+
+from ..conftest import assignment
+from .conftest import Notes
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+CONFIG = Config().replaced(
+    separation={"segment_s": 2.0, "overlap_s": 0.5, "precision": "float32", "device": "cpu"},
+    run={"separators": 1, "tracks_in_flight": 2, "min_free_bytes": 0},
+)
+
+
+def run_tracks(
+    attempts: list[Attempt], model: Model, stems: Path, config: Config
+) -> tuple[RunResult, Notes]:
+    ledger = Ledger(stems / ".libsep")
+    ledger.begin("test")
+    notes = Notes()
+    config = config.replaced(separation={"model": str(model.folder)})
+    settings = Settings(config=config, models={model.name: model}, output_root=stems, run="test")
+    assigned = [dataclasses.replace(each, assignment=assignment(model)) for each in attempts]
+    result = convert_all(assigned, settings, Assigner(config), ledger, notes)
+    ledger.end()
+    assert [row.source for row in ledger.rows()] == [row.source for row in notes.outcomes]
+    return result, notes
+
+
+@pytest.fixture
+def songs(encode: Callable[..., Path], rng: np.random.Generator) -> list[Attempt]:
+    noise = (0.1 * rng.standard_normal((2, 3 * 44100))).astype(np.float32)
+    paths = [encode(f"song {index}.wav", noise) for index in range(3)]
+    return [Attempt(track_of_file(path)[0]) for path in paths]
+
+
+def test_a_full_disk_drains_the_run(
+    songs: list[Attempt], tiny_model: Model, tmp_path: Path
+) -> None:
+    config = CONFIG.replaced(run={"min_free_bytes": 10**18, "tracks_in_flight": 1})
+    result, notes = run_tracks(songs, tiny_model, tmp_path / "stems", config)
+    assert len(notes.reasons) == 1
+    assert "free on the output disk" in notes.reasons[0]
+    assert (result.n_left, notes.outcomes) == (3, [])
+
+
+def test_a_track_that_takes_too_long_fails_and_the_others_do_not(
+    songs: list[Attempt],
+    tiny_model: Model,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The clock stands still until the other tracks have ended, then it is far ahead."""
+    ended: list[Outcome] = []
+    clock = types.SimpleNamespace(time=time.time, monotonic=lambda: 1e6 * (len(ended) >= 3))
+    monkeypatch.setattr("libsep.batch.driver.time", clock)
+    note = Notes.track_ended
+    monkeypatch.setattr(
+        Notes, "track_ended", lambda notes, row: (ended.append(row), note(notes, row))
+    )
+    slow = tmp_path / "slow.mp3"
+    os.mkfifo(slow)
+    status = slow.stat()
+    hanging = Track(
+        path=slow,
+        source=Path("slow.mp3"),
+        output=Path("slow.stem.mp4"),
+        size_bytes=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+    )
+    _, notes = run_tracks([Attempt(hanging), *songs], tiny_model, tmp_path / "stems", CONFIG)
+    found = {outcome.source: outcome for outcome in notes.outcomes}
+    assert found.pop("slow.mp3").kind == "timeout"
+    assert [outcome.status for outcome in found.values()] == ["done"] * 3
+
+
+def test_a_run_stops_when_track_after_track_fails_for_no_fault_of_its_own(
+    tiny_model: Model, tmp_path: Path
+) -> None:
+    gone = [
+        Attempt(
+            Track(
+                path=tmp_path / "unplugged" / f"{index}.mp3",
+                source=Path(f"{index}.mp3"),
+                output=Path(f"{index}.stem.mp4"),
+                size_bytes=1,
+                mtime_ns=1,
+            )
+        )
+        for index in range(30)
+    ]
+    result, notes = run_tracks(gone, tiny_model, tmp_path / "stems", CONFIG)
+    assert "20 tracks in a row failed" in result.reason
+    assert {outcome.kind for outcome in notes.outcomes} == {"fault"}
+    assert 20 <= len(notes.outcomes) < 30
+    assert result.n_left == 30 - len(notes.outcomes)
+
+
+def test_a_track_in_whose_work_three_runs_died_is_given_up(
+    songs: list[Attempt], tiny_model: Model, tmp_path: Path
+) -> None:
+    killer, suspect, innocent = songs
+    suspects = [dataclasses.replace(killer, number=4), dataclasses.replace(suspect, number=3)]
+    _, notes = run_tracks([*suspects, innocent], tiny_model, tmp_path / "stems", CONFIG)
+    found = {outcome.source: outcome for outcome in notes.outcomes}
+    assert found[str(killer.track.source)].message == "was in work when 3 runs died"
+    assert [found[str(a.track.source)].status for a in (suspect, innocent)] == ["done", "done"]

@@ -1,0 +1,131 @@
+"""Which model a device slot holds, in simulated time."""
+
+import dataclasses
+import heapq
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from libsep.batch.costs import Costs
+from libsep.batch.plan import Attempt, Plan
+from libsep.batch.slots import Slots
+from libsep.track import Assignment, Track
+
+LOAD_S = 0.5
+
+
+def attempt(model: str, index: int, duration_s: float) -> Attempt:
+    path = Path(f"{model}-{index}.mp3")
+    track = Track(
+        path=path, source=path, output=path, size_bytes=1, mtime_ns=1, duration_s=duration_s
+    )
+    assignment = Assignment(
+        model=model, model_sha256=model, genre="pop", genre_reason="", genre_source="tag"
+    )
+    return Attempt(track, assignment=assignment)
+
+
+@dataclasses.dataclass
+class Simulated:
+    """What a simulated run did."""
+
+    wall_s: float
+    idle_s: float
+    switches: list[tuple[float, int, str]]
+    waited_s: dict[str, float]
+    longest_track_s: float
+
+
+def simulate(
+    attempts: list[Attempt], *, n_slots: int, max_in_flight: int, max_wait_s: float
+) -> Simulated:
+    """Carry out a plan; a slot works on its tracks one after the other, at real time.
+
+    ``idle_s`` counts the seconds in which a slot has nothing while tracks wait that could start and
+    that no other slot is about to take.
+    """
+    models = {a.model for a in attempts}
+    slots = Slots(n_slots, max_wait_s=max_wait_s)
+    costs = Costs(dict.fromkeys(models, 1.0))
+    plan = Plan(attempts, slots, costs, max_in_flight=max_in_flight, max_attempts=3)
+    now_s, idle_s = 0.0, 0.0
+    events: list[tuple[float, int, str, object]] = []
+    free_at = [0.0] * n_slots
+    switches, since, waited = [], dict.fromkeys(models, 0.0), dict.fromkeys(models, 0.0)
+    left = {m: sum(a.model == m for a in attempts) for m in models}
+    count = 0
+    while not plan.is_finished:
+        for slot, model in plan.loads(now_s):
+            switches.append((now_s, slot, model))
+            count += 1
+            heapq.heappush(events, (now_s + LOAD_S, count, "loaded", slot))
+        while (taken := plan.take()) is not None:
+            chosen, its_slots = taken
+            assert all(slots[s].model == chosen.model and slots[s].is_open for s in its_slots)
+            left[chosen.model] -= 1
+            waited[chosen.model] = max(waited[chosen.model], now_s - since[chosen.model])
+            start_s = max(now_s, free_at[its_slots[0]])
+            end_s = start_s + chosen.track.expected_s
+            for s in its_slots:
+                free_at[s] = end_s
+            count += 1
+            heapq.heappush(events, (end_s, count, "ended", chosen))
+        live = slots.live()
+        for m in models:
+            if m in live or not left[m]:
+                since[m] = now_s
+        n_idle = sum(not slots[s].n_tracks and not slots[s].is_loading for s in range(n_slots))
+        n_loading = sum(slots.n_loading(model) for model in models)
+        could_start = min(plan.n_left - n_loading, max_in_flight - plan.n_in_flight)
+        assert events, "the plan is stuck"
+        then_s, _, kind, what = heapq.heappop(events)
+        then_s = max(then_s, now_s)
+        idle_s += min(n_idle, max(could_start, 0)) * (then_s - now_s)
+        now_s = then_s
+        if kind == "loaded":
+            plan.loaded(what)
+        else:
+            plan.ended(what)
+    longest = max((a.track.expected_s for a in attempts), default=0.0)
+    return Simulated(now_s, idle_s, switches, waited, longest)
+
+
+@st.composite
+def libraries(draw: st.DrawFn) -> tuple[list[tuple[str, float]], int, int]:
+    """Return tracks as model and length, how many slots, and how many tracks may run at once."""
+    n_models = draw(st.integers(1, 6))
+    n_slots = draw(st.integers(1, 5))
+    lengths = st.lists(st.floats(20, 900), min_size=1, max_size=25)
+    tracks = [(f"m{number}", length) for number in range(n_models) for length in draw(lengths)]
+    return draw(st.permutations(tracks)), n_slots, draw(st.integers(n_slots, 3 * n_slots + 2))
+
+
+@given(libraries())
+@settings(max_examples=60, deadline=None)
+def test_every_slot_is_busy_while_tracks_wait_and_each_model_is_loaded_few_times(
+    library: tuple[list[tuple[str, float]], int, int],
+) -> None:
+    tracks, n_slots, max_in_flight = library
+    attempts = [attempt(model, index, length) for index, (model, length) in enumerate(tracks)]
+    found = simulate(attempts, n_slots=n_slots, max_in_flight=max_in_flight, max_wait_s=1e9)
+    n_models = len({a.model for a in attempts})
+    assert found.idle_s == 0
+    assert {model for _, _, model in found.switches} == {a.model for a in attempts}
+    assert len(found.switches) <= n_models + n_slots * n_slots
+
+
+@given(libraries(), st.floats(30, 3000))
+@settings(max_examples=60, deadline=None)
+def test_no_model_waits_longer_than_it_may_and_the_tracks_in_flight(
+    library: tuple[list[tuple[str, float]], int, int], max_wait_s: float
+) -> None:
+    tracks, n_slots, max_in_flight = library
+    attempts = [attempt(model, index, length) for index, (model, length) in enumerate(tracks)]
+    found = simulate(attempts, n_slots=n_slots, max_in_flight=max_in_flight, max_wait_s=max_wait_s)
+    assert found.idle_s == 0
+    # A closing slot still ends what it has: its share of the tracks in flight; each of the models
+    # before it in the queue may cost that once.
+    n_waiting = max(len({a.model for a in attempts}) - n_slots, 1)
+    in_flight_s = (max_in_flight + 1) * found.longest_track_s
+    assert max(found.waited_s.values()) <= max_wait_s + n_waiting * (in_flight_s + LOAD_S)

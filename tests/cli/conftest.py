@@ -1,0 +1,118 @@
+"""The ``libsep`` command in a process of its own, on a small real library."""
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import mutagen
+import numpy as np
+import pytest
+import yaml
+
+from libsep.separation.registry import Model
+
+COMMAND = [sys.executable, "-c", "from libsep.cli.app import main; main()"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What the command printed, as JSON."""
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def config_file(tmp_path: Path, tiny_model: Model) -> Path:
+    """Return a configuration that makes short tracks quick to convert."""
+    values = {
+        "separation": {"model": str(tiny_model.folder), "segment_s": 2.0, "overlap_s": 0.5},
+        "run": {"separators": 1, "tracks_in_flight": 2, "min_free_bytes": 0},
+    }
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a command: ours, without what pytest sets for itself.
+
+    Ray's workers give way to all other work by default; a test waits for them.
+    """
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    return ours | {"RAY_worker_niceness": "0"}
+
+
+@pytest.fixture
+def libsep() -> Callable[..., Ended]:
+    """Return a function that runs the command to its end and returns how it ended."""
+
+    def run(*arguments: object, timeout_s: float = 1500) -> Ended:
+        command = [*COMMAND, *(os.fspath(a) if isinstance(a, Path) else str(a) for a in arguments)]
+        ended = subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout_s, env=environment()
+        )
+        return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+    return run
+
+
+@pytest.fixture
+def start_libsep(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Yield a function that starts the command and leaves it running, until the test ends.
+
+    Its working folder, and that of all its children, is ``tmp_path``.
+    """
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: object) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [*COMMAND, *(str(argument) for argument in arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(),
+            cwd=tmp_path,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def library(tmp_path: Path, encode: Callable[..., Path], rng: np.random.Generator) -> Path:
+    """Return a library of four good tracks in nested folders and three bad ones."""
+    folder = tmp_path / "music"
+    names = ("One.mp3", "Zwei Größen.flac", "三.ogg", "Four [live].m4a")
+    for index, name in enumerate(names):
+        noise = rng.standard_normal((2, 3 * 44100)).astype(np.float32)
+        noise[:, 1:] += 0.9 * noise[:, :-1]
+        made = encode(name, 0.05 * noise * (index + 1))
+        file = mutagen.File(made, easy=True)
+        file["title"] = Path(name).stem
+        file["genre"] = "Techno"
+        file.save()
+        place = folder / ("nested/deeper" if index % 2 else ".") / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(made, place)
+    (folder / "empty.mp3").write_bytes(b"")
+    (folder / "letter.mp3").write_text("Dear reader, this is no song.\n" * 40)
+    broken = (folder / "One.mp3").read_bytes()
+    (folder / "broken.flac").write_bytes(broken[:200])
+    return folder

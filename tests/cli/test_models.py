@@ -1,0 +1,126 @@
+"""``libsep models`` as a command of its own, with a catalogue on loopback."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ..separation.file_server import FileServer, serving
+from ..separation.public_model import checkpoint, write_catalogue
+from .conftest import Ended, environment
+
+CONTENT = checkpoint()
+
+LibsepModels = Callable[..., Ended]
+
+
+@pytest.fixture
+def server() -> Iterator[FileServer]:
+    with serving(CONTENT) as server:
+        yield server
+
+
+@pytest.fixture
+def libsep(server: FileServer, tmp_path: Path) -> LibsepModels:
+    """Return a function that runs the command with small public models and an empty shelf."""
+    path = write_catalogue(tmp_path / "catalogue.yaml", server.url("whole/a.ckpt"), CONTENT)
+    code = (
+        "from pathlib import Path; from libsep.separation import catalogue; "
+        f"catalogue.CATALOGUE_PATH = Path({str(path)!r}); "
+        "from libsep.cli.app import main; main()"
+    )
+    shelf = {"LIBSEP_MODELS": str(tmp_path / "shelf"), "no_proxy": "*"}
+
+    def run(*arguments: object) -> Ended:
+        command = [sys.executable, "-c", code, *(str(argument) for argument in arguments)]
+        ended = subprocess.run(
+            command, capture_output=True, text=True, env=environment() | shelf, timeout=1500
+        )
+        return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+    return run
+
+
+def test_the_list_tells_what_is_here_and_what_can_be_pulled(libsep: LibsepModels) -> None:
+    ended = libsep("models", "list")
+    assert ended.code == 0, ended.err
+    lines = {line.split()[0]: line for line in ended.out.splitlines() if line.strip()}
+    assert "shipped" in lines["generic"]
+    assert "measured" in lines["generic"]
+    assert "can be pulled" in lines["small"]
+    assert "6.5 published" in lines["small"]
+    assert "0.5 × generic (fast)" in lines["small"]
+    assert "research-only" in lines["small-restricted"]
+    assert lines["small-unpinned"].count("not known") == 2
+    rows = libsep("models", "list", "--json").json
+    (small,) = [row for row in rows if row["name"] == "small"]
+    assert small["published"] == {"a test set": {"drums": 7.25, "mean": 6.5}}
+    assert small["measured"] == {}
+
+
+@pytest.mark.slow
+def test_a_public_model_is_pulled_shown_and_used(
+    libsep: LibsepModels, encode: Callable[..., Path], rng: np.random.Generator, tmp_path: Path
+) -> None:
+    source = encode("song.flac", (0.1 * rng.standard_normal((2, 30000))).astype(np.float32))
+    before = libsep("models", "show", "small")
+    assert "url: http://127.0.0.1" in before.out
+    name = "small-restricted"
+    ended = libsep("models", "pull", name, "--accept-licence")
+    assert ended.code == 0, ended.err
+    assert ended.out == f"{name} lies in {tmp_path / 'shelf' / name}\n"
+    after = libsep("models", "show", name).out
+    for text in (
+        "notice: Copyright somebody.",
+        "segment_s: 2.5",
+        f"# {name}",
+        "| a test set | 7.25",
+    ):
+        assert text in after
+    used = libsep("convert", source, "--model", name)
+    assert used.code == 0, used.out + used.err
+    assert (tmp_path / "song.stem.mp4").is_file()
+
+
+def test_a_restricted_licence_has_to_be_accepted(libsep: LibsepModels, server: FileServer) -> None:
+    refused = libsep("models", "pull", "small-restricted")
+    assert refused.code == 2
+    assert "research-only: Copyright somebody." in refused.err
+    assert "--accept-licence is needed" in refused.err
+    assert server.ranges == []
+
+
+def test_a_file_and_its_hash_can_be_given(libsep: LibsepModels, tmp_path: Path) -> None:
+    path = tmp_path / "mine.ckpt"
+    path.write_bytes(CONTENT)
+    sha256 = hashlib.sha256(CONTENT).hexdigest()
+    ended = libsep("models", "pull", "small-unpinned", "--from", path, "--sha256", sha256)
+    assert ended.code == 0, ended.err
+
+
+@pytest.mark.slow
+def test_what_goes_wrong_is_one_line_and_exit_code_2(
+    libsep: LibsepModels, server: FileServer
+) -> None:
+    server.content = CONTENT[:-1] + b"x"
+    for arguments, message in (
+        (("pull", "small"), "sha256 of the"),
+        (("pull", "large"), "no public model is called 'large', there are: small,"),
+        (("show", "large"), "no model is called 'large'"),
+    ):
+        ended = libsep("models", *arguments)
+        assert ended.code == 2
+        assert message in ended.err
+        assert "Traceback" not in ended.err
+
+
+def test_a_shipped_model_is_shown_with_its_card(libsep: LibsepModels) -> None:
+    ended = libsep("models", "show", "generic")
+    assert ended.code == 0
+    assert "# generic" in ended.out
+    assert json.loads(libsep("models", "show", "generic", "--json").out)["licence"] == "MIT"

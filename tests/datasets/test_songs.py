@@ -1,0 +1,103 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from libsep.datasets.audio_cache import AudioCache
+from libsep.datasets.songs import find_single_sources, find_songs, load_song
+from libsep.errors import ConfigError
+
+from ..conftest import tone, write_wave
+
+
+def test_folders_of_stems_are_songs(songs_folder: Path, cache: AudioCache) -> None:
+    songs = find_songs(songs_folder)
+    assert [song.name for song in songs] == ["first", "second"]
+    song = load_song(songs[0], cache)
+    assert song.scored_targets == ("drums", "bass", "other", "vocals")
+    assert song.n_samples == 3 * 44100
+    np.testing.assert_allclose(song.source("bass"), tone(80, 3.0), atol=1e-4)
+    np.testing.assert_allclose(
+        song.mixture(), sum(tone(f, 3.0) for f in (3000, 80, 500, 900)), atol=2e-4
+    )
+
+
+def test_missing_sources_are_silent_and_not_scored(tmp_path: Path, cache: AudioCache) -> None:
+    write_wave(tmp_path / "a" / "drums.wav", tone(99, 0.5))
+    write_wave(tmp_path / "a" / "bass.wav", tone(50, 0.5))
+    song = load_song(find_songs(tmp_path)[0], cache)
+    assert song.scored_targets == ("drums", "bass")
+    assert not song.source("vocals").any()
+
+
+def test_a_list_adds_files_and_keeps_what_is_unscored(tmp_path: Path, cache: AudioCache) -> None:
+    for name, hertz in (("kick", 60), ("snare", 200), ("rest", 700)):
+        write_wave(tmp_path / "audio" / f"{name}.wav", tone(hertz, 0.5, level=0.2))
+    (tmp_path / "list.yaml").write_text(
+        "root: audio\nsongs:\n  one: {drums: [kick.wav, snare.wav], unscored: [rest.wav]}\n"
+    )
+    song = load_song(find_songs(tmp_path / "list.yaml")[0], cache)
+    assert song.scored_targets == ("drums",)
+    expected = tone(60, 0.5, 0.2) + tone(200, 0.5, 0.2)
+    np.testing.assert_allclose(song.source("drums"), expected, atol=2e-4)
+    np.testing.assert_allclose(song.mixture(), expected + tone(700, 0.5, 0.2), atol=3e-4)
+
+
+def test_sources_that_end_a_little_early_are_padded(tmp_path: Path, cache: AudioCache) -> None:
+    write_wave(tmp_path / "a" / "drums.wav", tone(99, 1.0))
+    write_wave(tmp_path / "a" / "bass.wav", tone(99, 0.97))
+    song = load_song(find_songs(tmp_path)[0], cache)
+    assert song.source("bass").shape == (2, 44100)
+    assert not song.source("bass")[:, 43000:].any()
+
+
+def test_sources_of_unequal_length_are_refused(tmp_path: Path, cache: AudioCache) -> None:
+    write_wave(tmp_path / "a" / "drums.wav", tone(99, 1.0))
+    write_wave(tmp_path / "a" / "bass.wav", tone(99, 0.5))
+    with pytest.raises(ConfigError, match=r"unequal length \(drums.wav:0 1.00 s, bass.wav:0 0.50"):
+        load_song(find_songs(tmp_path)[0], cache)
+
+
+def test_a_missing_file_of_a_list_is_named(tmp_path: Path, cache: AudioCache) -> None:
+    (tmp_path / "list.yaml").write_text("songs: {one: {drums: [gone.wav]}}")
+    with pytest.raises(ConfigError, match=r"gone\.wav: training material cannot be read"):
+        load_song(find_songs(tmp_path / "list.yaml")[0], cache)
+
+
+def test_a_file_that_is_no_audio_is_named(tmp_path: Path, cache: AudioCache) -> None:
+    (tmp_path / "bad.wav").write_text("no audio")
+    with pytest.raises(ConfigError, match=r"bad\.wav: training material cannot be decoded"):
+        cache.samples(tmp_path / "bad.wav")
+
+
+def test_an_unknown_target_of_a_list_is_named(tmp_path: Path) -> None:
+    (tmp_path / "list.yaml").write_text("songs: {one: {guitar: [a.wav]}}")
+    with pytest.raises(ConfigError, match="unknown target 'guitar'"):
+        find_songs(tmp_path / "list.yaml")
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="gone: not found"):
+        find_songs(tmp_path / "gone")
+
+
+def test_folders_called_like_targets_hold_single_sources(tmp_path: Path) -> None:
+    write_wave(tmp_path / "loops" / "Drums" / "a.wav", tone(99, 0.1))
+    write_wave(tmp_path / "vocals" / "b.wav", tone(99, 0.1))
+    found = find_single_sources(tmp_path)
+    assert {target: [path.name for path in paths] for target, paths in found.items()} == {
+        "drums": ["a.wav"], "bass": [], "other": [], "vocals": ["b.wav"],
+    }  # fmt: skip
+
+
+def test_a_file_is_decoded_once_and_again_when_it_changes(
+    tmp_path: Path, cache: AudioCache
+) -> None:
+    path = tmp_path / "a.wav"
+    write_wave(path, tone(99, 0.2))
+    first = np.array(cache.samples(path))
+    cached = list(cache.folder.iterdir())
+    np.testing.assert_array_equal(cache.samples(path), first)
+    assert list(cache.folder.iterdir()) == cached
+    write_wave(path, tone(99, 0.3))
+    assert cache.samples(path).shape[1] == int(0.3 * 44100)

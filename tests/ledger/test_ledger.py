@@ -1,0 +1,345 @@
+import dataclasses
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.dataset
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from libsep.errors import LedgerError
+from libsep.ledger import Ledger, store, table
+from libsep.track import Outcome
+
+
+def outcome(source: str, **fields: object) -> Outcome:
+    values = {"output": f"{source}.stem.mp4", "status": "done", **fields}
+    return Outcome(source=source, **values)
+
+
+def record(ledger: Ledger, run: str, *outcomes: Outcome) -> None:
+    ledger.begin(run)
+    for each in outcomes:
+        ledger.started(each.source)
+        ledger.append(each)
+    ledger.end()
+
+
+FULL = outcome(
+    "a/Träck \\xff.flac",
+    message="two\nlines",
+    genre="jazz",
+    genre_probabilities={"jazz": 0.75, "rock": 0.25},
+    tag_genres=("Blues", "Jazz/Swing"),
+    size_bytes=2**40,
+    null_db=-float("inf"),
+    peak_db=-0.5,
+    loudness_lufs={"drums": -12.5, "bass": -float("inf")},
+    warnings=("one", "zwei"),
+    ended_at=1.5,
+)
+
+
+def test_an_outcome_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.begin("r1")
+    ledger.append(FULL)
+    expected = dataclasses.replace(FULL, run="r1")
+    assert ledger.latest() == {FULL.source: expected}  # from the journal
+    ledger.end("all done")
+    assert ledger.latest() == {FULL.source: expected}  # from Parquet
+    assert list((tmp_path / "journal").iterdir()) == []
+
+
+def test_no_genres_in_the_tags_are_not_the_same_as_not_knowing_them(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    known, unknown = outcome("x", tag_genres=()), outcome("y", tag_genres=None)
+    record(ledger, "r1", known, unknown)
+    rows = pq.read_table(tmp_path / "ledger" / "r1.parquet")
+    older = rows.drop_columns(["tag_genres", "genre_source", "genre_probabilities"])
+    assert [ledger.latest()[name].tag_genres for name in "xy"] == [(), None]
+    pq.write_table(older, tmp_path / "ledger" / "r1.parquet")
+    assert [ledger.latest()[name].tag_genres for name in "xy"] == [None, None]
+    assert ledger.latest()["x"].genre_probabilities == {}
+
+
+def test_the_columns_are_the_fields_of_an_outcome() -> None:
+    fields = [field.name for field in dataclasses.fields(Outcome)]
+    assert table.SCHEMA.names == ["event", "sequence", *fields]
+    assert {
+        "event": "outcome",
+        "sequence": 0,
+        **Outcome(source="s", output="o", status="done").as_row(),
+    } == table.DEFAULTS | {"source": "s", "output": "o", "status": "done"}
+
+
+def test_the_last_outcome_of_a_source_counts_and_the_others_stay_in_the_history(
+    tmp_path: Path,
+) -> None:
+    ledger = Ledger(tmp_path)
+    record(ledger, "b", outcome("x", status="failed", message="first"), outcome("y"))
+    record(ledger, "a", outcome("x", message="second"))
+    assert ledger.latest()["x"].message == "second"
+    assert [row.message for row in ledger.rows() if row.source == "x"] == ["first", "second"]
+
+
+def test_other_programs_read_the_parquet_files(tmp_path: Path) -> None:
+    record(Ledger(tmp_path), "r1", FULL)
+    rows = pyarrow.dataset.dataset(tmp_path / "ledger").to_table().to_pylist()
+    assert [row["event"] for row in rows] == ["outcome", "end"]
+    assert rows[0]["loudness_lufs"] == [("drums", -12.5), ("bass", -float("inf"))]
+    assert rows[0]["warnings"] == ["one", "zwei"]
+
+
+def test_an_unfinished_last_row_is_no_row(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.begin("r1")
+    ledger.append(outcome("x"))
+    ledger.append(outcome("y"))
+    ledger.close()
+    journal = tmp_path / "journal" / "r1.jsonl"
+    whole = journal.read_bytes()
+    second = whole.index(b"\n") + 1
+    for size in range(second, len(whole)):
+        journal.write_bytes(whole[:size])
+        assert set(ledger.latest()) == {"x"}
+    journal.write_bytes(whole + bytes(4096))  # a power failure on ext4 leaves zeros
+    assert set(ledger.latest()) == {"x", "y"}
+
+
+def test_a_damaged_row_in_the_middle_is_an_error_that_names_the_line(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.begin("r1")
+    ledger.append(outcome("x"))
+    ledger.close()
+    journal = tmp_path / "journal" / "r1.jsonl"
+    journal.write_bytes(b'{"event": "outc\n' + journal.read_bytes())
+    with pytest.raises(LedgerError, match=r"r1\.jsonl: line 1: expected a row"):
+        ledger.latest()
+    with pytest.raises(LedgerError, match=r"r1\.jsonl: line 1"):
+        ledger.begin("r2")
+    assert journal.exists()
+
+
+def test_a_row_of_the_wrong_type_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    (tmp_path / "journal").mkdir()
+    (tmp_path / "journal" / "r1.jsonl").write_text('{"source": "x", "size_bytes": "many"}\n')
+    with pytest.raises(LedgerError, match=r"r1\.jsonl: rows of the ledger"):
+        Ledger(tmp_path).latest()
+
+
+def test_damaged_parquet_is_an_error_until_it_is_rebuilt(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = Ledger(tmp_path)
+    record(ledger, "r1", outcome("x", message="lost"))
+    record(ledger, "r2", outcome("y", message="kept"))
+    damaged = tmp_path / "ledger" / "r1.parquet"
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    with pytest.raises(LedgerError, match=r"r1\.parquet: expected a Parquet file"):
+        ledger.begin("r3")
+    found = [outcome("x", message="from the file"), outcome("y", message="from the file")]
+    assert ledger.rebuild(found, run="rebuild") == 1
+    assert {row.source: row.message for row in ledger.latest().values()} == {
+        "x": "from the file",
+        "y": "kept",
+    }
+    assert len(list((tmp_path / "damaged").iterdir())) == 1
+    assert "r1.parquet" in caplog.text
+
+
+def test_a_file_of_an_older_version_is_read_with_defaults(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    record(ledger, "r1", FULL)
+    path = tmp_path / "ledger" / "r1.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["peak_db", "warnings", "node"]), path)
+    expected = dataclasses.replace(FULL, run="r1", peak_db=None, warnings=())
+    assert ledger.latest() == {FULL.source: expected}
+
+
+def test_tracks_in_work_when_a_run_is_killed_are_counted_as_crashed(tmp_path: Path) -> None:
+    for run in ("r1", "r2"):
+        ledger = Ledger(tmp_path)
+        ledger.begin(run)
+        ledger.started("culprit")
+        ledger.started("culprit", attempt=2)
+        ledger.started("finished")
+        ledger.append(outcome("finished"))
+        ledger.close()
+    assert Ledger(tmp_path).crashed() == {"culprit": 2}
+    ledger = Ledger(tmp_path)
+    ledger.begin("r3")
+    assert ledger.crashed() == {"culprit": 2}  # after compaction
+    ledger.started("culprit")
+    assert ledger.crashed() == {"culprit": 2}  # the open run has crashed nothing yet
+    ledger.append(outcome("culprit", status="failed", kind="crash"))
+    assert ledger.crashed() == {}
+    ledger.started("drained")
+    ledger.end("interrupted")
+    assert ledger.crashed() == {}
+
+
+def test_many_runs_leave_few_files_and_every_row(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    for number in range(40):
+        record(ledger, f"r{number:02d}", outcome("x", message=str(number)))
+    assert len(list((tmp_path / "ledger").iterdir())) <= store._MAX_FILES
+    assert [row.message for row in ledger.rows()] == [str(number) for number in range(40)]
+
+
+def test_rows_that_stand_in_two_files_count_once(tmp_path: Path) -> None:
+    """A crash between writing Parquet and removing the journal leaves both."""
+    ledger = Ledger(tmp_path)
+    ledger.begin("r1")
+    ledger.append(outcome("x"))
+    ledger.append(outcome("x", status="failed"))
+    ledger.close()
+    journal = (tmp_path / "journal" / "r1.jsonl").read_bytes()
+    record(ledger, "r2", outcome("y"))
+    (tmp_path / "journal" / "r1.jsonl").write_bytes(journal)
+    assert [row.source for row in ledger.rows()] == ["x", "x", "y"]
+    record(ledger, "r3")
+    assert [row.source for row in ledger.rows()] == ["x", "x", "y"]
+
+
+def test_a_message_with_a_name_that_is_no_unicode_is_written(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    name = os.fsdecode(b"\xff.mp3")
+    record(ledger, "r1", outcome("x", message=name, warnings=(name,)))
+    assert ledger.latest()["x"].message == "\\udcff.mp3"
+    assert ledger.latest()["x"].warnings == ("\\udcff.mp3",)
+
+
+def test_a_full_disk_is_an_error_and_the_row_before_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.begin("r1")
+    ledger.append(outcome("x"))
+    write = os.write
+
+    def full_disk(handle: int, data: bytes) -> int:
+        if len(data) < 20:
+            raise OSError(28, "No space left on device")
+        return write(handle, data[: len(data) // 2])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full_disk)
+        with pytest.raises(LedgerError, match=r"r1\.jsonl: cannot be written: .*No space"):
+            ledger.append(outcome("y"))
+    ledger.append(outcome("z"))
+    ledger.end()
+    assert set(ledger.latest()) == {"x", "z"}
+
+
+def test_writing_needs_an_open_run_with_a_new_and_plain_name(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    with pytest.raises(ValueError, match="begin"):
+        ledger.append(outcome("x"))
+    with pytest.raises(ValueError, match="name of a run"):
+        ledger.begin("../r1")
+    record(ledger, "r1", outcome("x"))
+    with pytest.raises(LedgerError, match="a run r1 is in the ledger already"):
+        ledger.begin("r1")
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(LedgerError, match="cannot be created"):
+        Ledger(tmp_path / "file").begin("r1")
+
+
+def test_a_ledger_that_does_not_exist_is_empty(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "nowhere")
+    assert ledger.latest() == {}
+    assert ledger.crashed() == {}
+    assert list(ledger.rows()) == []
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=12))
+def test_compaction_changes_no_answer(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, bool]]
+) -> None:
+    ledger = Ledger(tmp_path_factory.mktemp("ledger"))
+    ledger.begin("r1")
+    for source, ends in steps:
+        ledger.started(source)
+        if ends:
+            ledger.append(outcome(source))
+    ledger.close()
+    before = (list(ledger.rows()), ledger.latest(), ledger.crashed())
+    ledger.begin("r2")
+    ledger.close()
+    assert (list(ledger.rows()), ledger.latest(), ledger.crashed()) == before
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from libsep.ledger import Ledger, store
+from libsep.track import Outcome
+store._MAX_FILES = 2
+folder, number = Path(sys.argv[1]), int(sys.argv[2])
+print("ready", flush=True)
+for run in range(1000):
+    ledger = Ledger(folder)
+    ledger.begin(f"{number}-{run}")
+    for track in range(5):
+        source = f"{number}-{run}-{track}"
+        ledger.started(source)
+        ledger.append(Outcome(source=source, output="o", status="done"))
+        print(source, flush=True)
+    ledger.end()
+"""
+
+
+def test_after_kill_9_every_acknowledged_row_is_there_once(tmp_path: Path) -> None:
+    rng = random.Random(7)
+    acknowledged: list[str] = []
+    for number in range(8):
+        command = [sys.executable, "-c", WRITER, str(tmp_path), str(number)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            if number % 2:  # a slow machine may need longer than that for its first rows
+                acknowledged += [process.stdout.readline().strip() for _ in range(6)]
+            time.sleep(rng.uniform(0.02, 0.4))
+            process.send_signal(signal.SIGKILL)
+            acknowledged += [line.strip() for line in process.stdout if line.endswith("\n")]
+        rows = [row.source for row in Ledger(tmp_path).rows()]
+        assert len(rows) == len(set(rows))
+        assert set(acknowledged) <= set(rows)
+        assert len(rows) <= len(acknowledged) + number + 1  # written, but killed before the print
+    ledger = Ledger(tmp_path)
+    ledger.begin("last")
+    ledger.end()
+    assert set(acknowledged) <= set(ledger.latest())
+    assert len(acknowledged) > 20
+    assert not list((tmp_path / "journal").iterdir())
+
+
+def test_a_journal_is_made_of_json_lines(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.begin("r1")
+    ledger.started("x", attempt=2)
+    ledger.append(outcome("x"))
+    ledger.close()
+    lines = (tmp_path / "journal" / "r1.jsonl").read_text().splitlines()
+    started, ended = (json.loads(line) for line in lines)
+    assert started["event"] == "started"
+    assert (started["source"], started["attempt"], started["sequence"]) == ("x", 2, 1)
+    assert ended == {
+        "source": "x",
+        "output": "x.stem.mp4",
+        "status": "done",
+        "run": "r1",
+        "sequence": 2,
+    }

@@ -1,0 +1,127 @@
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from libsep.errors import LedgerError
+from libsep.ledger import Ledger, RunLock, lock
+
+HOLDER = """
+import sys, time
+from collections.abc import Callable
+from pathlib import Path
+from libsep.ledger import RunLock
+with RunLock(Path(sys.argv[1]), run="other"):
+    print("locked", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_second_process_is_told_who_holds_the_lock_and_takes_it_when_that_one_is_dead(
+    tmp_path: Path,
+) -> None:
+    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "locked\n"
+        match = rf"in use by run other since \d{{4}}-.* \(process {process.pid} on"
+        with pytest.raises(LedgerError, match=match), RunLock(tmp_path, run="mine"):
+            pass
+        process.kill()
+        process.wait()
+    with RunLock(tmp_path, run="mine") as held:
+        held.check()
+        assert json.loads(held.path.read_text())["run"] == "mine"
+    assert list(tmp_path.iterdir()) == []
+
+
+def foreign_lock(folder: Path, age_s: float) -> Path:
+    path = folder / "lock"
+    path.write_text(json.dumps({"token": "t", "host": "far", "machine": "far", "pid": 1}))
+    then_s = time.time() - age_s
+    os.utime(path, (then_s, then_s))
+    return path
+
+
+def test_a_lock_of_another_host_is_respected_until_it_is_stale(tmp_path: Path) -> None:
+    foreign_lock(tmp_path, lock.STALE_S - 20)
+    with (
+        pytest.raises(LedgerError, match=r"process 1 on far"),
+        RunLock(tmp_path, run="mine"),
+    ):
+        pass
+    foreign_lock(tmp_path, lock.STALE_S + 20)
+    with RunLock(tmp_path, run="mine") as held:
+        assert json.loads(held.path.read_text())["run"] == "mine"
+
+
+def test_a_process_that_lives_keeps_its_lock_while_the_machine_sleeps(tmp_path: Path) -> None:
+    with RunLock(tmp_path, run="first") as held:
+        os.utime(held.path, (0, 0))
+        with pytest.raises(LedgerError, match="run first"), RunLock(tmp_path, run="second"):
+            pass
+
+
+def test_a_process_that_got_the_number_of_a_dead_one_holds_no_lock(tmp_path: Path) -> None:
+    with RunLock(tmp_path, run="first") as held:
+        content = json.loads(held.path.read_text())
+    content["started"] = "1"
+    (tmp_path / "lock").write_text(json.dumps(content))
+    with RunLock(tmp_path, run="second") as held:
+        held.check()
+
+
+def test_an_empty_lock_is_one_that_is_just_being_made(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
+    with pytest.raises(LedgerError, match="in use"), RunLock(tmp_path, run="mine"):
+        pass
+
+
+def wait_until(is_true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 300
+    while not is_true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_the_heartbeat_keeps_the_lock_fresh_and_sees_when_it_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "HEARTBEAT_S", 0.02)
+    with RunLock(tmp_path, run="mine") as held:
+        os.utime(held.path, (0, 0))
+        wait_until(lambda: held.path.stat().st_mtime > 0)
+        held.check()
+        ledger = Ledger(tmp_path, lock=held)
+        ledger.begin("mine")
+        ledger.started("a.mp3")
+        foreign_lock(tmp_path, 0)
+        wait_until(held._lost.is_set)
+        with pytest.raises(LedgerError, match="went to another run"):
+            ledger.started("b.mp3")
+        ledger.close()
+        with pytest.raises(LedgerError, match="went to another run"):
+            held.check()
+    assert json.loads((tmp_path / "lock").read_text())["host"] == "far"
+
+
+def test_taking_over_does_not_remove_a_lock_that_is_newer_than_the_stale_one(
+    tmp_path: Path,
+) -> None:
+    path = foreign_lock(tmp_path, 0)
+    RunLock(tmp_path, run="mine")._move_away({"token": "an older one"})
+    assert json.loads(path.read_text())["token"] == "t"
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_of_the_ledger(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(LedgerError, match="cannot be written"),
+        RunLock(tmp_path / "file" / "sub", run="mine"),
+    ):
+        pass

@@ -1,0 +1,229 @@
+import dataclasses
+import os
+import shutil
+from pathlib import Path
+
+import ffmpeg as graphs
+import pytest
+
+from libsep.config import ScanConfig
+from libsep.errors import ConfigError, LedgerError
+from libsep.ledger import FOLDER
+from libsep.library.plan import Action
+from libsep.library.survey import locked_ledger, remove_leftovers, survey
+from libsep.media.atomic import temporary
+from libsep.media.ffmpeg import find_ffmpeg
+from libsep.media.tags import Fingerprint, write_fingerprint
+from libsep.track import Assignment, Outcome, Track
+
+MUSIC = Path("/music")
+
+
+def outcome(path: Path, output_size_bytes: int, **fields: object) -> Outcome:
+    status = path.stat()
+    values = {
+        "status": "done",
+        "model_sha256": "model",
+        "config_sha256": "config",
+        "size_bytes": status.st_size,
+        "mtime_ns": status.st_mtime_ns,
+        "output_size_bytes": output_size_bytes,
+        **fields,
+    }
+    return Outcome(source=path.name, output=f"{path.stem}.stem.mp4", **values)
+
+
+def assign(track: Track, _previous: Outcome | None) -> Assignment:
+    """Route by the first genre of the tags; one model for all."""
+    return Assignment(
+        model="generic",
+        model_sha256="model",
+        genre=track.genres[0] if track.genres else "generic",
+        genre_reason="a rule of this test",
+        genre_source="tag",
+    )
+
+
+def test_a_survey_parts_what_is_to_be_done_from_what_is_not(tmp_path: Path) -> None:
+    library, stems = tmp_path / "music", tmp_path / "music" / "stems"
+    stems.mkdir(parents=True)
+    for name in ("done", "failed", "new", "gone"):
+        (library / f"{name}.mp3").write_bytes(b"x")
+    (library / "dangling.mp3").symlink_to("nowhere")
+    (stems / "done.stem.mp4").write_bytes(bytes(30))
+    latest = {
+        "done.mp3": outcome(library / "done.mp3", 30),
+        "gone.mp3": outcome(library / "gone.mp3", 30),
+        "failed.mp3": outcome(library / "failed.mp3", 0, status="failed"),
+    }
+    options = {"assign": assign, "config_sha256": "config"}
+    found = survey(library, stems, latest, ScanConfig(), **options)
+    assert [planned.track.source.name for planned in found.work] == ["gone.mp3", "new.mp3"]
+    reasons = {planned.decision.reason for planned in found.work}
+    assert reasons == {"its stem file is missing", "not in the ledger"}
+    first = found.limited(1)
+    assert (first.work, first.n_beyond_limit) == (found.work[:1], 1)
+    assert first.n_found == found.n_found
+    assert (found.n_found, found.n_up_to_date, found.n_failed_before) == (4, 1, 1)
+    assert [problem.path.name for problem in found.problems] == ["dangling.mp3"]
+    again = survey(library, stems, latest, ScanConfig(), retry_failed=True, **options)
+    names = [planned.track.source.name for planned in again.work]
+    assert names == ["failed.mp3", "gone.mp3", "new.mp3"]
+
+
+def test_a_new_source_does_not_take_the_name_of_a_stem_file_in_the_ledger(tmp_path: Path) -> None:
+    for name in ("x.flac", "x.mp3"):
+        (tmp_path / name).write_bytes(b"x")
+    latest = {"x.mp3": outcome(tmp_path / "x.mp3", 30)}
+    found = survey(tmp_path, tmp_path / "s", latest, ScanConfig(), assign=assign, config_sha256="")
+    outputs = {planned.track.source.name: planned.track.output.name for planned in found.work}
+    assert outputs == {"x.flac": "x.flac.stem.mp4", "x.mp3": "x.stem.mp4"}
+
+
+def test_rows_of_an_older_version_convert_nothing_again_and_learn_the_genres_of_the_tags(
+    tmp_path: Path,
+) -> None:
+    library, stems = tmp_path / "music", tmp_path / "stems"
+    library.mkdir()
+    stems.mkdir()
+    for name in ("tagged.flac", "failed.mp3"):
+        (library / name).write_bytes(b"x")
+    graphs.input("sine=duration=0.2", f="lavfi").output(
+        str(library / "tagged.flac"), metadata="genre=Jazz"
+    ).overwrite_output().run(cmd=str(find_ffmpeg()), quiet=True)
+    (stems / "tagged.stem.mp4").write_bytes(bytes(30))
+    old = {"genre": "generic", "genre_reason": "no routing", "wall_s": 9.0}
+    latest = {
+        "tagged.flac": outcome(library / "tagged.flac", 30, action="convert", **old),
+        "failed.mp3": outcome(library / "failed.mp3", 0, status="failed", kind="file", **old),
+    }
+    options = {"assign": assign, "config_sha256": "config"}
+    found = survey(library, stems, latest, ScanConfig(), **options)
+    assert found.work == []
+    rows = {row.source: row for row in found.rerouted}
+    noted = rows["tagged.flac"]
+    assert (noted.tag_genres, noted.genre, noted.genre_source) == (("Jazz",), "Jazz", "tag")
+    assert (noted.status, noted.action, noted.wall_s) == ("skipped", "skip", 0.0)
+    assert rows["failed.mp3"].status == "failed"
+    again = survey(library, stems, rows, ScanConfig(), **options)
+    assert (again.work, again.rerouted) == ([], [])
+    assert (again.n_up_to_date, again.n_failed_before) == (1, 1)
+
+
+def test_only_the_tracks_of_a_genre_whose_model_changed_are_converted_again(
+    tmp_path: Path,
+) -> None:
+    library, stems = tmp_path / "music", tmp_path / "stems"
+    library.mkdir()
+    stems.mkdir()
+    latest = {}
+    for name, genre in (("a.mp3", "Jazz"), ("b.mp3", "Rock"), ("c.mp3", "Silence")):
+        (library / name).write_bytes(b"x")
+        (stems / name).with_suffix(".stem.mp4").write_bytes(bytes(30))
+        latest[name] = outcome(library / name, 30, tag_genres=(genre,))
+
+    def by_genre(track: Track, previous: Outcome | None) -> Assignment | None:
+        if track.genres == ("Silence",):
+            return None
+        found = assign(track, previous)
+        sha256 = "new" if found.genre == "Rock" else "model"
+        return dataclasses.replace(found, model_sha256=sha256)
+
+    found = survey(library, stems, latest, ScanConfig(), assign=by_genre, config_sha256="config")
+    todo = {planned.track.source.name: planned for planned in found.work}
+    assert sorted(todo) == ["b.mp3", "c.mp3"]
+    assert todo["b.mp3"].decision.reason == "its stem file was made with another model"
+    assert todo["c.mp3"].assignment is None
+    assert todo["c.mp3"].decision.action is Action.CHECK
+    assert [row.genre for row in found.rerouted] == ["Jazz"]
+
+
+@pytest.fixture
+def stems(tmp_path: Path) -> Path:
+    """Return an output folder with one stem file that has a fingerprint, without a ledger."""
+    path = tmp_path / "a.stem.mp4"
+    graphs.input("sine=duration=0.2", f="lavfi").output(str(path), acodec="aac").run(
+        cmd=str(find_ffmpeg()), quiet=True
+    )
+    fingerprint = Fingerprint(
+        source="a.mp3",
+        audio_sha256="audio",
+        tags_sha256="tags",
+        model="generic",
+        model_sha256="model",
+        config_sha256="config",
+        size_bytes=10,
+        mtime_ns=20,
+        duration_s=0.2,
+        genre="",
+        run="r1",
+    )
+    write_fingerprint(path, fingerprint)
+    return tmp_path
+
+
+def test_stem_files_without_a_ledger_get_one(stems: Path) -> None:
+    with locked_ledger(MUSIC, stems, "r2") as ledger:
+        assert list(ledger.latest()) == ["a.mp3"]
+        with (
+            pytest.raises(LedgerError, match="in use by run r2"),
+            locked_ledger(MUSIC, stems, "r3"),
+        ):
+            pass
+
+
+def test_a_damaged_ledger_stops_the_run_until_a_rebuild_is_asked_for(stems: Path) -> None:
+    with locked_ledger(MUSIC, stems, "r2"):
+        pass
+    (damaged,) = (stems / FOLDER / "ledger").iterdir()
+    damaged.write_bytes(b"PAR1")
+    with (
+        locked_ledger(MUSIC, stems, "r3") as ledger,
+        pytest.raises(LedgerError, match=damaged.name),
+    ):
+        ledger.begin("r3")
+    with locked_ledger(MUSIC, stems, "r4", rebuild=True) as ledger:
+        assert ledger.latest()["a.mp3"].audio_sha256 == "audio"
+
+
+def test_a_ledger_that_lost_its_rows_is_rebuilt_too(stems: Path) -> None:
+    with locked_ledger(MUSIC, stems, "r2"):
+        pass
+    shutil.rmtree(stems / FOLDER / "ledger")
+    with locked_ledger(MUSIC, stems, "r3") as ledger:
+        assert list(ledger.latest()) == ["a.mp3"]
+
+
+def test_the_stems_of_two_libraries_do_not_replace_each_other(tmp_path: Path) -> None:
+    one, other, stems = tmp_path / "one", tmp_path / "other", tmp_path / "stems"
+    one.mkdir()
+    other.mkdir()
+    with locked_ledger(one, stems, "r1"):
+        pass
+    with (
+        pytest.raises(ConfigError, match=r"holds the stems of .*one"),
+        locked_ledger(other, stems, "r2"),
+    ):
+        pass
+    one.rmdir()  # the library has moved
+    with locked_ledger(other, stems, "r3"):
+        pass
+
+
+def test_leftovers_of_killed_runs_go_and_all_else_stays(tmp_path: Path) -> None:
+    track = Track(
+        path=Path("/x.mp3"),
+        source=Path("x.mp3"),
+        output=Path("a/x.stem.mp4"),
+        size_bytes=1,
+        mtime_ns=1,
+    )
+    (tmp_path / "a").mkdir()
+    for name in ("x.stem.mp4", ".hidden", "notes.part"):
+        (tmp_path / "a" / name).touch()
+    with temporary(tmp_path / "a" / "x.stem.mp4") as part:
+        left = os.fspath(part)
+    Path(left).touch()
+    assert remove_leftovers(tmp_path, [track]) == 1
+    names = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert names == [".hidden", "notes.part", "x.stem.mp4"]

@@ -1,0 +1,100 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from libsep.errors import StemsError
+from libsep.media.atomic import remove_stale, replacing, temporary
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_appears_whole_in_a_new_folder(tmp_path) -> None:
+    goal = tmp_path / "a" / "b" / "track.stem.mp4"
+    with replacing(goal) as part:
+        part.write_bytes(b"whole")
+        assert part.parent == goal.parent
+        assert part.name.startswith(".track.stem.mp4.part-")
+        assert not goal.exists()
+    assert names(goal.parent) == ["track.stem.mp4"]
+    assert goal.read_bytes() == b"whole"
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path) -> None:
+    goal = tmp_path / "track.stem.mp4"
+    goal.write_bytes(b"old")
+
+    def fail(part: Path) -> None:
+        part.write_bytes(b"half")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), replacing(goal) as part:
+        fail(part)
+    assert names(tmp_path) == ["track.stem.mp4"]
+    assert goal.read_bytes() == b"old"
+
+
+def test_a_block_that_writes_nothing_is_an_error(tmp_path) -> None:
+    goal = tmp_path / "track.stem.mp4"
+    with pytest.raises(StemsError, match="No such file"), replacing(goal):
+        pass
+    assert names(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path) -> None:
+    (tmp_path / "a").write_bytes(b"a file")
+    with pytest.raises(StemsError, match="folder cannot be made"), replacing(tmp_path / "a" / "b"):
+        pytest.fail("the block must not run")
+
+
+def test_a_goal_that_is_a_folder_is_an_error_and_stays(tmp_path) -> None:
+    goal = tmp_path / "track.stem.mp4"
+    goal.mkdir()
+    with pytest.raises(StemsError, match="cannot be put in its place"), replacing(goal) as part:
+        part.write_bytes(b"whole")
+    assert names(tmp_path) == ["track.stem.mp4"]
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "é" * 127, "日" * 85, os.fsdecode(b"\xe9" * 255)])
+def test_a_name_of_full_length_has_room_for_the_temporary_one(tmp_path, name) -> None:
+    goal = tmp_path / name
+    with replacing(goal) as part:
+        assert len(os.fsencode(part.name)) <= 255
+        part.write_bytes(b"whole")
+    assert names(tmp_path) == [name]
+
+
+def test_two_temporary_files_of_one_goal_do_not_meet(tmp_path) -> None:
+    goal = tmp_path / "track.stem.mp4"
+    with temporary(goal) as first, temporary(goal) as second:
+        assert first != second
+
+
+def test_what_a_crash_left_is_removed_and_nothing_else(tmp_path) -> None:
+    goal = tmp_path / "track.stem.mp4"
+    with temporary(goal) as part:
+        left = part.name
+    (tmp_path / left).write_bytes(b"half")
+    others = [
+        "track.stem.mp4",
+        ".track.stem.mp4.part-1",
+        ".hidden",
+        left[1:],
+        f"{left}.bak",
+        left.replace("libsep", "rsync"),
+    ]
+    for name in others:
+        (tmp_path / name).write_bytes(b"mine")
+    (tmp_path / left.replace("track", "linked")).symlink_to("track.stem.mp4")
+    (tmp_path / left.replace("track", "folder")).mkdir()
+    before = set(names(tmp_path))
+    assert remove_stale(tmp_path) == [tmp_path / left]
+    assert before - set(names(tmp_path)) == {left}
+
+
+def test_stale_names_may_hold_any_byte(tmp_path) -> None:
+    with temporary(tmp_path / os.fsdecode(b"a\nb\xe9.stem.mp4")) as part:
+        part.write_bytes(b"half")
+        assert remove_stale(tmp_path) == [part]

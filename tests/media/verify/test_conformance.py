@@ -1,0 +1,185 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import stempeg
+from mutagen.mp4 import MP4
+
+from libsep.errors import VerifyError
+from libsep.media.atoms import Atom
+from libsep.media.verify import find_stem_files, verify_stems
+
+
+def broken_rules(path: Path, **options) -> set[str]:
+    return {finding.rule for finding in verify_stems(path, **options).errors}
+
+
+@pytest.mark.parametrize("codec", ["aac", "alac"])
+def test_what_libsep_writes_keeps_every_rule(request, sources, codec) -> None:
+    path = request.getfixturevalue(f"{codec}_stem")
+    report = verify_stems(path, n_samples=sources.shape[2])
+    assert report.findings == ()
+    assert report.is_conformant
+    assert (report.codec, report.sample_rate) == (codec, 44100)
+    assert report.duration_s == sources.shape[2] / 44100
+    assert report.describe() == f"{codec}, 44100 Hz, 0:02"
+
+
+def test_each_mutation_breaks_its_rules(copied, ffmpeg, mutation) -> None:
+    expected, mutate = mutation
+    mutate(copied, ffmpeg)
+    found = broken_rules(copied)
+    assert expected <= found
+    # What ffmpeg reads differs with the container, and ffmpeg 5 writes its own timescale.
+    assert found - expected <= {"B3", "B4", "C6"}
+
+
+def test_native_instruments_own_file_lacks_only_the_edit_list() -> None:
+    example = Path(stempeg.__file__).parent / "data" / "The Easton Ellises - Falcon 69.stem.mp4"
+    report = verify_stems(example)
+    assert [finding.rule for finding in report.errors] == ["C5"]
+    assert [finding.rule for finding in report.warnings] == ["C3", "C4"]
+
+
+@pytest.mark.parametrize("codec", ["aac", "alac"])
+def test_tags_and_a_large_cover_break_nothing(request, ffmpeg, tmp_path, codec) -> None:
+    path = Path(shutil.copy(request.getfixturevalue(f"{codec}_stem"), tmp_path / "x.stem.mp4"))
+    for size in (3_000_000, 0, 500_000):
+        file = MP4(path)
+        if file.tags is None:
+            file.add_tags()
+        file.tags["\xa9nam"] = ["Title"]
+        file.tags["covr"] = [b"\xff\xd8\xff" + bytes(size)] if size else []
+        file.save(padding=lambda info: 0)
+        assert broken_rules(path) == set()
+    MP4(path).delete()
+    assert broken_rules(path) == set()
+
+
+def _set_stem(moov: Atom, payload: bytes) -> None:
+    moov.first(b"udta", b"stem").payload = payload
+
+
+def edited(**changes: object) -> bytes:
+    manifest = {
+        "mastering_dsp": {
+            "compressor": {
+                "enabled": False, "ratio": 3, "output_gain": 0.5, "release": 0.3, "attack": 0.003,
+                "input_gain": 0.5, "threshold": 0, "hp_cutoff": 300, "dry_wet": 50,
+            },
+            "limiter": {"enabled": False, "release": 0.05, "threshold": 0, "ceiling": -0.35},
+        },
+        "version": 1,
+        "stems": [{"color": "#009E73", "name": str(index)} for index in range(4)],
+    }  # fmt: skip
+    return json.dumps(manifest | changes).encode()
+
+
+@pytest.mark.parametrize(
+    ("payload", "rules"),
+    [
+        (edited(), set()),
+        (edited() + b"\0", {"A9", "A10"}),
+        (b"\xef\xbb\xbf" + edited(), {"A9", "A10", "B1"}),
+        (b"{", {"A10", "B1"}),
+        (b"[1]", {"A9", "A10", "B1"}),
+        (b'{"a":' * 100_000, {"A10", "B1"}),
+        (b"{\xff}", {"A10", "B1"}),
+        (b"", {"A9", "A10", "B1"}),
+        (edited(version="1"), {"A11", "B1"}),
+        (edited(version=True), {"A11"}),
+        (edited(stems=[]), {"A12", "B1"}),
+        (edited(stems="none"), {"A12", "B1"}),
+        (edited(stems=[{"color": "#009E73", "name": "x"}] * 5), {"A12", "B1"}),
+        (edited(stems=[{"color": "red", "name": "x"}] * 4), {"A12"}),
+        (edited(stems=[{"color": "#009E73", "name": ""}] * 4), {"A12"}),
+        (edited(mastering_dsp=None), {"A13"}),
+        (edited(mastering_dsp={"compressor": 1, "limiter": {}}), {"A13"}),
+    ],
+)
+def test_a_wrong_manifest_breaks_its_rules(copied, rewrite_moov, payload, rules) -> None:
+    rewrite_moov(copied, lambda moov: _set_stem(moov, payload))
+    assert broken_rules(copied) == rules
+
+
+def test_effects_that_are_on_are_a_warning(copied, rewrite_moov) -> None:
+    manifest = json.loads(edited())
+    manifest["mastering_dsp"]["limiter"]["enabled"] = True
+    rewrite_moov(copied, lambda moov: _set_stem(moov, json.dumps(manifest).encode()))
+    report = verify_stems(copied)
+    assert report.is_conformant
+    assert [finding.rule for finding in report.warnings] == ["C3"]
+
+
+def test_the_name_counts_and_can_be_given(copied) -> None:
+    renamed = copied.rename(copied.with_name("x.part"))
+    assert broken_rules(renamed) == {"A1"}
+    assert broken_rules(renamed, goal=Path("x.stem.mp4")) == set()
+
+
+def test_another_length_than_the_track_breaks_c9(copied) -> None:
+    assert broken_rules(copied, n_samples=74970) == {"C9"}
+
+
+@pytest.mark.parametrize("data", [b"", b"RIFF" + bytes(100), bytes(7)])
+def test_what_is_no_mp4_breaks_a2(tmp_path, data) -> None:
+    path = tmp_path / "x.stem.mp4"
+    path.write_bytes(data)
+    report = verify_stems(path)
+    assert [finding.rule for finding in report.findings] == ["A2"]
+    assert report.describe() == "no stem file"
+
+
+def test_a_missing_file_breaks_a2(tmp_path) -> None:
+    report = verify_stems(tmp_path / "x.stem.mp4")
+    assert [finding.message for finding in report.errors] == [
+        "cannot be read: No such file or directory"
+    ]
+
+
+@pytest.mark.parametrize("n_missing", [1, 1000, 30_000])
+def test_a_cut_file_breaks_a2(copied, n_missing) -> None:
+    copied.write_bytes(copied.read_bytes()[:-n_missing])
+    assert broken_rules(copied) == {"A2"}
+
+
+def test_any_cut_or_flipped_byte_in_the_head_ends_in_a_report(copied, rng, monkeypatch) -> None:
+    # ffmpeg has its own tests: only our parsers read these.
+    monkeypatch.setattr(
+        "libsep.media.verify.conformance.check_readers", lambda path, ffmpeg: iter(())
+    )
+    data = copied.read_bytes()
+    for _ in range(300):
+        broken = bytearray(data)
+        for position in rng.integers(0, 4000, 3):
+            broken[position] = rng.integers(256)
+        copied.write_bytes(broken)
+        verify_stems(copied)
+
+
+def test_a_broken_file_raises_with_its_rules(copied) -> None:
+    renamed = copied.rename(copied.with_name("x.mp4"))
+    with pytest.raises(VerifyError, match=r"x\.mp4: A1 name does not end in"):
+        verify_stems(renamed).raise_if_broken()
+
+
+def test_a_whole_file_does_not_raise(aac_stem) -> None:
+    verify_stems(aac_stem).raise_if_broken()
+
+
+def test_a_report_is_json(copied) -> None:
+    renamed = copied.rename(copied.with_name("x\udce9.mp4"))
+    report = json.loads(json.dumps(verify_stems(renamed).as_json(), ensure_ascii=False))
+    assert report["path"].endswith("x\\udce9.mp4")
+    assert not report["is_conformant"]
+    assert report["findings"][0]["rule"] == "A1"
+
+
+def test_stem_files_are_found_in_folders_and_taken_as_given(tmp_path) -> None:
+    for name in ("b/x.stem.mp4", "b/Y.STEM.MP4", "a/z.stem.mp4", "a/.z.stem.mp4", "a/song.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    given = tmp_path / "a" / "song.mp4"
+    found = [path.relative_to(tmp_path).as_posix() for path in find_stem_files([given, tmp_path])]
+    assert found == ["a/song.mp4", "a/z.stem.mp4", "b/Y.STEM.MP4", "b/x.stem.mp4"]

@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from libsep.errors import VerifyError
+from libsep.media.verify import verify_fidelity
+
+
+def broken_rules(path: Path, sources: np.ndarray, **options) -> list[str]:
+    return [finding.rule for finding in verify_fidelity(path, sources, **options).errors]
+
+
+@pytest.mark.parametrize("codec", ["aac", "alac"])
+def test_what_was_encoded_is_found_again(request, sources, codec) -> None:
+    path = request.getfixturevalue(f"{codec}_stem")
+    assert broken_rules(path, sources) == []
+    part = np.ascontiguousarray(sources[..., 30000:60000])
+    assert broken_rules(path, part, start_samples=30000) == []
+
+
+def test_two_swapped_streams_break_d1(aac_stem, sources) -> None:
+    swapped = sources[[0, 2, 1, 3, 4]]
+    report = verify_fidelity(aac_stem, swapped)
+    assert [finding.message for finding in report.errors] == [
+        "Drums holds Bass",
+        "Bass holds Drums",
+    ]
+
+
+@pytest.mark.parametrize("shift", [-1, 1, 1088])
+def test_a_shifted_stream_breaks_d1(aac_stem, sources, shift) -> None:
+    shifted = sources.copy()
+    shifted[3] = np.roll(shifted[3], -shift, axis=-1)
+    report = verify_fidelity(aac_stem, shifted)
+    assert [finding.message for finding in report.errors] == [f"Other is {shift} samples late"]
+
+
+def test_another_signal_breaks_d1(aac_stem, sources, rng) -> None:
+    other = sources.copy()
+    other[4] = rng.standard_normal(other[4].shape)
+    assert "D1" in broken_rules(aac_stem, other)
+
+
+def test_a_shorter_file_breaks_d1(aac_stem, sources) -> None:
+    longer = np.concatenate([sources, sources], axis=2)
+    assert broken_rules(aac_stem, longer) == ["D1"]
+
+
+def test_one_changed_step_of_alac_breaks_d2(alac_stem, sources) -> None:
+    changed = sources.copy()
+    changed[1, 0, 1000] += np.float32(2.0**-22)
+    report = verify_fidelity(alac_stem, changed)
+    assert [finding.message for finding in report.errors] == ["Drums differs in 1 samples"]
+
+
+def test_stems_that_do_not_add_up_break_d3(make_stem_file, sources) -> None:
+    louder = sources.copy()
+    louder[1] *= 3
+    assert broken_rules(make_stem_file(louder), louder) == ["D3"]
+
+
+@pytest.mark.parametrize("codec", ["aac", "alac"])
+def test_silence_is_faithful(make_stem_file, codec) -> None:
+    silence = np.zeros((5, 2, 22050), np.float32)
+    assert broken_rules(make_stem_file(silence, codec=codec), silence) == []
+
+
+def test_a_file_without_five_streams_cannot_be_compared(encode, sources) -> None:
+    with pytest.raises(VerifyError):
+        verify_fidelity(encode("x.m4a", sources[0]), sources)

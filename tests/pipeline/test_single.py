@@ -1,0 +1,50 @@
+"""One file in this process, as ``libsep convert`` and other programs do it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from libsep.config import Config
+from libsep.errors import ConfigError, ProbeError
+from libsep.media.verify import verify_stems
+from libsep.pipeline.single import Converter
+from libsep.separation.registry import Model
+
+
+@pytest.fixture
+def converter(tiny_model: Model) -> Converter:
+    return Converter(Config().replaced(separation={"model": str(tiny_model.folder)}))
+
+
+def test_one_converter_converts_many_files(
+    converter: Converter, encode: Callable[..., Path], rng: np.random.Generator, tmp_path: Path
+) -> None:
+    for name in ("one.flac", "two.mp3"):
+        source = encode(name, 0.1 * rng.standard_normal((2, 30000)).astype(np.float32))
+        assert converter.convert(source).status == "done"
+        assert verify_stems(tmp_path / f"{source.stem}.stem.mp4").is_conformant
+
+
+def test_the_stem_file_goes_where_it_is_told(
+    converter: Converter, encode: Callable[..., Path], rng: np.random.Generator, tmp_path: Path
+) -> None:
+    source = encode("one.flac", 0.1 * rng.standard_normal((2, 30000)).astype(np.float32))
+    converter.convert(source, tmp_path / "there" / "other.stem.mp4")
+    assert verify_stems(tmp_path / "there" / "other.stem.mp4").is_conformant
+    with pytest.raises(ConfigError, match=r"\.stem\.mp4"):
+        converter.convert(source, tmp_path / "other.mp4")
+
+
+def test_a_file_that_is_not_there_is_an_error(converter: Converter, tmp_path: Path) -> None:
+    with pytest.raises(ProbeError, match="cannot be read"):
+        converter.convert(tmp_path / "nothing.mp3")
+
+
+def test_the_device_is_named(
+    converter: Converter, encode: Callable[..., Path], rng: np.random.Generator
+) -> None:
+    assert converter.describe() == ""
+    converter.convert(encode("one.flac", np.zeros((2, 30000), np.float32)))
+    assert "tiny on" in converter.describe()

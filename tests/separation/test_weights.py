@@ -1,0 +1,135 @@
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file, save_file
+
+from libsep.errors import ModelError
+from libsep.nets.band_split_unet import BandSplitUNet
+from libsep.separation.registry import Model, read_model
+from libsep.separation.weights import load_network, save_model
+
+
+@pytest.fixture
+def copied(tiny_model: Model, tmp_path: Path) -> Model:
+    """Return a copy of the model that a test may damage."""
+    return read_model(Path(shutil.copytree(tiny_model.folder, tmp_path / "copied")))
+
+
+def described(model: Model, **changes: object) -> Model:
+    """Return ``model`` after its description was changed."""
+    path = model.folder / "model.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | changes))
+    return read_model(model.folder)
+
+
+def rewritten(model: Model, metadata: dict[str, str] | None, *, drop: str = "") -> Model:
+    """Return ``model`` after its weights were written again, with a description that fits them."""
+    weights = {k: v for k, v in load_file(model.weights_path).items() if k != drop}
+    save_file(weights, model.weights_path, metadata=metadata)
+    return described(model, sha256=hashlib.sha256(model.weights_path.read_bytes()).hexdigest())
+
+
+def test_a_saved_model_rebuilds_itself(copied: Model, tmp_path: Path) -> None:
+    network = load_network(copied)
+    again = load_network(save_model(tmp_path / "again", copied, network))
+    mixture = torch.randn(1, 2, 5000, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(again.separate(mixture), network.separate(mixture), rtol=0, atol=0)
+
+
+def test_saving_twice_gives_the_same_bytes(copied: Model, tmp_path: Path) -> None:
+    again = save_model(tmp_path / "again", copied, load_network(copied))
+    assert again.sha256 == copied.sha256
+    assert again.weights_path.read_bytes() == copied.weights_path.read_bytes()
+
+
+def test_half_precision_costs_less_than_can_be_heard(tiny_model: Model, tmp_path: Path) -> None:
+    network = BandSplitUNet(**tiny_model.arguments).eval()
+    loaded = load_network(save_model(tmp_path / "half", tiny_model, network))
+    assert all(w.dtype == torch.float32 for w in loaded.parameters())
+    mixture = torch.randn(1, 2, 20000, generator=torch.Generator().manual_seed(1))
+    error = (loaded.separate(mixture) - network.separate(mixture)).square().mean().sqrt()
+    assert 0 < error < 10 ** (-50 / 20)
+
+
+def test_a_loaded_network_is_ready_for_inference(tiny_model: Model) -> None:
+    network = load_network(tiny_model)
+    assert not network.training
+    assert not any(weight.requires_grad for weight in network.parameters())
+
+
+def test_a_network_of_another_size_is_not_saved(tiny_model: Model, tmp_path: Path) -> None:
+    network = BandSplitUNet(**(tiny_model.arguments | {"hidden": 4}))
+    with pytest.raises(ModelError, match="the network is no band_split_unet of"):
+        save_model(tmp_path / "other", tiny_model, network)
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_diverged_network_is_not_saved(tiny_model: Model, tmp_path: Path) -> None:
+    network = BandSplitUNet(**tiny_model.arguments)
+    network.merge[0].weight.data[0, 0, 0] = 1e6
+    with pytest.raises(ModelError, match=r"merge\.0\.weight: not finite in torch\.float16"):
+        save_model(tmp_path / "other", tiny_model, network)
+
+
+def test_a_folder_that_cannot_be_made_is_reported(tiny_model: Model, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ModelError, match=r"model\.safetensors: cannot be written"):
+        save_model(tmp_path / "file" / "model", tiny_model, load_network(tiny_model))
+
+
+def test_missing_weights_are_reported(copied: Model) -> None:
+    copied.weights_path.unlink()
+    with pytest.raises(ModelError, match="cannot be read: No such file"):
+        load_network(copied)
+
+
+def test_truncated_weights_are_reported(copied: Model) -> None:
+    copied.weights_path.write_bytes(copied.weights_path.read_bytes()[:-1])
+    with pytest.raises(ModelError, match="incomplete download"):
+        load_network(copied)
+
+
+def test_a_pickle_is_refused_even_with_the_right_hash(copied: Model) -> None:
+    torch.save({"a": torch.zeros(1)}, copied.weights_path)
+    sha256 = hashlib.sha256(copied.weights_path.read_bytes()).hexdigest()
+    with pytest.raises(ModelError, match="no safetensors file"):
+        load_network(described(copied, sha256=sha256))
+
+
+def test_weights_of_another_program_are_reported(copied: Model) -> None:
+    with pytest.raises(ModelError, match="holds no description of its network"):
+        load_network(rewritten(copied, None))
+
+
+def test_weights_of_another_model_are_reported(copied: Model) -> None:
+    arguments = copied.arguments | {"hidden": 4}
+    with pytest.raises(ModelError, match=r"model\.yaml of another model"):
+        load_network(described(copied, arguments=arguments))
+
+
+def test_a_missing_tensor_is_named(copied: Model) -> None:
+    stored = {"architecture": copied.architecture, "arguments": copied.arguments}
+    with pytest.raises(ModelError, match=r"split\.0\.bias"):
+        load_network(rewritten(copied, {"network": json.dumps(stored)}, drop="split.0.bias"))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("architecture", "wavenet", "'wavenet' is unknown, there are: band_split_unet"),
+        ("arguments", {"depth": 3}, "unexpected keyword argument"),
+        ("arguments", {"band_bins": [1, 2, 3]}, "expected 2048 in all"),
+        ("targets", ["vocals"], "but those of the network"),
+    ],
+)
+def test_what_no_network_fits_is_not_saved(
+    tiny_model: Model, tmp_path: Path, field: str, value: object, message: str
+) -> None:
+    info = tiny_model.model_copy(update={field: value})
+    with pytest.raises(ModelError, match=message):
+        save_model(tmp_path / "other", info, BandSplitUNet(**tiny_model.arguments))

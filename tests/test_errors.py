@@ -1,0 +1,39 @@
+"""Errors keep what they know on their way between processes."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from libsep import errors
+
+TRACK_ERRORS = (
+    errors.ProbeError,
+    errors.DecodeError,
+    errors.SeparationError,
+    errors.StemsError,
+    errors.TagError,
+    errors.VerifyError,
+)
+
+
+@pytest.mark.parametrize("error", TRACK_ERRORS)
+def test_an_error_of_a_track_survives_the_way_to_another_process(
+    error: type[errors.TrackError],
+) -> None:
+    sent = error(Path("a/song.mp3"), "is empty", "ffmpeg said no")
+    received = pickle.loads(pickle.dumps(sent))
+    assert type(received) is error
+    assert (received.path, received.message, received.log) == (sent.path, sent.message, sent.log)
+    assert str(received) == "song.mp3: is empty"
+
+
+def test_each_stage_has_its_own_error() -> None:
+    stages = [error.stage for error in TRACK_ERRORS]
+    assert len(set(stages)) == len(stages)
+
+
+@pytest.mark.parametrize("error", [errors.ConfigError, errors.ModelError, errors.LedgerError])
+def test_an_error_that_stops_the_run_is_not_one_of_a_track(error: type[Exception]) -> None:
+    assert issubclass(error, errors.LibsepError)
+    assert not issubclass(error, errors.TrackError)

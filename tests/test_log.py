@@ -1,0 +1,52 @@
+"""Logs: one JSON object per line, with what was bound around it."""
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from libsep import log
+
+
+@pytest.fixture
+def log_file(tmp_path: Path) -> Iterator[Path]:
+    """Yield a file that receives the records; the loggers are as before afterwards."""
+    root = logging.getLogger("libsep")
+    before = root.handlers[:], root.level, root.propagate
+    root.handlers = []
+    log.setup(path=tmp_path / "run.jsonl")
+    yield tmp_path / "run.jsonl"
+    for handler in root.handlers:
+        handler.close()
+    root.handlers, root.level, root.propagate = before
+
+
+def records(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_record_carries_what_is_bound_around_it(log_file: Path) -> None:
+    logger = logging.getLogger("libsep.test")
+    with log.bound(run="r1", track="三\n.mp3"):
+        logger.info("converted %d", 3)
+    logger.info("outside")
+    inside, outside = records(log_file)
+    assert (inside["message"], inside["run"], inside["track"]) == ("converted 3", "r1", "三\n.mp3")
+    assert "run" not in outside
+
+
+def test_an_exception_is_one_line(log_file: Path) -> None:
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        logging.getLogger("libsep.test").exception("failed")
+    (record,) = records(log_file)
+    assert "ValueError: broken" in str(record["exception"])
+
+
+def test_setting_up_twice_writes_once(log_file: Path) -> None:
+    log.setup(path=log_file)
+    logging.getLogger("libsep.test").info("once")
+    assert len(records(log_file)) == 1

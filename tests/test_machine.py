@@ -1,0 +1,23 @@
+"""How many cores there are for us."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from libsep.machine import n_cores
+
+
+def test_there_is_at_least_one_core_and_no_more_than_the_machine_has() -> None:
+    assert 1 <= n_cores() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux only")
+def test_a_process_that_is_bound_to_one_core_sees_one() -> None:
+    code = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
+        "from libsep.machine import n_cores; print(n_cores())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1"

@@ -1,0 +1,122 @@
+"""What the README, the help and the package promise."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import stempeg
+import torch
+from typer.testing import CliRunner
+
+from libsep.cli.app import app
+from libsep.config import Config, load, load_training
+from libsep.genre.user_table import load_user_table
+from libsep.media.ffmpeg import find_ffmpeg
+from libsep.media.verify import verify_stems
+from libsep.model_folder.description import models_folder
+from libsep.separation.registry import find_model, list_models
+from libsep.separation.weights import load_network
+from libsep.track import TARGETS
+from libsep.training.synthesis.sample_list import SampleList, is_sample_list
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [command.callback.__name__ for command in app.registered_commands if command.callback]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").rglob("*.yaml")), ids=str)
+def test_every_configuration_loads(path: Path) -> None:
+    if path.name == "genres.yaml":
+        assert load_user_table(path).entries
+    elif path.parent.name == "samples":
+        assert is_sample_list(path)
+        load(SampleList, path)
+    elif path.parent.name == "train":
+        load_training(path)
+    else:
+        load(Config, path)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_and_stands_in_the_readme(command: str) -> None:
+    result = CliRunner().invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert len(result.output) > 200
+    assert f"`libsep {command} " in README or f"`libsep {command}`" in README
+
+
+@pytest.mark.parametrize("command", ["list", "show", "pull"])
+def test_every_command_for_models_has_help(command: str) -> None:
+    result = CliRunner().invoke(app, ["models", command, "--help"])
+    assert result.exit_code == 0
+    assert len(result.output) > 200
+    assert "`libsep models list\\|show\\|pull`" in README
+
+
+def test_every_option_in_the_readme_exists() -> None:
+    helps = "".join(
+        CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"}).output
+        for command in [*((name,) for name in COMMANDS), ("models", "pull")]
+    )
+    promised = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - {"--strict"}
+    assert {option for option in promised if option not in helps} == set()
+
+
+def test_every_link_in_the_readme_leads_somewhere() -> None:
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_python_example_of_the_readme_runs(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len([line for line in code.splitlines() if line.strip()]) == 5
+    example = stempeg.example_stem_path()
+    command = [
+        find_ffmpeg(),
+        "-v",
+        "error",
+        "-i",
+        example,
+        "-map",
+        "0:a:0",
+        tmp_path / "track.flac",
+    ]
+    subprocess.run(command, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert verify_stems(tmp_path / "track.stem.mp4").is_conformant
+    assert "done" in done.stdout
+
+
+def test_every_shipped_model_loads_and_separates_its_targets() -> None:
+    models = list_models(models_folder())
+    assert "generic" in {model.name for model in models}
+    for model in models:
+        estimates = load_network(model).eval().separate(torch.zeros(1, 2, 20000))
+        assert estimates.shape == (1, len(model.targets), 2, 20000)
+        assert (model.folder / "README.md").is_file()
+        assert model.weights_path.stat().st_size < 8 << 20
+
+
+def test_the_default_model_has_the_targets_of_a_stem_file() -> None:
+    assert find_model(Config().separation.model).targets == TARGETS
+
+
+def test_the_generic_model_beats_the_baselines_on_every_target() -> None:
+    scores = find_model("generic").scores
+    for target in TARGETS:
+        assert scores["validation"][target] > scores["mixture/4"][target]
+        assert scores["validation"][target] > scores["hpss"][target]
+
+
+@pytest.mark.parametrize("module", ["libsep", "libsep.cli.app", "libsep.library.survey"])
+def test_the_command_starts_without_torch_ray_and_test_tools(module: str) -> None:
+    unwanted = ["torch", "ray", "pytest", "beartype", "hypothesis", "av", "scipy", "matplotlib"]
+    code = f"import sys, {module}; print([m for m in {unwanted} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

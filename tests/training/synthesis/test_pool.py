@@ -1,0 +1,91 @@
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from libsep.errors import ConfigError
+from libsep.training.synthesis.pool import RenderPlan, RenderPool
+
+SAMPLE_RATE = 44100
+
+
+@pytest.fixture
+def plan(tmp_path: Path, pack_folder: Path) -> RenderPlan:
+    return RenderPlan(
+        materials=(pack_folder,),
+        cache=tmp_path / "cache",
+        folder=tmp_path / "renders",
+        n_songs=4,
+        duration_s=2.0,
+        sample_rate=SAMPLE_RATE,
+        seed=3,
+        interval_s=0.0,
+        styles={"rock": 1.0, "electronic": 1.0},
+    )
+
+
+def fill(plan: RenderPlan, n_workers: int) -> RenderPool:
+    """Render every place once, as that many workers would, the last worker first."""
+    collection, pool = plan.collection(), plan.pool()
+    for worker in reversed(range(n_workers)):
+        for _ in range(worker, len(pool), n_workers):
+            number = pool.next_song(worker, n_workers)
+            pool.put(number, plan.render(collection, number))
+    return pool
+
+
+def test_a_pool_keeps_the_newest_songs_each_in_its_place(tmp_path: Path) -> None:
+    pool = RenderPool(tmp_path, 3, 100)
+    assert pool.n_ready == 0
+    with pytest.raises(TimeoutError, match="0 of 1 songs"):
+        pool.wait(1, timeout_s=0.0)
+    for number in range(5):
+        assert pool.next_song(0, 1) == number
+        pool.put(number, np.full((4, 2, 100), number, np.int16))
+    again = RenderPool(tmp_path, 3, 100)
+    assert again.n_ready == 3
+    assert [int(again.song(index)[0, 0, 0]) for index in range(3)] == [3, 4, 2]
+
+
+def test_songs_are_ready_from_the_first_on(tmp_path: Path) -> None:
+    pool = RenderPool(tmp_path, 4, 10)
+    song = np.zeros((4, 2, 10), np.int16)
+    pool.put(2, song)
+    assert pool.n_ready == 0
+    pool.put(0, song)
+    assert pool.n_ready == 1
+    pool.put(1, song)
+    assert pool.n_ready == 3
+
+
+def test_a_pool_of_another_shape_begins_anew_even_if_it_was_there_before(tmp_path: Path) -> None:
+    RenderPool(tmp_path, 2, 10).put(0, np.ones((4, 2, 10), np.int16))
+    assert RenderPool(tmp_path, 2, 10).n_ready == 1
+    assert RenderPool(tmp_path, 3, 10).n_ready == 0
+    assert RenderPool(tmp_path, 2, 10).n_ready == 0
+    (tmp_path / "songs.npy").write_bytes(b"\x93NUMPY\x01")
+    assert RenderPool(tmp_path, 2, 10).n_ready == 0
+
+
+def test_any_number_of_workers_renders_the_same_songs(plan: RenderPlan, tmp_path: Path) -> None:
+    alone = fill(plan, 1)
+    shared = fill(dataclasses.replace(plan, folder=tmp_path / "shared"), 3)
+    for place in range(4):
+        np.testing.assert_array_equal(alone.song(place), shared.song(place))
+    assert not np.array_equal(alone.song(0), alone.song(1))
+
+
+def test_a_song_depends_on_its_number_and_not_on_those_before(plan: RenderPlan) -> None:
+    collection = plan.collection()
+    first = plan.render(collection, 7)
+    plan.render(collection, 8)
+    np.testing.assert_array_equal(plan.render(collection, 7), first)
+
+
+def test_a_pack_without_instruments_is_refused(plan: RenderPlan, pack_folder: Path) -> None:
+    manifest = pack_folder / "manifest.csv"
+    lines = [line for line in manifest.read_text().splitlines() if ",note,other," not in line]
+    manifest.write_text("\n".join(lines) + "\n")
+    with pytest.raises(ConfigError, match="no notes of instruments for the sampler"):
+        plan.collection()

@@ -1,0 +1,125 @@
+"""What a training refuses at once, before any material is loaded, and what it only warns of."""
+
+import logging
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from libsep.config import TrainingConfig
+from libsep.datasets.songs import Song
+from libsep.errors import ConfigError, LedgerError
+from libsep.ledger.lock import RunLock
+from libsep.training.check import warn_of_unused
+from libsep.training.checkpoint import save_checkpoint
+from libsep.training.data import Material, Recording
+from libsep.training.export import describe
+from libsep.training.job import Job
+from libsep.training.local import train
+from libsep.training.start import begin
+
+
+def job_in(folder: Path, songs: Path, **changes: object) -> Job:
+    values = {
+        "workers": 1,
+        "precision": "float32",
+        "network": {"size": "XS"},
+        "material": {"segment_s": 0.5, "n_renders": 0},
+        "optimiser": {"n_steps": 1, "n_batch": 1},
+    }
+    config = TrainingConfig.model_validate(values | changes)
+    return Job(config, (songs,), (), folder / "run", folder / "cache")
+
+
+def test_a_second_training_in_the_same_folder_is_refused(
+    tmp_path: Path, songs_folder: Path
+) -> None:
+    job = job_in(tmp_path, songs_folder)
+    with (
+        RunLock(job.out, run="first"),
+        pytest.raises(LedgerError, match=r"in use by run first .* wait until it ends, or stop it"),
+    ):
+        train(job)
+    assert not (job.out / "config.yaml").exists()
+    assert not job.cache.exists()
+
+
+def test_the_lock_of_a_killed_training_is_no_obstacle(tmp_path: Path, songs_folder: Path) -> None:
+    job = job_in(tmp_path, songs_folder)
+    code = (
+        "import os, signal; from pathlib import Path; from libsep.ledger.lock import RunLock\n"
+        f"with RunLock(Path({str(job.out)!r}), run='killed'): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code])
+    assert done.returncode == -signal.SIGKILL
+    assert (job.out / "lock").is_file()
+    train(job)
+    assert not (job.out / "lock").exists()
+    assert (job.out / "checkpoint.pt").is_file()
+
+
+@pytest.mark.parametrize("option", ["data", "validation", "unpaired"])
+def test_a_missing_folder_is_named_with_its_option(tmp_path: Path, option: str) -> None:
+    missing = {option: (tmp_path / "gone",)}
+    job = Job(TrainingConfig(), **({"data": (), "validation": ()} | missing), out=tmp_path / "run",
+              cache=tmp_path / "cache")  # fmt: skip
+    with pytest.raises(ConfigError, match=f"--{option}: .*gone: not found"):
+        train(job)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_missed_at_once(tmp_path: Path, songs_folder: Path) -> None:
+    with pytest.raises(ConfigError, match="device: cuda, but torch finds no GPU"):
+        train(job_in(tmp_path, songs_folder, device="cuda"))
+    assert not job_in(tmp_path, songs_folder).cache.exists()
+
+
+def test_a_checkpoint_of_another_size_is_refused_before_material_is_loaded(
+    tmp_path: Path, songs_folder: Path
+) -> None:
+    job = job_in(tmp_path, songs_folder)
+    job.out.mkdir()
+    larger = job_in(tmp_path, songs_folder, network={"size": "S"})
+    save_checkpoint(job.out / "checkpoint.pt", begin(larger))
+    with pytest.raises(ConfigError, match=r"checkpoint\.pt: cannot be resumed from"):
+        train(job)
+    assert not job.cache.exists()
+    assert not (job.out / "config.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: mine", "licence: Field required"),
+        ("{name: mine, licence: MIT, skores: {}}", "skores: Extra inputs"),
+        ("- mine", "expected a mapping with name, licence and so on"),
+    ],
+)
+def test_a_wrong_description_of_the_model_names_the_field(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    (tmp_path / "about.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=rf"about\.yaml: {message}"):
+        describe(TrainingConfig(), tmp_path / "about.yaml")
+
+
+def test_names_that_the_material_lacks_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    silence = np.zeros((2, 10), np.int16)
+    material = Material(
+        [Song("eif-1", {"drums": silence})], {"vocals": [Recording("choir-a", silence)]}
+    )
+    config = TrainingConfig.model_validate(
+        {"material": {"exclude_songs": ["eif-1", "Lithum"],
+                      "weights": {"eif-*": 2, "choir-*": 1, "quire-*": 3}}}
+    ).material  # fmt: skip
+    with caplog.at_level(logging.WARNING):
+        warn_of_unused(config, material)
+    assert caplog.messages == [
+        "material.exclude_songs: no song is called 'Lithum'",
+        "material.weights: 'quire-*' matches no song or recording",
+    ]
