@@ -89,8 +89,9 @@ class Process:
     """One running ffmpeg, started on entry and gone on exit, whatever happens in between.
 
     It runs in its own process group, so Ctrl-C reaches only us and the end is orderly. On Linux it
-    dies with us, even when we are killed (``setpriv`` asks the kernel for that). Its messages are
-    collected while it reads and writes, by the same loop, so neither side can wait for the other.
+    dies with us, even when we are killed while it starts (see `libsep.media.programs`). Its
+    messages are collected while it reads and writes, by the same loop, so neither side can wait for
+    the other.
 
     Parameters
     ----------

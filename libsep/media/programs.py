@@ -4,6 +4,7 @@ import functools
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,11 +27,10 @@ def run(
 
 def start(command: Sequence[str | bytes]) -> subprocess.Popen[bytes]:
     """Start a program that dies with this process, in a process group of its own."""
-    full = [*_launcher(), *command]
 
     def start_here() -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            full,
+            dying_with_this_thread(command),
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -39,6 +39,21 @@ def start(command: Sequence[str | bytes]) -> subprocess.Popen[bytes]:
         )
 
     return _starter(os.getpid()).submit(start_here).result()
+
+
+def dying_with_this_thread(command: Sequence[str | bytes]) -> list[str | bytes]:
+    """Return a command that does the same, and that the kernel kills when this thread ends.
+
+    ``setpriv`` asks the kernel for it, which forgets a child whose parent died before it asked. So
+    the program is named by a path that leads through this thread's entry in ``/proc``: the entry
+    is empty before the kernel looks whom to kill, and from then on nothing starts by that name.
+    Without ``setpriv`` or ``/proc`` the command is returned as it is.
+    """
+    launcher = _launcher()
+    if not launcher:
+        return list(command)
+    program, *arguments = command
+    return [*launcher, _while_this_thread_lives(os.fsdecode(program)), *arguments]
 
 
 @functools.cache
@@ -59,7 +74,13 @@ def _launcher() -> tuple[str, ...]:
         return ()
     launcher = (setpriv, "--pdeathsig", "KILL", "--")
     try:
-        done = run([*launcher, setpriv, "--version"])
+        done = run([*launcher, _while_this_thread_lives(setpriv), "--version"])
     except OSError:
         return ()
     return launcher if done.returncode == 0 else ()
+
+
+def _while_this_thread_lives(program: str) -> str:
+    """Return a path to a program that leads nowhere once this thread has ended."""
+    thread = f"/proc/{os.getpid()}/task/{threading.get_native_id()}"
+    return f"{thread}/root{Path(shutil.which(program) or program).absolute()}"

@@ -1,10 +1,12 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 import types
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import ffmpeg as graphs
@@ -190,31 +192,79 @@ class process_end:  # noqa: N801 - reads like a function
         self.process.__exit__(None, None, None)
 
 
-def test_ffmpeg_dies_with_us_even_when_we_are_killed(tmp_path: Path) -> None:
-    fifo = tmp_path / "never.wav"
-    os.mkfifo(fifo)
-    holder = os.open(fifo, os.O_RDWR)
-    program = f"""
+STARTS_A_WAITING_FFMPEG = """
+import sys
 import time
 import ffmpeg as graphs
 from pathlib import Path
 from libsep.errors import DecodeError
 from libsep.media.ffmpeg import Process, find_ffmpeg
-graph = graphs.input("file:{fifo}").output("pipe:1", format="f32le")
+graph = graphs.input(f"file:{sys.argv[1]}").output("pipe:1", format="f32le")
 with Process(graph, ffmpeg=find_ffmpeg(), path=Path("x"), error=DecodeError) as process:
     print(process.pid, flush=True)
     time.sleep(600)
 """
-    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-    try:
+
+SLOW_SETPRIV = """#!{python}
+import os, sys, time
+if "--version" not in sys.argv:
+    parent = os.getppid()
+    open({note!r}, "w").close()
+    while os.getppid() == parent:
+        time.sleep(0.01)
+os.execv({setpriv!r}, sys.argv)
+"""
+
+
+@pytest.fixture
+def silent_fifo(tmp_path: Path) -> Iterator[Path]:
+    """Yield a file that opens, and whose first byte never comes."""
+    fifo = tmp_path / "never.wav"
+    os.mkfifo(fifo)
+    holder = os.open(fifo, os.O_RDWR)
+    yield fifo
+    os.close(holder)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait up to two minutes for a condition."""
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def is_running(pid: int, program: Path) -> bool:
+    """Return whether a process runs a program, not what starts it."""
+    return Path(f"/proc/{pid}/exe").resolve() == program.resolve()
+
+
+def test_ffmpeg_dies_with_us_even_when_we_are_killed(ffmpeg: Path, silent_fifo: Path) -> None:
+    command = [sys.executable, "-c", STARTS_A_WAITING_FFMPEG, str(silent_fifo)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
+        wait_until(lambda: is_running(pid, ffmpeg))
         parent.kill()
-        parent.wait()
-        parent.stdout.close()
-        assert wait_until_gone(pid)
-    finally:
-        os.close(holder)
+    assert wait_until_gone(pid)
+
+
+def test_ffmpeg_never_starts_when_we_are_killed_just_before(
+    silent_fifo: Path, tmp_path: Path
+) -> None:
+    note, setpriv = tmp_path / "waits", shutil.which("setpriv")
+    slow = tmp_path / "bin" / "setpriv"
+    slow.parent.mkdir()
+    slow.write_text(SLOW_SETPRIV.format(python=sys.executable, note=str(note), setpriv=setpriv))
+    slow.chmod(0o755)
+    command = [sys.executable, "-c", STARTS_A_WAITING_FFMPEG, str(silent_fifo)]
+    environment = {**os.environ, "PATH": f"{slow.parent}:{os.environ['PATH']}"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        wait_until(note.exists)
+        parent.kill()
+    assert wait_until_gone(pid)
 
 
 @pytest.mark.parametrize(
