@@ -1,0 +1,138 @@
+"""The stages of one track: read what it is, decide, convert or tag, verify, give it its name."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float32
+
+from libsep.errors import DecodeError, StemsError
+from libsep.library.plan import Action, decide_by_content
+from libsep.media import atomic
+from libsep.media.decode import hash_audio
+from libsep.media.ffmpeg import find_ffmpeg
+from libsep.media.stems import finalise
+from libsep.media.tags import Fingerprint, Tags, read_tags, tags_digest, write_tags
+from libsep.media.verify import verify_fidelity, verify_stems
+from libsep.pipeline.conversion import Conversion
+from libsep.pipeline.settings import Settings
+from libsep.pipeline.stopwatch import Stopwatch
+from libsep.separation.stream import SegmentSeparator
+from libsep.track import Outcome, Track
+
+MEASURED = ("duration_s", "null_db", "peak_db", "loudness_lufs")
+"""What only a conversion measures; a new tag does not change it."""
+
+
+@dataclasses.dataclass
+class TrackRun:
+    """One track under way; ``outcome`` says at any time what is known of it so far."""
+
+    track: Track
+    previous: Outcome | None
+    separator: SegmentSeparator
+    settings: Settings
+    outcome: Outcome
+    watch: Stopwatch
+
+    def __post_init__(self) -> None:
+        self.goal = self.settings.output_root / self.track.output
+        self.n_samples: int | None = None
+        self.beginning: Float32[np.ndarray, "5 2 T"] | None = None
+
+    def end(self) -> Outcome:
+        """Decide by content what the track needs, do it, and return how it ended.
+
+        Raises
+        ------
+        TrackError
+            The track is lost, and nothing is left behind.
+        LibsepError
+            The run has to stop.
+        """
+        config = self.settings.config.decode
+        self.ffmpeg = find_ffmpeg(config.ffmpeg)
+        with self.watch("probe"):
+            audio_sha256 = hash_audio(
+                self.track.path, ffmpeg=self.ffmpeg, stall_timeout_s=config.stall_timeout_s
+            )
+        with self.watch("tag"):
+            tags = read_tags(self.track.path, ffmpeg=self.ffmpeg)
+        self.outcome = dataclasses.replace(
+            self.outcome, audio_sha256=audio_sha256, tags_sha256=tags_digest(tags)
+        )
+        action = decide_by_content(self.outcome, self.previous, self.goal)
+        self.outcome = dataclasses.replace(self.outcome, action=action.value)
+        if action is Action.SKIP:
+            return self._with_output("skipped")
+        with atomic.replacing(self.goal) as final:
+            make = self._retag if action is Action.RETAG else self._convert
+            losses = make(tags, final)
+            with self.watch("verify"):
+                self._verify(final)
+            self._check_source_is_unchanged()
+        outcome = self._with_output("done")
+        return dataclasses.replace(outcome, warnings=(*outcome.warnings, *losses))
+
+    def _verify(self, final: Path) -> None:
+        """Check format, readers and accuracy, and the beginning against what was encoded."""
+        report = verify_stems(final, ffmpeg=self.ffmpeg, goal=self.goal, n_samples=self.n_samples)
+        report.raise_if_broken()
+        if self.beginning is not None:
+            verify_fidelity(final, self.beginning, ffmpeg=self.ffmpeg).raise_if_broken()
+
+    def _with_output(self, status: Literal["done", "skipped"]) -> Outcome:
+        """Return the outcome with what is known of the finished file, old numbers included."""
+        output = self.goal.stat()
+        outcome = self.outcome
+        if self.previous is not None and outcome.null_db is None:
+            measured = {name: getattr(self.previous, name) for name in MEASURED}
+            outcome = dataclasses.replace(outcome, **measured)
+        return dataclasses.replace(
+            outcome,
+            status=status,
+            output_size_bytes=output.st_size,
+            output_mtime_ns=output.st_mtime_ns,
+        )
+
+    def _retag(self, tags: Tags, final: Path) -> tuple[str, ...]:
+        """Copy the finished stem file and give the copy the new tags; the audio stays."""
+        with self.watch("tag"):
+            try:
+                shutil.copyfile(self.goal, final)
+            except OSError as exc:
+                raise StemsError(self.goal, f"cannot be copied: {exc.strerror}") from exc
+            return write_tags(final, tags, fingerprint=self._fingerprint())
+
+    def _convert(self, tags: Tags, final: Path) -> tuple[str, ...]:
+        """Decode, separate and encode block by block, then tag and assemble the stem file."""
+        with atomic.temporary(self.goal) as encoded:
+            made = Conversion(
+                path=self.track.path,
+                model=self.settings.models[self.outcome.model],
+                separator=self.separator,
+                config=self.settings.config,
+                ffmpeg=self.ffmpeg,
+                watch=self.watch,
+            ).write(encoded)
+            self.n_samples, self.beginning = made.n_samples, made.beginning
+            self.outcome = dataclasses.replace(self.outcome, **made.columns)
+            with self.watch("tag"):
+                losses = write_tags(encoded, tags, fingerprint=self._fingerprint())
+            with self.watch("encode"):
+                finalise(encoded, final)
+        return losses
+
+    def _fingerprint(self) -> Fingerprint:
+        names = {field.name for field in dataclasses.fields(Fingerprint)}
+        return Fingerprint(**{name: getattr(self.outcome, name) for name in names})
+
+    def _check_source_is_unchanged(self) -> None:
+        try:
+            now = self.track.path.stat()
+        except OSError as exc:
+            raise DecodeError(self.track.path, f"vanished while it was converted: {exc}") from exc
+        if (now.st_size, now.st_mtime_ns) != (self.track.size_bytes, self.track.mtime_ns):
+            raise DecodeError(self.track.path, "changed since the scan; the next run converts it")
