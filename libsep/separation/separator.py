@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import logging
+import math
 from collections.abc import Iterator
 from typing import Literal
 
@@ -14,7 +15,9 @@ from torch import Tensor
 from libsep.errors import ConfigError
 from libsep.separation.cpu import has_native_bfloat16, processor_name
 from libsep.separation.registry import Model
+from libsep.separation.segments import SegmentGrid, cut_segments, join_segments
 from libsep.separation.weights import load_network
+from libsep.units import samples_to_seconds
 
 logger = logging.getLogger(__name__)
 
@@ -23,9 +26,19 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 _SEGMENTS_PER_BATCH = {"cpu": 1, "cuda": 16}
 
+LEAST_WINDOW_S = 1.0
+"""Shortest stretch, in seconds, that a network gets when memory is too small for a segment."""
+
+_OVERLAP_SHARE = 8
+"""Two windows that share a segment overlap by one part in this many."""
+
 
 class Separator:
     """The network of a model, folded and placed for inference.
+
+    Where the device's memory is too small, it gets half as many segments at once; where it is too
+    small for one, that is cut into two overlapping windows, whose estimates are cross-faded. The
+    size that works is kept, so this is found out once.
 
     Parameters
     ----------
@@ -56,11 +69,19 @@ class Separator:
         self._device = _find_device(device)
         self._dtype = _find_precision(self._device, precision)
         self._network = load_network(model).folded().to(self._device)
+        self._max_batch: int | None = None
+        self._max_samples: int | None = None
 
     @property
     def segments_per_batch(self) -> int:
         """How many segments the device should get at once."""
-        return _SEGMENTS_PER_BATCH[self._device.type]
+        usual = _SEGMENTS_PER_BATCH[self._device.type]
+        return usual if self._max_batch is None else min(usual, self._max_batch)
+
+    @property
+    def window_samples(self) -> int | None:
+        """Longest stretch that memory has turned out to have room for; None if all fitted."""
+        return self._max_samples
 
     def describe(self) -> str:
         """Return model, device and precision in one line for logs and reports."""
@@ -74,13 +95,12 @@ class Separator:
         """Return the estimates of ``segments``, full scale ±1.0; they add up to the mixture.
 
         A segment of silence is not computed: its estimates are exactly zero. In float32 the
-        estimates of a segment do not depend on the others. Where a GPU's memory is too small,
-        the segments are taken in two halves.
+        estimates of a segment do not depend on the others.
 
         Raises
         ------
         ConfigError
-            The GPU's memory is too small for one segment.
+            The device's memory is too small even for `LEAST_WINDOW_S`.
         """
         n_batch, n_channels, n_samples = segments.shape
         estimates = np.zeros(
@@ -88,7 +108,7 @@ class Separator:
         )
         heard = np.flatnonzero(segments.any(axis=(1, 2)))
         if len(heard):
-            estimates[heard] = self._compute(segments[heard])
+            estimates[heard] = self._compute_within_memory(segments[heard])
         return estimates
 
     def map(
@@ -98,22 +118,63 @@ class Separator:
         while batch := list(itertools.islice(segments, self.segments_per_batch)):
             yield from self.separate(np.stack(batch))
 
-    def _compute(self, segments: Float32[np.ndarray, "B C T"]) -> Float32[np.ndarray, "B S C T"]:
+    def _compute_within_memory(
+        self, segments: Float32[np.ndarray, "B C T"]
+    ) -> Float32[np.ndarray, "B S C T"]:
+        n_batch, _, n_samples = segments.shape
+        if self._max_samples is not None and n_samples > self._max_samples:
+            return np.stack([self._compute_in_windows(segment) for segment in segments])
+        if self._max_batch is not None and n_batch > self._max_batch:
+            parts = np.split(segments, range(self._max_batch, n_batch, self._max_batch))
+            return np.concatenate([self._compute_within_memory(part) for part in parts])
         try:
-            with torch.inference_mode(), self._arithmetic():
-                mixture = torch.from_numpy(segments).to(self._device)
-                estimates: Float[Tensor, "B S C T"] = self._network.separate(mixture)
-                return estimates.float().cpu().numpy()
+            return self._compute(segments)
         except torch.OutOfMemoryError as exc:
-            if len(segments) == 1:
-                raise ConfigError(
-                    f"{self.describe()}: out of memory for one segment of {segments.shape[-1]} "
-                    "samples (does another program use the GPU? else shorten segment_s)"
-                ) from exc
-        half = len(segments) // 2
-        logger.warning("GPU memory is too small for %d segments: halving", len(segments))
-        torch.cuda.empty_cache()
-        return np.concatenate([self._compute(segments[:half]), self._compute(segments[half:])])
+            problem = str(exc)
+        # After the block, because the error holds what the device must be rid of.
+        self._shrink(n_batch, n_samples, problem)
+        return self._compute_within_memory(segments)
+
+    def _compute_in_windows(
+        self, segment: Float32[np.ndarray, "C T"]
+    ) -> Float32[np.ndarray, "S C T"]:
+        """Return the estimates of a segment that is longer than memory has room for."""
+        assert self._max_samples is not None
+        overlap_samples = self._max_samples // _OVERLAP_SHARE
+        grid = SegmentGrid(
+            segment_samples=self._max_samples, hop_samples=self._max_samples - overlap_samples
+        )
+        separated = (
+            (window, self._compute_within_memory(window.mixture[None])[0])
+            for window in cut_segments([segment], grid)
+        )
+        return np.concatenate([stems for _, stems in join_segments(separated, grid)], axis=-1)
+
+    def _shrink(self, n_batch: int, n_samples: int, problem: str) -> None:
+        """Give the device less at once from now on than what it had no memory for."""
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        if n_batch > 1:
+            self._max_batch = n_batch // 2
+            logger.warning("%s: out of memory, %d segments at once", self.model.name, n_batch // 2)
+            return
+        # Two such windows, with their overlap, cover what was too long.
+        window_samples = math.ceil(n_samples / (2 - 1 / _OVERLAP_SHARE)) + 1
+        window_s = samples_to_seconds(window_samples, self.model.sample_rate)
+        if window_s < LEAST_WINDOW_S:
+            n_s = samples_to_seconds(n_samples, self.model.sample_rate)
+            raise ConfigError(
+                f"{self.describe()}: out of memory even for {n_s:.1f} s of one track "
+                f"(does another program use the device?): {problem}"
+            )
+        self._max_samples = window_samples
+        logger.warning("%s: out of memory, %.1f s at once", self.model.name, window_s)
+
+    def _compute(self, segments: Float32[np.ndarray, "B C T"]) -> Float32[np.ndarray, "B S C T"]:
+        with torch.inference_mode(), self._arithmetic():
+            mixture = torch.from_numpy(segments).to(self._device)
+            estimates: Float[Tensor, "B S C T"] = self._network.separate(mixture)
+            return estimates.float().cpu().numpy()
 
     def _arithmetic(self) -> contextlib.AbstractContextManager[None]:
         """Return the context in which the network computes in the precision that was asked for."""

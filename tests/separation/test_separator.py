@@ -101,26 +101,6 @@ def test_mapping_keeps_the_order(separator: Separator, signal: np.ndarray) -> No
         np.testing.assert_array_equal(estimates, separator.separate(segment[None])[0])
 
 
-def test_a_batch_that_does_not_fit_into_memory_is_halved(
-    tiny_model: Model, signal: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    separator = Separator(tiny_model, device="cpu", precision="float32")
-    segments = np.stack([signal[:, start : start + 9000] for start in range(0, 45000, 9000)])
-    expected = separator.separate(segments)
-    fits, limit = separator._network.separate, 2
-
-    def separate(mixture: torch.Tensor) -> torch.Tensor:
-        if len(mixture) > limit:
-            raise torch.OutOfMemoryError
-        return fits(mixture)
-
-    monkeypatch.setattr(separator._network, "separate", separate)
-    np.testing.assert_allclose(separator.separate(segments), expected, atol=1e-5)
-    limit = 0
-    with pytest.raises(ConfigError, match="out of memory for one segment of 9000 samples"):
-        separator.separate(segments)
-
-
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_cuda_without_a_gpu_is_refused(tiny_model: Model) -> None:
     with pytest.raises(ConfigError, match="torch finds no GPU"):
