@@ -1,8 +1,9 @@
 """What Ray reads from the environment when it is imported; the package imports this module first.
 
 Embedded Ray says nothing on the terminal, listens on loopback only, asks every client for a token
-that lives as long as the run, and reports no usage. A variable that the user has set is kept. Where
-``RAY_ADDRESS`` is set, as in a cluster's job, the cluster says how clients prove who they are.
+that lives as long as the run, and reports no usage. A variable that the user has set is kept, but
+for one that would switch the token off. Where ``RAY_ADDRESS`` is set, as in a cluster's job, the
+cluster says how clients prove who they are; `libsep.batch.security` looks whether they must.
 """
 
 import os
@@ -30,9 +31,15 @@ VARIABLES = {
 OF_EMBEDDED_RAY = ("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "RAY_AUTH_MODE")
 """Variables that would keep a job from its cluster."""
 
-_is_in_cluster = "RAY_ADDRESS" in os.environ
+# A job's driver, and what a raylet starts: on a node of a cluster, or of the embedded Ray.
+_is_in_cluster = bool({"RAY_ADDRESS", "RAY_RAYLET_PID"} & set(os.environ))
 for _name, _value in VARIABLES.items():
     if not (_is_in_cluster and _name in OF_EMBEDDED_RAY):
         os.environ.setdefault(_name, _value)
-if not _is_in_cluster and not {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ):
-    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+generated_token: str | None = None
+"""The token of the embedded Ray, where the user has given none."""
+
+if not _is_in_cluster:
+    os.environ["RAY_AUTH_MODE"] = "token"
+    if not {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ):
+        generated_token = os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)

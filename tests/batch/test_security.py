@@ -1,0 +1,172 @@
+"""Who gets in: clusters with and without a token, and the file that holds it."""
+
+import dataclasses
+import json
+import os
+import secrets
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from libsep.batch.environment import VARIABLES
+from libsep.batch.security import prepare_access, tighten
+from libsep.errors import ClusterError
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+HEAD = """
+import sys
+from ray.cluster_utils import Cluster
+for attempt in range(5):
+    cluster = Cluster()
+    try:
+        cluster.add_node(num_cpus=1, include_dashboard=False, object_store_memory=80_000_000)
+        break
+    except Exception:  # a slow machine misses the 30 s that Ray grants
+        cluster.shutdown()
+print(cluster.address, flush=True)
+sys.stdin.read()
+cluster.shutdown()
+"""
+"""A cluster that lives until its standard input ends, as when this process dies."""
+
+CONNECT = """
+import json, sys
+from libsep.batch.environment import VARIABLES
+from libsep.batch.security import prepare_access
+from libsep.errors import ClusterError
+try:
+    address = prepare_access(sys.argv[1], is_insecure=sys.argv[2] == "insecure")
+except ClusterError as exc:
+    print(json.dumps({"refused": str(exc)}))
+else:
+    import os
+    import ray
+    ray.init(address, configure_logging=False, log_to_driver=False)
+    square = ray.remote(lambda x: x * x)
+    answer = {"answer": ray.get(square.remote(7)), "mode": os.environ["RAY_AUTH_MODE"]}
+    print(json.dumps(answer))
+"""
+"""A driver: prepares its access, connects, and lets the cluster compute something."""
+
+Connect = Callable[..., dict[str, object]]
+
+
+def environment(home: Path, **variables: str) -> dict[str, str]:
+    """Return an environment in which Ray finds no other token than the given ones."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    # Patience, and listening on loopback only, as for the embedded Ray.
+    patience = {name: text for name, text in VARIABLES.items() if name != "RAY_AUTH_MODE"}
+    return {**kept, **patience, "HOME": str(home), **variables}
+
+
+@dataclasses.dataclass
+class Head:
+    """A cluster of one node: where it listens, and the token that it asks for, if any."""
+
+    address: str
+    token: str
+
+
+@pytest.fixture(scope="module", params=["token", "open"])
+def head(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Head]:
+    token = secrets.token_hex(32) if request.param == "token" else ""
+    mode = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token} if token else {}
+    process = subprocess.Popen(
+        [sys.executable, "-c", HEAD],
+        env=environment(tmp_path_factory.mktemp("home"), **mode),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        lines = iter(process.stdout.readline, "")
+        yield Head(next(line.strip() for line in lines if line[:1].isdigit()), token)
+    finally:
+        process.stdin.close()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture
+def connect(head: Head, tmp_path: Path) -> Connect:
+    """Return a function that runs a driver at the head, with these variables and no others."""
+
+    def run_driver(trust: str = "", **variables: str) -> dict[str, object]:
+        done = subprocess.run(
+            [sys.executable, "-c", CONNECT, head.address, trust],
+            env=environment(tmp_path, **variables),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        answer: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+        return answer
+
+    return run_driver
+
+
+def token_file(folder: Path, token: str) -> Path:
+    """Write a token where Ray looks by itself, as Ray does: readable for all."""
+    path = folder / ".ray" / "auth_token"
+    path.parent.mkdir()
+    path.write_text(token)
+    path.chmod(0o644)
+    return path
+
+
+@pytest.mark.parametrize("head", ["open"], indirect=True)
+def test_a_cluster_that_lets_in_strangers_is_refused_unless_insecure(connect: Connect) -> None:
+    refused = str(connect()["refused"])
+    assert "asks for no token" in refused
+    assert "--insecure" in refused
+    assert connect("insecure") == {"answer": 49, "mode": "disabled"}
+
+
+@pytest.mark.parametrize("head", ["token"], indirect=True)
+def test_a_cluster_with_a_token_opens_to_that_token_only(
+    head: Head, connect: Connect, tmp_path: Path
+) -> None:
+    without = connect()
+    assert "expected it in RAY_AUTH_TOKEN" in str(without["refused"])
+    path = token_file(tmp_path, head.token)
+    assert connect() == {"answer": 49, "mode": "token"}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("head", ["token"], indirect=True)
+def test_a_mode_that_would_switch_the_token_off_is_overridden(head: Head, connect: Connect) -> None:
+    found = connect(RAY_AUTH_TOKEN=head.token, RAY_AUTH_MODE="disabled")
+    assert found == {"answer": 49, "mode": "token"}
+
+
+@pytest.mark.parametrize("head", ["token"], indirect=True)
+def test_a_cluster_does_not_open_to_another_token(head: Head, connect: Connect) -> None:
+    assert "does not open" in str(connect(RAY_AUTH_TOKEN=secrets.token_hex(32))["refused"])
+
+
+def test_where_nobody_listens_there_is_no_cluster() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+    with pytest.raises(ClusterError, match="no Ray cluster answers"):
+        prepare_access(address)
+    with pytest.raises(ClusterError, match="use ray job submit"):
+        prepare_access("ray://127.0.0.1:10001")
+
+
+def test_a_token_file_is_taken_from_everybody_but_its_owner(tmp_path: Path) -> None:
+    path = token_file(tmp_path, "secret")
+    tighten(path)
+    tighten(path)  # there is nothing left to do
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    tighten(tmp_path / "nothing")  # somebody else's business: the cluster says that no token came
