@@ -16,6 +16,9 @@ from libsep.genre.description import ClassifierInfo, StoredClassifier
 from libsep.media.ffmpeg import find_ffmpeg
 from libsep.nets.band_split_unet import BandSplitUNet
 from libsep.nets.genre_cnn import GenreCNN
+from libsep.nets.super_resolution import AmplitudePhaseNet
+from libsep.restoration.model import RestorationInfo, RestorationModel
+from libsep.restoration.weights import save_network
 from libsep.separation.registry import Model, ModelInfo
 from libsep.separation.weights import load_network, save_model
 from libsep.track import TARGETS, Assignment
@@ -134,6 +137,24 @@ def tiny_classifier(tmp_path_factory: pytest.TempPathFactory) -> StoredClassifie
     )
     folder: Path = tmp_path_factory.mktemp("classifiers") / "ear"
     return save_classifier(folder, info, network.eval())
+
+
+@pytest.fixture(scope="session")
+def tiny_restoration_model(tmp_path_factory: pytest.TempPathFactory) -> RestorationModel:
+    """Return a super-resolution model with random weights, which adds something everywhere."""
+    arguments = {"n_fft": 512, "hop_length": 128, "n_features": 8, "n_blocks": 1, "expansion": 2}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(20261120)
+        network = AmplitudePhaseNet(**arguments)
+    info = RestorationInfo(
+        name="air",
+        architecture="amplitude_phase_net",
+        arguments=arguments,
+        sample_rate=44100,
+        licence="MIT",
+    )
+    folder: Path = tmp_path_factory.mktemp("restorers") / "air"
+    return save_network(folder, info, network)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,1 @@
+"""What is done to stems after the separation: the band that a recording has lost."""

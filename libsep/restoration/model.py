@@ -1,0 +1,73 @@
+"""What a folder says about the super-resolution network in it; read without torch."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from libsep.errors import ModelError
+from libsep.model_folder.description import (
+    DESCRIPTION_FILE,
+    Description,
+    Stored,
+    folders_of_kind,
+    models_folder,
+    pulled_folder,
+    read_folder,
+)
+
+KIND: Literal["super_resolution"] = "super_resolution"
+
+LOWEST_CUTOFF_HZ = 3500.0
+"""Below it nothing is restored: too little is left to guess from."""
+
+HIGHEST_CUTOFF_HZ = 20_000.0
+"""Above it nothing is missing that could be heard."""
+
+Scores = Mapping[str, Mapping[str, float]]
+"""Name of a measure and cut-off, as in ``lsd_high/8000``, then method, then value."""
+
+
+class RestorationInfo(Description):
+    """What a super-resolution network is, and how good it is."""
+
+    kind: Literal["super_resolution"] = KIND
+
+    lowest_cutoff_hz: Annotated[float, Field(ge=1000, le=20_000)] = LOWEST_CUTOFF_HZ
+    """Tracks that end below are left as they are."""
+
+    highest_cutoff_hz: Annotated[float, Field(ge=1000, le=22_050)] = HIGHEST_CUTOFF_HZ
+    """Tracks that end above are left as they are."""
+
+    scores: Scores = Field(default_factory=dict)
+    """Measured with libsep on recordings that it was not trained on, beside the baselines."""
+
+
+class RestorationModel(RestorationInfo, Stored):
+    """A super-resolution network as it lies on this machine."""
+
+
+def find_restoration_model(name_or_path: str | Path) -> RestorationModel:
+    """Return the model of this name that came with libsep or was pulled, or in this folder.
+
+    Anything with a slash in it is a path.
+
+    Raises
+    ------
+    ModelError
+        There is none; the message lists those that exist. Or its description is damaged.
+    """
+    if isinstance(name_or_path, Path) or re.search(r"[/\\]", name_or_path):
+        return read_folder(RestorationModel, Path(name_or_path))
+    places = (models_folder(), pulled_folder())
+    for place in places:
+        if (place / name_or_path / DESCRIPTION_FILE).is_file():
+            return read_folder(RestorationModel, place / name_or_path)
+    known = [folder.name for place in places for folder in folders_of_kind(KIND, place)]
+    raise ModelError(
+        f"no super-resolution model is called {name_or_path!r}, "
+        f"there are: {', '.join(known) or 'none'} "
+        "(a path needs a slash; libsep train configs/train/super_resolution.yaml makes one)"
+    )

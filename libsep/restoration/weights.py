@@ -1,0 +1,63 @@
+"""Super-resolution networks from model folders and into them."""
+
+from pathlib import Path
+from typing import Any
+
+from libsep.errors import ModelError
+from libsep.model_folder.description import read_folder
+from libsep.model_folder.tensors import fill, halved, read_tensors, write_folder
+from libsep.nets.super_resolution import AmplitudePhaseNet
+from libsep.restoration.model import RestorationInfo, RestorationModel
+
+ARCHITECTURE = "amplitude_phase_net"
+
+
+def load_network(model: RestorationModel) -> AmplitudePhaseNet:
+    """Rebuild the network of ``model``, with float32 weights, ready to evaluate on the CPU.
+
+    Raises
+    ------
+    ModelError
+        The weights are missing or damaged, are not those that the description names, or do not
+        fit the network that it names.
+    """
+    weights = read_tensors(model.weights_path, model, model.sha256)
+    network = build_network(model)
+    fill(network, weights, model.weights_path)
+    return network.eval().requires_grad_(requires_grad=False)
+
+
+def save_network(
+    folder: Path, info: RestorationInfo, network: AmplitudePhaseNet
+) -> RestorationModel:
+    """Write a model folder; matrices and kernels in half precision.
+
+    Raises
+    ------
+    ModelError
+        ``network`` is not what ``info`` describes, or the folder cannot be written.
+    """
+    weights = {name: halved(name, tensor) for name, tensor in network.state_dict().items()}
+    expected = build_network(info).state_dict()
+    if {k: v.shape for k, v in weights.items()} != {k: v.shape for k, v in expected.items()}:
+        raise ModelError(f"{info.name}: the network is no {info.architecture} of {info.arguments}")
+    write_folder(folder, info, weights)
+    return read_folder(RestorationModel, folder)
+
+
+def build_network(info: RestorationInfo) -> AmplitudePhaseNet:
+    """Return the network that ``info`` describes, with random weights.
+
+    Raises
+    ------
+    ModelError
+        There is no such architecture, or its arguments do not fit it.
+    """
+    if info.architecture != ARCHITECTURE:
+        message = f"{info.name}: architecture {info.architecture!r}, expected {ARCHITECTURE!r}"
+        raise ModelError(message)
+    arguments: dict[str, Any] = dict(info.arguments)
+    try:
+        return AmplitudePhaseNet(**arguments)
+    except (TypeError, ValueError, RuntimeError) as exc:
+        raise ModelError(f"{info.name}: arguments of {info.architecture}: {exc}") from exc
