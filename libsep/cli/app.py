@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from libsep import __version__, log
+from libsep.cli.audit import audit
 from libsep.cli.convert import convert
 from libsep.cli.demo import demo
 from libsep.cli.doctor import doctor
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, convert, status, verify, train, evaluate, demo, doctor):
+for command in (run, convert, status, audit, verify, train, evaluate, demo, doctor):
     app.command()(command)
 app.add_typer(models, name="models")
 

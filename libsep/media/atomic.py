@@ -62,11 +62,15 @@ def remove_stale(folder: Path) -> list[Path]:
     removed = []
     with os.scandir(folder) as entries:
         for entry in entries:
-            is_part = _PART.fullmatch(os.fsencode(entry.name)) is not None
-            if is_part and entry.is_file(follow_symlinks=False):
+            if is_temporary(entry.name) and entry.is_file(follow_symlinks=False):
                 Path(entry.path).unlink(missing_ok=True)
                 removed.append(Path(entry.path))
     return removed
+
+
+def is_temporary(name: str) -> bool:
+    """Return whether a file of this name is one that `temporary` named."""
+    return _PART.fullmatch(os.fsencode(name)) is not None
 
 
 def _part_name(name: bytes) -> bytes:

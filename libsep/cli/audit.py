@@ -1,0 +1,61 @@
+"""``libsep audit``: whether library, ledger and stem files agree."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from libsep.cli.options import ConfigOption, JsonOption
+from libsep.cli.progress import markup
+
+MAX_FINDINGS = 100
+"""Findings that are printed; ``--json`` has all."""
+
+
+def audit(
+    library: Annotated[Path, typer.Argument(help="Folder of music, as given to libsep run.")],
+    stems: Annotated[Path, typer.Argument(help="Output folder of libsep run.")],
+    config: ConfigOption = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only sizes and fingerprints; decode no stem file.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check that every track has one final row, and every row the stem file that it speaks of.
+
+    Stem files are decoded and verified. Exit 1 if anything is lost, twice or half; remarks are
+    no such thing. Without --config that of the last run says which files are tracks.
+    """
+    from libsep.config import Config, load
+    from libsep.library.audit import audit as compare
+    from libsep.library.audit import config_of_last_run
+    from libsep.media.ffmpeg import find_ffmpeg
+
+    values = load(Config, config) if config else config_of_last_run(stems)
+    found = compare(
+        library, stems, values.scan, ffmpeg=find_ffmpeg(values.decode.ffmpeg), is_quick=quick
+    )
+    if as_json:
+        print(json.dumps(found.as_json(), indent=2))
+        raise typer.Exit(0 if found.is_clean else 1)
+    console = Console(highlight=False)
+    if found.findings:
+        table = Table("", "where", "what", box=None, padding=(0, 2, 0, 0), header_style="bold")
+        for finding in found.findings[:MAX_FINDINGS]:
+            mark = "[bold red]error[/]" if finding.severity == "error" else "[yellow]remark[/]"
+            table.add_row(mark, markup(finding.path), markup(finding.message))
+        console.print(table)
+        if len(found.findings) > MAX_FINDINGS:
+            console.print(f"and {len(found.findings) - MAX_FINDINGS} more")
+    totals = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    totals.add_row("tracks", str(found.n_tracks))
+    totals.add_row("done", str(found.n_done))
+    totals.add_row("failed", str(found.n_failed))
+    totals.add_row("verified", "not looked at" if quick else f"{found.n_verified} stem files")
+    totals.add_row("verdict", "[green]clean[/]" if found.is_clean else "[bold red]not clean[/]")
+    console.print(totals)
+    if not found.is_clean:
+        raise typer.Exit(1)

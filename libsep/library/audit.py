@@ -1,0 +1,265 @@
+"""Whether library, ledger and output folder agree: nothing lost, nothing twice, nothing half."""
+
+import dataclasses
+import functools
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal
+
+from libsep.config import Config, ScanConfig, load
+from libsep.errors import ConfigError, LedgerError, TagError
+from libsep.ledger import FOLDER, Ledger, run_in_work
+from libsep.library.scan import scan
+from libsep.library.walk import FoundFile
+from libsep.machine import n_cores
+from libsep.media.atomic import is_temporary
+from libsep.media.stems import EXTENSIONS
+from libsep.media.tags import read_fingerprint
+from libsep.media.verify import verify_stems
+from libsep.track import Outcome, path_to_text, text_to_path
+
+Severity = Literal["error", "remark"]
+
+IDENTITY = ("source", "audio_sha256", "tags_sha256", "model_sha256", "config_sha256")
+"""What a row and the fingerprint in its stem file must say alike."""
+
+MAX_DURATION_ERROR_S = 1 / 44100
+"""By how much the length of a stem file may differ from what was measured while it was made."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that does not agree: an ``error``, or a ``remark`` that needs no action."""
+
+    severity: Severity
+    path: str
+    message: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """What was compared, and what does not agree.
+
+    ``n_done`` and ``n_failed`` count the tracks of the library by their last rows; ``n_verified``
+    are the stem files that were decoded and hold.
+    """
+
+    n_tracks: int
+    n_done: int
+    n_failed: int
+    n_verified: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether there is no error."""
+        return not any(finding.severity == "error" for finding in self.findings)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the audit as plain values."""
+        return dataclasses.asdict(self) | {"is_clean": self.is_clean}
+
+
+def config_of_last_run(stems: Path) -> Config:
+    """Return the configuration of the run that wrote the last row; the default if none is known.
+
+    Raises
+    ------
+    ConfigError
+        The configuration was kept by another version, and cannot be read.
+    """
+    try:
+        runs = Ledger(stems / FOLDER).history()["run"].to_pylist()
+    except LedgerError:  # `audit` reports it
+        return Config()
+    for run in dict.fromkeys(reversed(runs)):
+        path = stems / FOLDER / "runs" / run / "config.yaml"
+        if path.is_file():
+            return load(Config, path)
+    return Config()
+
+
+def audit(
+    library: Path, stems: Path, config: ScanConfig, *, ffmpeg: Path, is_quick: bool = False
+) -> Audit:
+    """Compare a library, its ledger and its stem files; nothing is changed.
+
+    Every track has a last row, every row that is no failure has a stem file that is what the row
+    says and holds, no run left a temporary file, and nothing lies in the output folder that no row
+    knows.
+
+    Parameters
+    ----------
+    library, stems
+        As for a run.
+    config
+        Which files are tracks.
+    ffmpeg
+        Decodes the stem files.
+    is_quick
+        Whether stem files are only held against size and fingerprint, not decoded.
+
+    Raises
+    ------
+    ConfigError
+        ``library`` is no folder, or ``stems`` has no ledger.
+    LedgerError
+        A run is in work.
+    """
+    folder = stems / FOLDER
+    if not folder.is_dir():
+        raise ConfigError(f"{stems}: no ledger of libsep here (expected the folder {FOLDER})")
+    if run := run_in_work(folder):
+        raise LedgerError(f"{stems}: run {run} is in work; audit it when it has ended")
+    findings: list[Finding] = []
+    latest: dict[str, Outcome] = {}
+    try:
+        ledger = Ledger(folder)
+        latest = ledger.latest()
+        findings += _check_history(ledger.history())
+    except LedgerError as exc:
+        findings.append(Finding("error", FOLDER, f"{exc} (libsep run --rebuild-ledger mends it)"))
+    tracks = {path_to_text(track.source): track for track in _tracks(library, stems, config)}
+    findings += _check_tracks(tracks, latest)
+    findings += _check_outputs(latest)
+    checked = [
+        row for row in latest.values() if row.status != "failed" and _is_wanted(row, tracks, stems)
+    ]
+    check = functools.partial(_check_stem_file, stems=stems, ffmpeg=ffmpeg, is_quick=is_quick)
+    n_verified = 0
+    with ThreadPoolExecutor(max_workers=n_cores()) as pool:
+        for found in pool.map(check, checked):
+            findings += found
+            n_verified += not is_quick and not found
+    findings += _check_folder(stems, {row.output for row in latest.values()}, library)
+    ends = Counter(latest[source].status == "failed" for source in tracks if source in latest)
+    return Audit(
+        n_tracks=len(tracks),
+        n_done=ends[False],
+        n_failed=ends[True],
+        n_verified=n_verified,
+        findings=tuple(findings),
+    )
+
+
+def _tracks(library: Path, stems: Path, config: ScanConfig) -> Iterator[FoundFile]:
+    return scan(
+        library,
+        stems,
+        extensions=config.extensions,
+        exclude=config.exclude,
+        follow_symlinks=config.follow_symlinks,
+    )
+
+
+def _check_tracks(
+    tracks: Mapping[str, FoundFile], latest: Mapping[str, Outcome]
+) -> Iterator[Finding]:
+    for source, track in tracks.items():
+        row = latest.get(source)
+        if row is None:
+            yield Finding("error", source, "has no row in the ledger; the next run converts it")
+        elif (row.size_bytes, row.mtime_ns) != (track.size_bytes, track.mtime_ns):
+            yield Finding("remark", source, "has changed since; the next run looks at it")
+
+
+def _check_history(history: Any) -> Iterator[Finding]:
+    """Check that no two processes wrote at once, and that each track ended once in each run."""
+    numbers = Counter(history["sequence"].to_pylist())
+    if doubles := sum(count > 1 for count in numbers.values()):
+        yield Finding("error", FOLDER, f"{doubles} rows of two runs that wrote at the same time")
+    names = ("event", "run", "source")
+    listed = list(zip(*(history[name].to_pylist() for name in names), strict=True))
+    ends = Counter((run, source) for event, run, source in listed if event == "outcome")
+    for (run, source), count in ends.items():
+        if count > 1:
+            yield Finding("error", source, f"ended {count} times in run {run}")
+
+
+def _check_outputs(latest: Mapping[str, Outcome]) -> Iterator[Finding]:
+    by_output: dict[str, str] = {}
+    for row in latest.values():
+        if row.status != "failed":
+            other = by_output.setdefault(row.output, row.source)
+            if other != row.source:
+                yield Finding("error", row.output, f"is the stem file of {other} and {row.source}")
+
+
+def _is_wanted(row: Outcome, tracks: Mapping[str, FoundFile], stems: Path) -> bool:
+    """Return whether a stem file has to be there: its track is, or it still lies there itself."""
+    return row.source in tracks or (stems / text_to_path(row.output)).exists()
+
+
+def _check_stem_file(row: Outcome, stems: Path, ffmpeg: Path, *, is_quick: bool) -> list[Finding]:
+    """Return what is wrong with the stem file of a row that is no failure."""
+    path = stems / text_to_path(row.output)
+
+    def errors(*messages: str) -> list[Finding]:
+        return [Finding("error", row.output, message) for message in messages]
+
+    try:
+        size_bytes = path.stat().st_size
+        made = read_fingerprint(path)
+    except (OSError, TagError) as exc:
+        return errors(f"its row says {row.status}, but it cannot be read: {exc}")
+    if made is None:
+        return errors(f"its row says {row.status}, but it has no fingerprint of libsep")
+    differing = [name for name in IDENTITY if getattr(made, name) != getattr(row, name)]
+    if differing:
+        return errors(f"its fingerprint is not that of its row: {', '.join(differing)}")
+    if size_bytes != row.output_size_bytes:
+        return errors(f"has {size_bytes} bytes, its row says {row.output_size_bytes}")
+    if is_quick:
+        return []
+    report = verify_stems(path, ffmpeg=ffmpeg)
+    found = errors(*(f"{broken.rule} {broken.message}" for broken in report.errors))
+    # Only a row with levels has measured the length; others repeat what the track's header says.
+    is_measured = row.null_db is not None
+    if is_measured and abs(report.duration_s - row.duration_s) > MAX_DURATION_ERROR_S:
+        found += errors(f"lasts {report.duration_s:.3f} s, its row says {row.duration_s:.3f} s")
+    return found
+
+
+def _check_folder(stems: Path, known: Iterable[str], library: Path) -> Iterator[Finding]:
+    """Look for what runs left behind, and for what no row knows."""
+    outputs = set(known)
+    for folder, names, files in os.walk(stems):
+        if Path(folder).resolve() == library.resolve():
+            names.clear()
+            continue
+        names.sort()
+        own = Path(folder, FOLDER) if FOLDER in names and Path(folder) == stems else None
+        if own is not None:
+            names.remove(FOLDER)
+            yield from _check_own_folder(own, stems)
+        for name in sorted(files):
+            path = Path(folder, name)
+            relative = path_to_text(path.relative_to(stems))
+            if is_temporary(name):
+                yield Finding("error", relative, "is the temporary file of a run that was killed")
+            elif relative not in outputs:
+                yield _unknown(path, relative)
+
+
+def _unknown(path: Path, relative: str) -> Finding:
+    if path.name.casefold().endswith(EXTENSIONS):
+        try:
+            made = read_fingerprint(path)
+        except TagError:
+            made = None
+        if made is not None:
+            return Finding("error", relative, f"no row knows this stem file (of {made.source})")
+    return Finding("remark", relative, "no row knows this file; libsep did not make it")
+
+
+def _check_own_folder(own: Path, stems: Path) -> Iterator[Finding]:
+    """Look for half written files of the ledger and of the lock, and for runs that were killed."""
+    halves = [*own.glob("ledger/.*.partial"), *own.glob("lock.*")]
+    for path in sorted(halves):
+        relative = path_to_text(path.relative_to(stems))
+        yield Finding("error", relative, "is the temporary file of a run that was killed")
+    for path in sorted(own.glob("journal/*.jsonl")):
+        yield Finding("remark", FOLDER, f"run {path.stem} was killed; the next run goes on")
