@@ -1,11 +1,11 @@
 """Which track runs next, and on which separators: a state machine without clock, Ray or files."""
 
-import collections
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from libsep.batch.costs import Costs
+from libsep.batch.queue import Queue
 from libsep.batch.slots import Backlog, Slots
 from libsep.track import Assignment, Outcome, Track
 
@@ -16,12 +16,14 @@ class Attempt:
 
     ``number`` counts from 1; above that, the track has crashed its process, or was in work when a
     run died. ``assignment`` is the model it is converted with; None until its sound has told.
+    ``rank`` is its class of urgency, 0 the most urgent one.
     """
 
     track: Track
     previous: Outcome | None = None
     number: int = 1
     assignment: Assignment | None = None
+    rank: int = 0
 
     @property
     def model(self) -> str:
@@ -56,6 +58,9 @@ class Plan:
         How often a track may kill its process before it is failed.
     max_listening
         How many tracks may be listened to at once.
+    fits
+        Whether a track that starts now can end in time. One that cannot is put aside, and shorter
+        ones overtake it; without a limit of time all fit.
     """
 
     def __init__(
@@ -67,13 +72,14 @@ class Plan:
         max_in_flight: int,
         max_attempts: int,
         max_listening: int = 1,
+        fits: Callable[[Attempt], bool] = lambda _attempt: True,
     ) -> None:
         self.slots = slots
         self._costs = costs
-        self._queues: dict[str, collections.deque[Attempt]] = {}
-        self._audio_s: dict[str, float] = {}
-        self._suspects: collections.deque[Attempt] = collections.deque()
-        self._unheard: collections.deque[Attempt] = collections.deque()
+        self._fits = fits
+        self._queues: dict[str, Queue[Attempt]] = {}
+        self._suspects = self._new_queue()
+        self._unheard = self._new_queue()
         self._listening: dict[Track, Attempt] = {}
         self._in_flight: dict[Track, tuple[int, ...]] = {}
         self._alone = False
@@ -83,7 +89,7 @@ class Plan:
         self._max_listening = max_listening
         for attempt in attempts:
             if attempt.assignment is None:
-                self._unheard.append(attempt)
+                self._unheard.add(attempt)
             else:
                 self._add(attempt)
 
@@ -95,13 +101,18 @@ class Plan:
     @property
     def n_left(self) -> int:
         """How many tracks have not been started."""
-        queued = sum(len(queue) for queue in self._queues.values())
-        return queued + len(self._suspects) + self.n_unheard
+        return sum(queue.n_left for queue in self._all_queues()) + len(self._listening)
 
     @property
     def n_unheard(self) -> int:
-        """How many tracks have no model yet."""
+        """How many tracks have no model yet and may still get one."""
         return len(self._unheard) + len(self._listening)
+
+    @property
+    def is_out_of_time(self) -> bool:
+        """Whether tracks are left, and none of them could end in time."""
+        self._settle()
+        return bool(self.n_left) and not self._listening and not any(self._all_queues())
 
     @property
     def is_finished(self) -> bool:
@@ -110,9 +121,10 @@ class Plan:
 
     def next_to_hear(self) -> Attempt | None:
         """Return the next track to listen to now, or None."""
+        self._unheard.settle()
         if self._draining or not self._unheard or len(self._listening) >= self._max_listening:
             return None
-        attempt = self._unheard.popleft()
+        attempt = self._unheard.pop()
         self._listening[attempt.track] = attempt
         return attempt
 
@@ -125,14 +137,15 @@ class Plan:
         """Return which separator has to load which model now; see `Slots.assign`."""
         if self._draining:
             return []
+        self._settle()
         backlogs = {
-            model: Backlog(len(queue), self._audio_s[model] * self._costs.of(model))
-            for model, queue in self._queues.items()
+            model: Backlog(len(queue), queue.audio_s * self._costs.of(model))
+            for model, queue in self._waiting().items()
         }
         given = self.slots.assign(backlogs, now_s)
         if given or not self._may_start_a_suspect():
             return given
-        model, idle = self._suspects[0].model, self.slots.idle()
+        model, idle = self._suspects.head.model, self.slots.idle()
         if model in self.slots.live() or not idle:
             return []
         self.slots.give(idle[0], model, now_s)
@@ -146,15 +159,17 @@ class Plan:
         """Return a track to start now and its separators, or None if none may be started."""
         if self._draining or self._alone or self.n_in_flight >= self._max_in_flight:
             return None
+        self._settle()
         if self._may_start_a_suspect():
-            slots = tuple(self.slots.holding(self._suspects[0].model))
-            return self._start(self._suspects.popleft(), slots, alone=True) if slots else None
-        if len(self._queues) == 1 and not self.n_unheard and self._has_one_model():
-            (model,) = self._queues
+            slots = tuple(self.slots.holding(self._suspects.head.model))
+            return self._start(self._suspects.pop(), slots, alone=True) if slots else None
+        waiting = self._waiting()
+        if len(waiting) == 1 and not self.n_unheard and set(self.slots.live()) == set(waiting):
+            (model,) = waiting
             slots = tuple(self.slots.holding(model))
         else:
-            model, slots = self._least_busy()
-        return self._start(self._pop(model), slots) if slots else None
+            model, slots = self._least_busy(waiting)
+        return self._start(waiting[model].pop(), slots) if slots else None
 
     def ended(self, attempt: Attempt) -> None:
         """Note that a track has its outcome."""
@@ -167,7 +182,7 @@ class Plan:
         self.ended(attempt)
         if attempt.number >= self._max_attempts:
             return False
-        self._suspects.append(dataclasses.replace(attempt, number=attempt.number + 1))
+        self._suspects.add(dataclasses.replace(attempt, number=attempt.number + 1))
         return True
 
     def drain(self) -> None:
@@ -177,19 +192,25 @@ class Plan:
     def _add(self, attempt: Attempt) -> None:
         """Put a track into the queue of its model, or among the suspects if it has crashed."""
         if attempt.number > 1:
-            self._suspects.append(attempt)
+            self._suspects.add(attempt)
             return
-        self._queues.setdefault(attempt.model, collections.deque()).append(attempt)
-        self._audio_s[attempt.model] = (
-            self._audio_s.get(attempt.model, 0.0) + attempt.track.expected_s
-        )
+        if attempt.model not in self._queues:
+            self._queues[attempt.model] = self._new_queue()
+        self._queues[attempt.model].add(attempt)
 
-    def _pop(self, model: str) -> Attempt:
-        attempt = self._queues[model].popleft()
-        self._audio_s[model] -= attempt.track.expected_s
-        if not self._queues[model]:
-            del self._queues[model], self._audio_s[model]
-        return attempt
+    def _new_queue(self) -> Queue[Attempt]:
+        return Queue(self._fits, lambda attempt: attempt.track.expected_s)
+
+    def _all_queues(self) -> list[Queue[Attempt]]:
+        return [*self._queues.values(), self._suspects, self._unheard]
+
+    def _waiting(self) -> dict[str, Queue[Attempt]]:
+        """Return the queues of the models with tracks that may be started."""
+        return {model: queue for model, queue in self._queues.items() if queue}
+
+    def _settle(self) -> None:
+        for queue in self._all_queues():
+            queue.settle()
 
     def _start(
         self, attempt: Attempt, slots: tuple[int, ...], *, alone: bool = False
@@ -201,30 +222,27 @@ class Plan:
         return attempt, slots
 
     def _may_start_a_suspect(self) -> bool:
-        others = self._queues or self._in_flight or self.n_unheard
+        others = self._waiting() or self._in_flight or self.n_unheard
         return bool(self._suspects) and not others
 
-    def _has_one_model(self) -> bool:
-        return set(self.slots.live()) == set(self._queues)
-
-    def _least_busy(self) -> tuple[str, tuple[int, ...]]:
+    def _least_busy(self, waiting: Mapping[str, Queue[Attempt]]) -> tuple[str, tuple[int, ...]]:
         """Return the model whose separators have the fewest tracks, and some of these.
 
         No separator takes so many tracks that none are left for the others, or for one that is just
         loading the model.
         """
         n_useful = sum(
-            slot.n_tracks > 0 or slot.model in self._queues
+            slot.n_tracks > 0 or slot.model in waiting
             for slot in (self.slots[index] for index in range(len(self.slots)))
         )
         most = math.ceil(self._max_in_flight / max(n_useful, 1))
         share = max(1, len(self.slots) // self._max_in_flight)
         best: tuple[int, str, tuple[int, ...]] | None = None
-        for model in self._queues:
+        for model in waiting:
             slots = self.slots.holding(model)
             if not slots or (n_tracks := self.slots[slots[0]].n_tracks) >= most:
                 continue
-            if n_tracks and len(self._queues[model]) <= self.slots.n_loading(model):
+            if n_tracks and len(waiting[model]) <= self.slots.n_loading(model):
                 continue
             if best is None or n_tracks < best[0]:
                 best = n_tracks, model, tuple(slots[:share])

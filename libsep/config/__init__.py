@@ -10,6 +10,7 @@ from libsep.config.conversion import (
     SeparationConfig,
 )
 from libsep.config.genre_training import GenreTrainingConfig, load_training
+from libsep.config.night import NightConfig
 from libsep.config.routing import AnyGenre, Genre, RoutingConfig
 from libsep.config.section import Section, load, parse
 from libsep.config.training import (
@@ -35,6 +36,7 @@ __all__ = [
     "LossConfig",
     "MaterialConfig",
     "NetworkConfig",
+    "NightConfig",
     "OptimiserConfig",
     "RoutingConfig",
     "RunConfig",

@@ -8,6 +8,7 @@ import pydantic
 import yaml
 from pydantic import Field
 
+from libsep.config.night import NightConfig
 from libsep.config.routing import RoutingConfig
 from libsep.config.section import Section, parse
 
@@ -117,6 +118,7 @@ class Config(Section):
     separation: SeparationConfig = SeparationConfig()
     encode: EncodeConfig = EncodeConfig()
     run: RunConfig = RunConfig()
+    night: NightConfig = NightConfig()
 
     def replaced(self, **sections: dict[str, Any]) -> "Config":
         """Return a copy in which the named fields of the named sections have other values.

@@ -51,11 +51,11 @@ class PlaylistHints:
         self._genres: dict[str, tuple[str, str]] = {}
         for playlist, genre in playlists.items():
             for file in read_playlist(playlist):
-                self._genres.setdefault(_absolute(file), (genre, playlist.name))
+                self._genres.setdefault(comparable_path(file), (genre, playlist.name))
 
     def find(self, track: Track) -> tuple[str, str] | None:
         """Return the genre of a track and the name of the playlist that says so, or None."""
-        return self._genres.get(_absolute(track.path)) if self._genres else None
+        return self._genres.get(comparable_path(track.path)) if self._genres else None
 
     def content(self) -> list[tuple[str, str, str]]:
         """Return all that decisions rest on: file, genre, playlist; in a fixed order."""
@@ -82,5 +82,6 @@ def _normalised(path: Path | str) -> str:
     return unicodedata.normalize("NFC", text).casefold()
 
 
-def _absolute(path: Path) -> str:
+def comparable_path(path: Path) -> str:
+    """Return the absolute path of a file as a text that is the same however it was written."""
     return _normalised(os.path.normpath(Path.cwd() / path))

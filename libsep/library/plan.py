@@ -41,13 +41,15 @@ class Decision:
 class PlannedTrack:
     """A track with its last outcome, if any, its model, and what is to be done with it.
 
-    Without an ``assignment``, it has to be listened to before it can be converted.
+    Without an ``assignment``, it has to be listened to before it can be converted. ``rank`` is its
+    class of urgency, 0 the most urgent one.
     """
 
     track: Track
     previous: Outcome | None
     assignment: Assignment | None
     decision: Decision
+    rank: int = 0
 
 
 def plan_tracks(
