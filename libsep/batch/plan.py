@@ -1,5 +1,6 @@
 """Which track runs next, and on which separators: a state machine without clock, Ray or files."""
 
+import collections
 import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -8,6 +9,9 @@ from libsep.batch.costs import Costs
 from libsep.batch.queue import Queue
 from libsep.batch.slots import Backlog, Slots
 from libsep.track import Assignment, Outcome, Track
+
+MAX_LOSSES = 5
+"""How often a track loses its machine for nothing; after that it is taken for the reason."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Plan:
 
     A track whose process died, now or in an earlier run, is a suspect: it is tried again after all
     others and alone, so that it cannot take a neighbour down with it; after too many tries it is
-    given up.
+    given up. A track whose machine died is innocent, and starts again as if it never had.
 
     Parameters
     ----------
@@ -72,16 +76,17 @@ class Plan:
         max_in_flight: int,
         max_attempts: int,
         max_listening: int = 1,
-        fits: Callable[[Attempt], bool] = lambda _attempt: True,
+        fits: Callable[[Attempt], bool] | None = None,
     ) -> None:
         self.slots = slots
         self._costs = costs
-        self._fits = fits
+        self._fits = fits or _fits_always
         self._queues: dict[str, Queue[Attempt]] = {}
         self._suspects = self._new_queue()
         self._unheard = self._new_queue()
         self._listening: dict[Track, Attempt] = {}
         self._in_flight: dict[Track, tuple[int, ...]] = {}
+        self._losses: collections.Counter[Track] = collections.Counter()
         self._alone = False
         self._draining = False
         self._max_in_flight = max_in_flight
@@ -185,18 +190,35 @@ class Plan:
         self._suspects.add(dataclasses.replace(attempt, number=attempt.number + 1))
         return True
 
+    def lost(self, attempt: Attempt) -> bool:
+        """Note that a track lost its machine; return whether it will be tried again.
+
+        It is, in the same place and as the same try. Only a track that loses one machine after the
+        other, more often than `MAX_LOSSES`, is treated as if it had crashed.
+        """
+        self._losses[attempt.track] += 1
+        if self._losses[attempt.track] > MAX_LOSSES:
+            return self.crashed(attempt)
+        self.ended(attempt)
+        self._add(attempt, is_next=True)
+        return True
+
+    def resize(self, max_in_flight: int) -> None:
+        """Let this many tracks run at once from now on; those in flight may end."""
+        self._max_in_flight = max_in_flight
+
     def drain(self) -> None:
         """Start no further track; those in flight may end."""
         self._draining = True
 
-    def _add(self, attempt: Attempt) -> None:
+    def _add(self, attempt: Attempt, *, is_next: bool = False) -> None:
         """Put a track into the queue of its model, or among the suspects if it has crashed."""
         if attempt.number > 1:
-            self._suspects.add(attempt)
+            self._suspects.add(attempt, is_next=is_next)
             return
         if attempt.model not in self._queues:
             self._queues[attempt.model] = self._new_queue()
-        self._queues[attempt.model].add(attempt)
+        self._queues[attempt.model].add(attempt, is_next=is_next)
 
     def _new_queue(self) -> Queue[Attempt]:
         return Queue(self._fits, lambda attempt: attempt.track.expected_s)
@@ -231,12 +253,9 @@ class Plan:
         No separator takes so many tracks that none are left for the others, or for one that is just
         loading the model.
         """
-        n_useful = sum(
-            slot.n_tracks > 0 or slot.model in waiting
-            for slot in (self.slots[index] for index in range(len(self.slots)))
-        )
+        n_useful = sum(slot.n_tracks > 0 or slot.model in waiting for slot in self.slots)
         most = math.ceil(self._max_in_flight / max(n_useful, 1))
-        share = max(1, len(self.slots) // self._max_in_flight)
+        share = max(1, len(self.slots) // max(self._max_in_flight, 1))
         best: tuple[int, str, tuple[int, ...]] | None = None
         for model in waiting:
             slots = self.slots.holding(model)
@@ -247,3 +266,7 @@ class Plan:
             if best is None or n_tracks < best[0]:
                 best = n_tracks, model, tuple(slots[:share])
         return ("", ()) if best is None else best[1:]
+
+
+def _fits_always(_attempt: Attempt) -> bool:
+    return True

@@ -44,9 +44,9 @@ class Queue(Generic[Item]):
         """The item whose turn it is."""
         return self._line[0]
 
-    def add(self, item: Item) -> None:
-        """Put an item at the end."""
-        self._line.append(item)
+    def add(self, item: Item, *, is_next: bool = False) -> None:
+        """Put an item at the end, or let it be the next one."""
+        (self._line.appendleft if is_next else self._line.append)(item)
         self.audio_s += self._length_s(item)
 
     def pop(self) -> Item:

@@ -20,19 +20,28 @@ class Slot:
     """One separator: its model, how many tracks in flight use it, and what becomes of it.
 
     It loads its model while ``is_loading``; while ``is_closing`` it takes no further track, so that
-    a model that waits can have it. ``since_s`` is when it was given its model.
+    a model that waits can have it. While ``is_leaving`` it ends the tracks that it has, because its
+    machine is wanted elsewhere; after that, or when its machine dies, it ``is_gone`` for good.
+    ``since_s`` is when it was given its model.
     """
 
     model: str = ""
     n_tracks: int = 0
     is_loading: bool = False
     is_closing: bool = False
+    is_leaving: bool = False
+    is_gone: bool = False
     since_s: float = 0.0
+
+    @property
+    def stays(self) -> bool:
+        """Whether it can be given to a model, now or later."""
+        return not self.is_leaving and not self.is_gone
 
     @property
     def is_open(self) -> bool:
         """Whether tracks of its model may start on it."""
-        return bool(self.model) and not self.is_loading and not self.is_closing
+        return bool(self.model) and self.stays and not self.is_loading and not self.is_closing
 
 
 class Slots:
@@ -43,10 +52,12 @@ class Slots:
     work per slot. A model that has waited too long gets a slot from one that still has work: the
     one with the most slots, then the one that was served longest.
 
+    Slots are added and retired as machines come and go; the number of a slot is never used again.
+
     Parameters
     ----------
     n_slots
-        How many separators there are.
+        How many separators there are at first.
     max_wait_s
         Seconds that a model with work waits for its turn; after that, for the tracks in flight on
         the slot that it is given.
@@ -59,16 +70,47 @@ class Slots:
         self._taken_s = -LEAST_TURN_S
 
     def __len__(self) -> int:
-        return len(self._slots)
+        """Return how many slots there are, without those that leave or are gone."""
+        return sum(slot.stays for slot in self._slots)
 
     def __getitem__(self, index: int) -> Slot:
         return self._slots[index]
+
+    def __iter__(self) -> Iterator[Slot]:
+        """Yield the slots that are there, those that leave among them."""
+        return (slot for slot in self._slots if not slot.is_gone)
+
+    def add(self) -> int:
+        """Add a slot, and return its number."""
+        self._slots.append(Slot())
+        return len(self._slots) - 1
+
+    def leave(self, index: int) -> None:
+        """Let a slot take no further track; `left` tells when it has ended those that it has."""
+        slot = self._slots[index]
+        slot.is_leaving, slot.is_closing = True, False
+
+    def left(self) -> list[int]:
+        """Retire the slots that were to leave and have no track any more; return which."""
+        ready = [
+            index
+            for index, slot in enumerate(self._slots)
+            if slot.is_leaving and not slot.is_gone and not slot.n_tracks
+        ]
+        for index in ready:
+            self.retire(index)
+        return ready
+
+    def retire(self, index: int) -> None:
+        """Note that a slot is gone at once, whatever it was doing."""
+        slot = self._slots[index]
+        slot.is_gone, slot.is_loading, slot.is_closing, slot.model = True, False, False, ""
 
     def live(self) -> dict[str, int]:
         """Return how many slots each model has, in the order of the slots."""
         counts: dict[str, int] = {}
         for slot in self._slots:
-            if slot.model:
+            if slot.model and slot.stays:
                 counts[slot.model] = counts.get(slot.model, 0) + 1
         return counts
 
@@ -79,7 +121,7 @@ class Slots:
 
     def n_loading(self, model: str) -> int:
         """Return how many slots are loading a model."""
-        return sum(slot.model == model and slot.is_loading for slot in self._slots)
+        return sum(slot.model == model and slot.is_loading and slot.stays for slot in self._slots)
 
     def assign(self, queues: Mapping[str, Backlog], now_s: float) -> list[tuple[int, str]]:
         """Give free slots to models; return which slot has to load which model now.
@@ -100,15 +142,15 @@ class Slots:
         self._slots[index].is_loading = False
 
     def idle(self) -> list[int]:
-        """Return the slots on which nothing runs and nothing is loaded."""
+        """Return the slots that stay and on which nothing runs and nothing is loaded."""
         slots = enumerate(self._slots)
-        return [index for index, slot in slots if not slot.n_tracks and not slot.is_loading]
+        return [i for i, slot in slots if slot.stays and not slot.n_tracks and not slot.is_loading]
 
     def give(self, index: int, model: str, now_s: float) -> None:
         """Give an idle slot to a model; it loads until `loaded`."""
         slot = self._slots[index]
-        if slot.n_tracks or slot.is_loading:
-            raise ValueError(f"slot {index} is in use by {slot.model}")
+        if slot.n_tracks or slot.is_loading or not slot.stays:
+            raise ValueError(f"slot {index} is in use by {slot.model or 'nobody, it leaves'}")
         self._slots[index] = Slot(model=model, is_loading=True, since_s=now_s)
         self._waiting_since_s.pop(model, None)
 
@@ -157,7 +199,7 @@ class Slots:
 
     def _n_free(self, model: str) -> int:
         """Return how many slots of a model have no track yet."""
-        return sum(slot.model == model and not slot.n_tracks for slot in self._slots)
+        return sum(slot.model == model and slot.stays and not slot.n_tracks for slot in self._slots)
 
     def _close_one_for_the_waiting(self, queues: Mapping[str, Backlog], now_s: float) -> None:
         """Close a slot for the model that has waited longest, if it is its turn.
