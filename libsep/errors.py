@@ -23,6 +23,30 @@ class ClusterError(LibsepError):
     """Ray cannot start, or has lost the machine under it; the run stops and can be resumed."""
 
 
+class NodesError(ClusterError):
+    """Machines of a cluster cannot take part in a run; nothing was started.
+
+    Parameters
+    ----------
+    message
+        How many.
+    rows
+        The lines of a table: machine, what was looked at, what was found, what was expected.
+    """
+
+    def __init__(self, message: str, rows: tuple[tuple[str, str, str, str], ...]) -> None:
+        super().__init__(message)
+        self.rows = rows
+
+
+class SeparatorsLostError(ClusterError):
+    """All separators of a track are gone with their machines; the run starts the track again."""
+
+
+class DeviceError(LibsepError):
+    """A separator's process can use its device no more; it starts again, others take its work."""
+
+
 class TrackError(LibsepError):
     """One track is lost, the run goes on.
 
@@ -83,3 +107,9 @@ class VerifyError(TrackError):
     """The finished stem file breaks a rule of the conformance checklist."""
 
     stage = "verify"
+
+
+class TransferError(TrackError):
+    """An object of a store could not be listed, read or written, or the scratch has no room."""
+
+    stage = "transfer"

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import ray
+from ray.job_config import JobConfig
 
 from libsep.errors import ClusterError
 
@@ -96,6 +97,11 @@ def _remove_folders_of_the_dead(parent: Path) -> None:
 
 
 def _start(n_cpus: int, object_store_bytes: int, n_gpus: int | None, folder: Path) -> None:
+    """Start Ray; a slow machine may need several attempts.
+
+    The job says that it is a client's, because Ray's workers would otherwise import modules from
+    the current folder first: a ``wave.py`` among the music would be run.
+    """
     for attempt in range(1, START_ATTEMPTS + 1):
         try:
             ray.init(
@@ -108,6 +114,7 @@ def _start(n_cpus: int, object_store_bytes: int, n_gpus: int | None, folder: Pat
                 object_store_memory=object_store_bytes,
                 _node_ip_address="127.0.0.1",
                 _temp_dir=str(folder),
+                job_config=JobConfig(_client_job=True),
             )
         except Exception as exc:  # Ray raises no class of its own here
             ray.shutdown()

@@ -16,9 +16,10 @@ from libsep.cli.models import models
 from libsep.cli.progress import markup
 from libsep.cli.run import run
 from libsep.cli.status import status
+from libsep.cli.tables import nodes_table
 from libsep.cli.train import train
 from libsep.cli.verify import verify
-from libsep.errors import LibsepError, TrackError
+from libsep.errors import LibsepError, NodesError, TrackError
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -65,4 +66,6 @@ def main() -> None:
         console.print(f"[bold red]libsep:[/] {markup(str(exc))}", highlight=False)
         if isinstance(exc, TrackError) and exc.log:
             console.print(markup(exc.log), highlight=False)
+        if isinstance(exc, NodesError):
+            console.print(nodes_table(exc.rows))
         sys.exit(EXIT_FAILED if isinstance(exc, TrackError) else EXIT_USAGE)

@@ -23,6 +23,17 @@ def format_hours(duration_s: float) -> str:
     return f"{duration_s / 3600:.2f} h" if duration_s >= 3600 else f"{duration_s / 60:.1f} min"
 
 
+def nodes_table(rows: Sequence[tuple[str, str, str, str]]) -> Table:
+    """Return what machines of a cluster have, and what they should have; equal rows once."""
+    machines: dict[tuple[str, str, str], list[str]] = {}
+    for machine, *found in rows:
+        machines.setdefault((found[0], found[1], found[2]), []).append(machine)
+    table = Table("machine", "what", "found", "expected", header_style="bold red")
+    for what, names in machines.items():
+        table.add_row(markup("\n".join(names)), *map(markup, what))
+    return table
+
+
 def failures_table(failures: Sequence[Outcome]) -> Table:
     """Return track, stage and reason of the first `MAX_FAILURES` failures."""
     table = Table("failed", "stage", "reason", title_justify="left", header_style="bold red")
@@ -84,6 +95,13 @@ def summary_table(summary: Summary, found: Survey, *, wall_s: float, n_left: int
         if value:
             table.add_row(name, value)
     return table
+
+
+def closing_line(summary: Summary, n_left: int, left_s: float | None) -> str:
+    """Return what was done when the window closed, and how much is left."""
+    n_done = summary.n_ended - summary.n_failed
+    time = f", about {format_hours(left_s)}" if left_s is not None else ""
+    return f"window closed: {n_done:,} done, {n_left:,} left{time}"
 
 
 def _converted(summary: Summary) -> str:

@@ -1,0 +1,187 @@
+"""What a cluster's nodes must have before they get tracks, on real nodes that differ."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import ray
+from ray.cluster_utils import Cluster
+from ray.job_config import JobConfig
+
+import libsep
+from libsep.batch import preflight
+from libsep.batch.preflight import Needs, check_nodes, look, node_name, probes, working_nodes
+from libsep.errors import ConfigError, NodesError
+from libsep.ledger import FOLDER
+from libsep.separation.registry import Model
+
+from ..conftest import tone, write_wave
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+
+def another_libsep(folder: Path) -> Path:
+    """Return a folder with a libsep of another version, for ``PYTHONPATH``."""
+    package = folder / "libsep"
+    package.mkdir(parents=True)
+    for entry in Path(libsep.__file__).parent.iterdir():
+        (package / entry.name).symlink_to(entry)
+    (package / "__init__.py").unlink()
+    (package / "__init__.py").write_text('"""Older."""\n__version__ = "0.0.9"\n')
+    return folder
+
+
+def another_ffmpeg(folder: Path) -> Path:
+    """Return a program that says it is another ffmpeg."""
+    path = folder / "ffmpeg"
+    path.write_text("#!/bin/sh\necho ffmpeg version 3.4 Copyright\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Return a cluster of a head that works on nothing, and a node like this machine."""
+    cluster = Cluster()
+    small = {"include_dashboard": False, "object_store_memory": 80_000_000}
+    cluster.add_node(num_cpus=0, **small)
+    cluster.add_node(num_cpus=1, object_store_memory=80_000_000)
+    # As libsep connects: a node's own libsep counts, not the one of the folder we are in.
+    job = JobConfig(_client_job=True)
+    ray.init(cluster.address, configure_logging=False, log_to_driver=False, job_config=job)
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+@pytest.fixture
+def needs(tmp_path: Path, tiny_model: Model) -> Needs:
+    """Return what a run of three tracks needs."""
+    tracks = [tmp_path / "library" / f"{index}.wav" for index in range(3)]
+    for path in tracks:
+        write_wave(path, tone(440, 0.1))
+    return Needs(
+        models=(tiny_model,),
+        tracks=tuple((path, path.stat().st_size) for path in tracks),
+        output_root=tmp_path / "stems",
+    )
+
+
+def test_nodes_that_agree_leave_no_trace(cluster: Cluster, needs: Needs) -> None:
+    assert check_nodes(needs) == 1  # the head has no work to give
+    assert needs.output_root is not None
+    assert [path.name for path in needs.output_root.rglob("*")] == [FOLDER]
+
+
+def test_each_node_that_differs_is_named_with_what_it_has(
+    cluster: Cluster, needs: Needs, tmp_path: Path
+) -> None:
+    before = {node["NodeID"] for node in working_nodes()}
+    variables = {
+        "PYTHONPATH": str(another_libsep(tmp_path / "old")),
+        "LIBSEP_FFMPEG": str(another_ffmpeg(tmp_path)),
+    }
+    added = cluster.add_node(num_cpus=1, object_store_memory=80_000_000, env_vars=variables)
+    (node,) = [node for node in working_nodes() if node["NodeID"] not in before]
+    try:
+        with pytest.raises(NodesError, match="1 of 3 machines") as caught:
+            check_nodes(needs)
+        with pytest.raises(NodesError, match="1 of 2 machines"):
+            check_nodes(needs, [node])  # as for one that joins late
+    finally:
+        cluster.remove_node(added)
+    found = {what: (name, there) for name, what, there, _ in caught.value.rows}
+    assert found == {
+        "libsep": (node_name(node), "0.0.9"),
+        "ffmpeg": (node_name(node), "ffmpeg version 3.4"),
+    }
+    expected = {what: here for _, what, _, here in caught.value.rows}
+    assert expected["libsep"] == libsep.__version__
+    assert expected["ffmpeg"].startswith("ffmpeg version ")
+
+
+def test_a_node_without_libsep_is_a_node_that_differs(
+    cluster: Cluster, needs: Needs, tmp_path: Path
+) -> None:
+    (tmp_path / "libsep").mkdir()
+    (tmp_path / "libsep" / "__init__.py").write_text("raise ImportError('no libsep here')\n")
+    before = {node["NodeID"] for node in working_nodes()}
+    added = cluster.add_node(
+        num_cpus=1, object_store_memory=80_000_000, env_vars={"PYTHONPATH": str(tmp_path)}
+    )
+    (node,) = [node for node in working_nodes() if node["NodeID"] not in before]
+    try:
+        with pytest.raises(NodesError) as caught:
+            check_nodes(needs, [node])
+    finally:
+        cluster.remove_node(added)
+    ((_, what, found, _),) = caught.value.rows
+    assert what == "libsep"
+    assert "no libsep here" in found
+
+
+def test_a_node_that_is_gone_is_a_node_that_differs(cluster: Cluster, needs: Needs) -> None:
+    gone = {**working_nodes()[0], "NodeID": "ab" * 28, "NodeManagerHostname": "lost"}
+    with pytest.raises(NodesError) as caught:
+        check_nodes(needs, [gone])
+    assert [(name.partition(" ")[0], what) for name, what, *_ in caught.value.rows] == [
+        ("lost", "answer")
+    ]
+
+
+def test_a_node_that_hangs_is_a_node_that_differs(
+    cluster: Cluster, needs: Needs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A track on a drive that hangs is a pipe to which nobody writes."""
+    monkeypatch.setattr(preflight, "ANSWER_TIMEOUT_S", 1.0)
+    os.mkfifo(tmp_path / "pipe")
+    hangs = Needs(tracks=((tmp_path / "pipe", 0),))
+    rows = list(preflight._answers(hangs, working_nodes()))
+    assert "no answer for 1 s" in rows[0][1]["answer"].found
+
+
+def test_a_model_that_is_damaged_is_found(needs: Needs, tmp_path: Path) -> None:
+    (model,) = needs.models
+    shutil.copytree(model.folder, tmp_path / "copy")
+    (tmp_path / "copy" / model.weights_path.name).write_bytes(b"half")
+    damaged = model.model_copy(update={"folder": tmp_path / "copy"})
+    finding = look(Needs(models=(damaged,)))[f"model {model.name}"]
+    assert not finding.is_usable
+    assert "sha256 is" in finding.found
+
+
+def test_a_library_that_is_another_one_is_found(needs: Needs) -> None:
+    (path, size_bytes), *rest = needs.tracks
+    other = Needs(tracks=((path, size_bytes + 1), *rest))
+    assert f"{size_bytes} bytes, expected {size_bytes + 1}" in look(other)["library"].found
+    path.unlink()
+    assert look(needs)["library"].found == f"{path}: No such file or directory"
+
+
+def test_a_folder_that_the_driver_does_not_share_is_found(needs: Needs) -> None:
+    assert "is it mounted?" in look(needs)["stems folder"].found
+
+
+def test_an_output_that_cannot_be_written_stops_the_run(tmp_path: Path) -> None:
+    (tmp_path / "stems").write_text("a file")
+    with pytest.raises(ConfigError, match="cannot be written"):
+        check_nodes(Needs(output_root=tmp_path / "stems"), [])
+
+
+def test_too_little_scratch_space_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "MIN_SCRATCH_BYTES", sys.maxsize)
+    with pytest.raises(NodesError) as caught:
+        check_nodes(Needs(), [])
+    ((name, what, found, _),) = caught.value.rows
+    assert (name, what) == ("this machine", "scratch space")
+    assert "free in" in found
+
+
+def test_probes_are_spread_over_the_run() -> None:
+    tracks = [(Path(str(index)), index) for index in range(1000)]
+    sizes = [size_bytes for _, size_bytes in probes(tracks)]
+    assert sizes == [0, 143, 285, 428, 571, 714, 856, 999]
+    assert probes(tracks[:3]) == tuple(tracks[:3])
