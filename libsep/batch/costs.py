@@ -2,6 +2,16 @@
 
 from collections.abc import Mapping
 
+from libsep.separation.registry import Model
+
+TYPICAL_COST = 1.0
+"""Cost of a model whose description does not say, as a multiple of the generic one's."""
+
+
+def described_costs(models: Mapping[str, Model]) -> dict[str, float]:
+    """Return what models cost by their descriptions, as multiples of the generic one's cost."""
+    return {name: model.cost or TYPICAL_COST for name, model in models.items()}
+
 
 class Costs:
     """Seconds that a model needs for a second of audio, measured as soon as it has separated some.

@@ -12,6 +12,7 @@ from libsep import __version__
 from libsep.batch.costs import Costs
 from libsep.batch.listening import Listening
 from libsep.batch.loading import Separators
+from libsep.batch.night import Night
 from libsep.batch.plan import Attempt, Plan
 from libsep.batch.stops import Stops
 from libsep.batch.tasks import process_attempt
@@ -51,22 +52,30 @@ class Listener(Protocol):
 
 @dataclasses.dataclass(slots=True)
 class RunResult:
-    """How a run ended: ``interrupted`` is the signal, ``reason`` why it stopped early if it did."""
+    """How a run ended: ``interrupted`` is the signal, ``reason`` why it stopped early if it did.
+
+    ``is_window_closed`` says that the reason is only that its time was over.
+    """
 
     n_left: int = 0
     interrupted: int | None = None
     reason: str = ""
+    is_window_closed: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Crew:
-    """What a driver works with: the plan and its costs, separators, listening, reasons to stop."""
+    """What a driver works with: the plan and its costs, separators, listening, reasons to stop.
+
+    ``night`` is None for a run that may last as long as it takes.
+    """
 
     plan: Plan
     costs: Costs
     separators: Separators
     listening: Listening
     stops: Stops
+    night: Night | None = None
 
 
 class Driver:
@@ -90,6 +99,7 @@ class Driver:
         self._separators = crew.separators
         self._listening = crew.listening
         self._stops = crew.stops
+        self._night = crew.night
         self._settings = settings
         self._shared_settings = ray.put(settings)
         self._ledger = ledger
@@ -182,7 +192,7 @@ class Driver:
             self._are_ready = True
 
     def _collect(self, task: Any) -> None:
-        attempt, _ = self._running.pop(task)
+        attempt, since_s = self._running.pop(task)
         try:
             outcome: Outcome = ray.get(task)
         except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError) as exc:
@@ -206,6 +216,8 @@ class Driver:
             self._costs.note(
                 outcome.model, audio_s=outcome.duration_s, separate_s=outcome.separate_s
             )
+        if self._night is not None:
+            self._night.note(outcome, time.monotonic() - since_s)
         self._end(outcome)
 
     def _end(self, outcome: Outcome) -> None:
@@ -252,7 +264,11 @@ class Driver:
     def _drain_if_needed(self) -> None:
         if self._result.reason:
             return
-        if reason := self._stops.reason():
+        reason = self._stops.reason()
+        if not reason and self._night is not None and self._plan.is_out_of_time:
+            reason = self._night.reason
+            self._result.is_window_closed = True
+        if reason:
             self._result.reason = reason
             self._plan.drain()
             self._listener.drains(reason)

@@ -1,8 +1,9 @@
 """Which tracks a run may still start: those that can end before its window closes."""
 
 from libsep.batch.pace import Pace
+from libsep.batch.plan import Attempt
 from libsep.batch.window import Window
-from libsep.track import Assignment, Outcome, Track
+from libsep.track import Outcome
 
 
 class Night:
@@ -26,12 +27,12 @@ class Night:
     @property
     def reason(self) -> str:
         """Why no further track is started, once none fits any more."""
-        return f"window closed: no track that is left would end by {self.window.closes_at()}"
+        return f"window closed: what is left would not end by {self.window.closes_at()}"
 
-    def fits(self, track: Track, assignment: Assignment | None) -> bool:
+    def fits(self, attempt: Attempt) -> bool:
         """Return whether a track that starts now would end before the window closes."""
-        model = assignment.model if assignment is not None else None
-        expected_s = self._pace.expected_s(model, track.expected_s)
+        model = attempt.assignment.model if attempt.assignment is not None else None
+        expected_s = self._pace.expected_s(model, attempt.track.expected_s)
         return self._margin * expected_s <= self.window.left_s()
 
     def note(self, outcome: Outcome, elapsed_s: float) -> None:

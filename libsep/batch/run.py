@@ -8,11 +8,12 @@ import ray
 
 from libsep.batch.actors import count_separators, start_separators
 from libsep.batch.cluster import embedded_ray
-from libsep.batch.costs import Costs
+from libsep.batch.costs import Costs, described_costs
 from libsep.batch.driver import Crew, Driver, Listener, RunResult
 from libsep.batch.interrupts import Interrupts, caught_interrupts
 from libsep.batch.listening import Listening, n_listeners
 from libsep.batch.loading import Separators
+from libsep.batch.night import Night
 from libsep.batch.plan import Attempt, Plan
 from libsep.batch.slots import Slots
 from libsep.batch.stops import Stops
@@ -26,9 +27,6 @@ logger = logging.getLogger(__name__)
 STORE_BYTES_PER_TRACK = 80_000_000
 """Shared memory for one track in flight: two segments of 12 s with their estimates, and slack."""
 
-TYPICAL_COST = 1.0
-"""Cost of a model whose description does not say, as a multiple of the generic one's."""
-
 
 def convert_all(
     attempts: Sequence[Attempt],
@@ -38,6 +36,7 @@ def convert_all(
     listener: Listener,
     *,
     interrupts: Interrupts | None = None,
+    night: Night | None = None,
 ) -> RunResult:
     """Convert tracks on an embedded Ray; every track that starts gets exactly one ledger row.
 
@@ -57,6 +56,8 @@ def convert_all(
     interrupts
         Where signals are counted that came before, or come after, this function; the caller then
         catches them there. By default those of this function alone.
+    night
+        The time that there is; without it, the run lasts until all is done.
 
     Raises
     ------
@@ -81,13 +82,18 @@ def convert_all(
         interrupts = stack.enter_context(caught_interrupts(interrupts))
         stops = Stops(settings.output_root, config.min_free_bytes, interrupts)
         hopeful = [attempt for attempt in attempts if attempt.number <= config.max_attempts]
-        driver = Driver(start_crew(hopeful, settings, assigner, stops), settings, ledger, listener)
+        crew = start_crew(hopeful, settings, assigner, stops, night)
+        driver = Driver(crew, settings, ledger, listener)
         driver.give_up(attempt for attempt in attempts if attempt.number > config.max_attempts)
         return driver.run()
 
 
 def start_crew(
-    attempts: Sequence[Attempt], settings: Settings, assigner: Assigner, stops: Stops
+    attempts: Sequence[Attempt],
+    settings: Settings,
+    assigner: Assigner,
+    stops: Stops,
+    night: Night | None = None,
 ) -> Crew:
     """Start the separators of a run on the Ray that this process is connected to.
 
@@ -99,6 +105,8 @@ def start_crew(
         As for `convert_all`.
     stops
         Reasons to end the run early.
+    night
+        As for `convert_all`.
 
     Raises
     ------
@@ -117,7 +125,7 @@ def start_crew(
     if len(models) > 1:  # a single one is loaded at once by the separators themselves
         for model in models.values():
             load_network(model)
-    costs = Costs({name: model.cost or TYPICAL_COST for name, model in models.items()})
+    costs = Costs(described_costs(models))
     plan = Plan(
         attempts,
         Slots(n_separators, max_wait_s=config.run.max_wait_s),
@@ -125,6 +133,7 @@ def start_crew(
         max_in_flight=config.run.tracks_in_flight or n_cores() + 1,
         max_attempts=config.run.max_attempts,
         max_listening=n_listeners(),
+        fits=None if night is None else night.fits,
     )
     return Crew(
         plan=plan,
@@ -132,4 +141,5 @@ def start_crew(
         separators=Separators(actors, models),
         listening=Listening(settings, assigner),
         stops=stops,
+        night=night,
     )

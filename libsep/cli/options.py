@@ -26,6 +26,25 @@ CodecOption = Annotated[
     ),
 ]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")]
+UntilOption = Annotated[
+    str | None,
+    typer.Option(
+        "--until", metavar="HH:MM", help="Start no track that would not end by this time of day."
+    ),
+]
+MaxHoursOption = Annotated[
+    float | None,
+    typer.Option("--max-hours", help="Start no track that would not end within so many hours."),
+]
+RemainingOption = Annotated[
+    int | None,
+    typer.Option(
+        "--exit-code-if-remaining",
+        min=3,
+        max=125,
+        help="Exit code instead of 0 when tracks are left for another run.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 

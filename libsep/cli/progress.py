@@ -9,9 +9,17 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.table import Column
 from rich.text import Text
 
+from libsep.batch.window import Window
 from libsep.report.summary import Summary
 from libsep.track import Outcome, Track, path_to_text
 from libsep.units import format_duration
+
+MAX_LINES = 200
+"""Tracks of a run up to which each has its line where there is no terminal; a longer run tells
+failures, and how far it is now and then."""
+
+REPORT_S = 600.0
+"""Seconds between two lines that tell how far a long run is."""
 
 
 class Speed:
@@ -48,18 +56,25 @@ class SpeedColumn(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """Return the figures of the run so far."""
-        speed = self._speed
-        text = Text(f"{_hours(speed.done_s)} of {_hours(speed.total_s)}", no_wrap=True)
-        if (left_s := speed.remaining_s()) is not None:
-            text.append(f" · {speed.times_real_time:.1f} × real time", style="green")
-            text.append(f" · {format_duration(left_s)} left")
-        if self._summary.n_failed:
-            text.append(f" · {self._summary.n_failed} failed", style="bold red")
-        return text
+        return figures(self._speed, self._summary)
+
+
+def figures(speed: Speed, summary: Summary) -> Text:
+    """Return how far a run is: hours of audio, speed, time left, failures."""
+    text = Text(f"{_hours(speed.done_s)} of {_hours(speed.total_s)}", no_wrap=True)
+    if (left_s := speed.remaining_s()) is not None:
+        text.append(f" · {speed.times_real_time:.1f} × real time", style="green")
+        text.append(f" · {format_duration(left_s)} left")
+    if summary.n_failed:
+        text.append(f" · {summary.n_failed} failed", style="bold red")
+    return text
 
 
 class RunDisplay:
     """Listens to a run and shows it on standard error; use it as a context manager.
+
+    On a terminal a bar moves. Elsewhere (systemd, cron, a file) a short run has a line for each
+    track, and a long one a line every ten minutes, and for each failure.
 
     Parameters
     ----------
@@ -67,15 +82,19 @@ class RunDisplay:
         All tracks that the run will take.
     summary
         Gathers the outcomes.
+    window
+        The time that the run has.
     """
 
-    def __init__(self, tracks: list[Track], summary: Summary) -> None:
+    def __init__(self, tracks: list[Track], summary: Summary, window: Window) -> None:
         self._console = Console(stderr=True, soft_wrap=True, highlight=False)
         self._summary = summary
+        self._window = window
         self._n_tracks = len(tracks)
         self._audio_s = {path_to_text(t.source): t.expected_s for t in tracks}
         self._speed = Speed(sum(self._audio_s.values()))
         self._in_work: list[str] = []
+        self._reported_s = time.monotonic()
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.completed:.0f} of {task.total:.0f} tracks"),
@@ -95,7 +114,11 @@ class RunDisplay:
         )
 
     def __enter__(self) -> "RunDisplay":
-        """Show the bar."""
+        """Show the bar, and in which time how much is to be done."""
+        if self._window.is_limited or self._is_brief:
+            until = f", window closes at {self._window.closes_at()}" * self._window.is_limited
+            audio = _hours(self._speed.total_s)
+            self._line(f"[dim]{self._n_tracks:,} tracks, {audio} of audio{until}[/]")
         self._progress.start()
         return self
 
@@ -128,15 +151,25 @@ class RunDisplay:
         self._show_work()
 
     def track_ended(self, outcome: Outcome) -> None:
-        """Count an outcome; print a line if it failed, or if there is no bar."""
+        """Count an outcome; print a line if it failed, or if there is no bar and few tracks."""
         self._summary.add(outcome)
         self._count(outcome)
         if outcome.source in self._in_work:
             self._in_work.remove(outcome.source)
         self._progress.advance(self._task)
         self._show_work()
-        if outcome.status == "failed" or self._progress.disable:
+        if outcome.status == "failed" or (self._progress.disable and not self._is_brief):
             self._line(f"[dim]{self._summary.n_ended}/{self._n_tracks}[/] {describe(outcome)}")
+        if self._is_brief and time.monotonic() - self._reported_s >= REPORT_S:
+            self._reported_s = time.monotonic()
+            n_ended, now = self._summary.n_ended, time.strftime("%H:%M")
+            done = figures(self._speed, self._summary).plain
+            self._line(f"{now} {n_ended:,} of {self._n_tracks:,} tracks · {done}")
+
+    @property
+    def _is_brief(self) -> bool:
+        """Whether there is no terminal, and too much to do for a line about each track."""
+        return bool(self._progress.disable) and self._n_tracks > MAX_LINES
 
     def _count(self, outcome: Outcome) -> None:
         """Count the audio of a track as done, or as not to be done if nothing was converted."""

@@ -11,7 +11,10 @@ from libsep.cli.options import (
     DeviceOption,
     GenreOption,
     JsonOption,
+    MaxHoursOption,
     ModelOption,
+    RemainingOption,
+    UntilOption,
     read_config,
 )
 
@@ -27,6 +30,9 @@ def run(
     model: ModelOption = None,
     codec: CodecOption = None,
     device: DeviceOption = None,
+    until: UntilOption = None,
+    max_hours: MaxHoursOption = None,
+    exit_code_if_remaining: RemainingOption = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Convert at most this many tracks.")
     ] = None,
@@ -42,13 +48,17 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Convert every track of LIBRARY that STEMS does not hold yet; a second run does the rest."""
+    from libsep.batch.window import Window
     from libsep.cli.preview import preview
     from libsep.cli.session import RunOptions, start
 
+    settings = read_config(config, genre=genre, model=model, codec=codec, device=device)
+    settings = settings.replaced(night={"until": until, "max_hours": max_hours})
     options = RunOptions(
         library=library,
         stems=stems,
-        config=read_config(config, genre=genre, model=model, codec=codec, device=device),
+        config=settings,
+        window=Window(until=settings.night.until, max_hours=settings.night.max_hours),
         limit=limit,
         retry_failed=retry_failed,
         rebuild_ledger=rebuild_ledger,
@@ -60,5 +70,7 @@ def run(
     ended = start(options)
     if ended.interrupted is not None:
         raise typer.Exit(EXIT_SIGNAL + ended.interrupted)
-    if ended.n_failed or ended.reason:
+    if ended.n_failed or ended.is_stopped_early:
         raise typer.Exit(1)
+    if ended.n_left and exit_code_if_remaining is not None:
+        raise typer.Exit(exit_code_if_remaining)

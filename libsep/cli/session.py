@@ -5,19 +5,28 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import yaml
 from rich.console import Console
 
 from libsep import log
 from libsep.batch.interrupts import Interrupts, caught_interrupts
+from libsep.batch.window import Window
+from libsep.cli.night import night_of, time_left_s
 from libsep.cli.progress import RunDisplay, markup
-from libsep.cli.tables import failures_table, genres_table, summary_table
+from libsep.cli.tables import (
+    closing_line,
+    failures_table,
+    genres_table,
+    summary_table,
+)
 from libsep.config import Config
 from libsep.errors import ConfigError
 from libsep.ledger import FOLDER, Ledger
 from libsep.library.survey import Survey, locked_ledger, remove_leftovers, source_of, survey
 from libsep.pipeline import Assigner, Settings
+from libsep.pipeline.priority import prioritised
 from libsep.report.summary import Summary
 
 MAX_PROBLEMS = 10
@@ -26,11 +35,12 @@ MAX_PROBLEMS = 10
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """The command line of ``libsep run``, parsed."""
+    """The command line of ``libsep run``, parsed; its time is counted from then on."""
 
     library: Path
     stems: Path
     config: Config
+    window: Window
     limit: int | None
     retry_failed: bool
     rebuild_ledger: bool
@@ -39,12 +49,32 @@ class RunOptions:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Ended:
-    """How a run ended: failures, the signal that interrupted it, why else it stopped early."""
+    """How a run ended: failures, the signal that interrupted it, why else it stopped early.
+
+    ``n_left`` tracks are left for another run, which will take ``left_s`` seconds for them; None if
+    that is not known. ``is_window_closed`` says that the reason is only that the time was over.
+    """
 
     n_failed: int
     interrupted: int | None = None
     n_left: int = 0
+    left_s: float | None = None
     reason: str = ""
+    is_window_closed: bool = False
+
+    @property
+    def is_stopped_early(self) -> bool:
+        """Whether something went wrong that concerns no single track."""
+        return bool(self.reason) and not self.is_window_closed
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the end as plain values; the failures are part of the summary."""
+        return {
+            "n_left": self.n_left,
+            "left_s": self.left_s,
+            "reason": self.reason,
+            "is_window_closed": self.is_window_closed,
+        }
 
 
 def start(options: RunOptions) -> Ended:
@@ -120,18 +150,25 @@ def _convert(
             planned.previous,
             number=crashes.get(source_of(planned), 0) + 1,
             assignment=planned.assignment,
+            rank=planned.rank,
         )
         for planned in found.work
     ]
-    with RunDisplay(tracks, summary) as display:
-        result = convert_all(attempts, settings, assigner, ledger, display, interrupts=interrupts)
+    night = night_of(options.window, settings, ledger)
+    with RunDisplay(tracks, summary, options.window) as display:
+        result = convert_all(
+            attempts, settings, assigner, ledger, display, interrupts=interrupts, night=night
+        )
     remove_leftovers(options.stems, tracks)
     ledger.end(result.reason or "finished")
+    is_known = result.n_left and not found.n_beyond_limit
     return Ended(
         n_failed=summary.n_failed,
         interrupted=result.interrupted,
-        n_left=result.n_left,
+        n_left=result.n_left + found.n_beyond_limit,
+        left_s=time_left_s(found, ledger, run, options.config) if is_known else None,
         reason=result.reason,
+        is_window_closed=result.is_window_closed,
     )
 
 
@@ -147,7 +184,7 @@ def _begin_log(settings: Settings) -> None:
 
 
 def look(options: RunOptions, ledger: Ledger, assigner: Assigner) -> Survey:
-    """Return what there is to do, cut to ``--limit``."""
+    """Return what there is to do, the most urgent first, cut to ``--limit``."""
     with Console(stderr=True).status("looking at the library"):
         found = survey(
             options.library,
@@ -158,16 +195,16 @@ def look(options: RunOptions, ledger: Ledger, assigner: Assigner) -> Survey:
             config_sha256=options.config.fingerprint(),
             retry_failed=options.retry_failed,
         )
-    return found.limited(options.limit)
+    work = prioritised(found.work, options.config.night, now_s=time.time())
+    return dataclasses.replace(found, work=work).limited(options.limit)
 
 
 def _print_end(
     options: RunOptions, found: Survey, summary: Summary, ended: Ended, wall_s: float
 ) -> None:
-    n_left = ended.n_left + found.n_beyond_limit
     if options.as_json:
-        values = summary.as_json() | {"wall_s": wall_s, "n_left": n_left, "reason": ended.reason}
-        print(json.dumps(values | counts(found), indent=2))
+        values = summary.as_json() | counts(found) | {"wall_s": wall_s}
+        print(json.dumps(values | ended.as_json(), indent=2))
         return
     console = Console(highlight=False)
     if not found.work:
@@ -176,10 +213,12 @@ def _print_end(
         return
     if summary.failures:
         console.print(failures_table(summary.failures))
-    console.print(summary_table(summary, found, wall_s=wall_s, n_left=n_left))
+    console.print(summary_table(summary, found, wall_s=wall_s, n_left=ended.n_left))
     if summary.genres:
         console.print(genres_table(summary))
-    if ended.reason:
+    if ended.is_window_closed:
+        console.print(f"[yellow]{closing_line(summary, ended.n_left, ended.left_s)}[/]")
+    elif ended.reason:
         console.print(f"[yellow]stopped early: {markup(ended.reason)}[/]")
     _print_failed_before(console, found)
 

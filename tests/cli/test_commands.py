@@ -15,6 +15,7 @@ import pytest
 import yaml
 from rich.console import Console
 
+from libsep.batch.window import Window
 from libsep.cli.progress import RunDisplay, describe, markup
 from libsep.cli.tables import failures_table, summary_table
 from libsep.ledger import FOLDER, Ledger
@@ -135,7 +136,7 @@ def test_a_terminal_shows_a_bar_with_hours_speed_and_failures(
     terminal = Console(file=screen, force_terminal=True, width=150, color_system=None)
     monkeypatch.setattr("libsep.cli.progress.Console", lambda **_: terminal)
     tracks = [track("one.mp3", 3600.0), track("two.mp3", 3600.0), track("bad.mp3", 600.0)]
-    with RunDisplay(tracks, Summary()) as display:
+    with RunDisplay(tracks, Summary(), Window()) as display:
         display.separators_ready("tiny on CPU", 2)
         for item in tracks:
             display.track_started(item)
