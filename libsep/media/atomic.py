@@ -1,6 +1,7 @@
 """Files appear whole or not at all: write beside the goal, sync, rename."""
 
 import contextlib
+import logging
 import os
 import re
 import secrets
@@ -8,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from libsep.errors import StemsError
+
+logger = logging.getLogger(__name__)
 
 MAX_NAME_BYTES = 255
 """Longest file name of the usual file systems."""
@@ -44,13 +47,16 @@ def temporary(goal: Path) -> Iterator[Path]:
     """Yield an unused hidden path beside ``goal``; what was written there is gone afterwards.
 
     The name is made from the goal's and fits into 255 bytes; only `remove_stale` and its own
-    block ever delete it.
+    block ever delete it. Where that is not possible, `remove_stale` of a later run does it.
     """
     part = goal.with_name(os.fsdecode(_part_name(os.fsencode(goal.name))))
     try:
         yield part
     finally:
-        part.unlink(missing_ok=True)
+        try:
+            part.unlink(missing_ok=True)
+        except OSError as exc:  # The disk is read-only or gone by now: that is what failed before.
+            logger.warning("%s: could not be removed: %s", part, exc)
 
 
 def remove_stale(folder: Path) -> list[Path]:

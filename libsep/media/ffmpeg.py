@@ -32,6 +32,11 @@ MAX_LINE_BYTES = 1000
 PIPE_BYTES = 1 << 18
 """Size of the pipe that carries samples: three seconds of stereo between two wake-ups."""
 
+CRASHES = frozenset(
+    {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV, signal.SIGSYS}
+)
+"""Signals that a program brings upon itself; any other comes from outside."""
+
 STALL_TIMEOUT_S = 60.0
 """Default number of seconds without a byte after which ffmpeg is given up."""
 
@@ -302,7 +307,10 @@ class Process:
         self._wait_for_exit()
         code = self._process.returncode
         if code < 0:
-            return self.fail(f"ffmpeg was killed by {signal.Signals(-code).name}")
+            error = self.fail(f"ffmpeg was killed by {signal.Signals(-code).name}")
+            if -code not in CRASHES:
+                error.__cause__ = InterruptedError()  # an OSError, as above
+            return error
         complaints = self.complaints or ["it gave no reason"]
         # The first names the cause, the last what came of it.
         reason = "; ".join(dict.fromkeys((complaints[0], complaints[-1])))

@@ -55,22 +55,7 @@ def process(
         No track could be converted like this: the run has to stop.
     """
     watch = Stopwatch()
-    outcome = Outcome(
-        source=path_to_text(track.source),
-        output=path_to_text(track.output),
-        status="failed",
-        tag_genres=track.genres,
-        config_sha256=settings.config.fingerprint(),
-        size_bytes=track.size_bytes,
-        mtime_ns=track.mtime_ns,
-        duration_s=track.duration_s or 0.0,
-        node=platform.node(),
-        attempt=attempt,
-        run=settings.run,
-        started_at=time.time(),
-        version=__version__,
-        **assignment.columns(),
-    )
+    outcome = begun(track, settings, assignment, attempt)
     start = time.perf_counter()
     track_run = TrackRun(track, previous, separator, settings, outcome, watch)
     with log.bound(run=settings.run, track=outcome.source):
@@ -99,9 +84,29 @@ def process(
     )
 
 
+def begun(track: Track, settings: Settings, assignment: Assignment, attempt: int) -> Outcome:
+    """Return what is known of a track before anything is done with it, as a failure so far."""
+    return Outcome(
+        source=path_to_text(track.source),
+        output=path_to_text(track.output),
+        status="failed",
+        tag_genres=track.genres,
+        config_sha256=settings.config.fingerprint(),
+        size_bytes=track.size_bytes,
+        mtime_ns=track.mtime_ns,
+        duration_s=track.duration_s or 0.0,
+        node=platform.node(),
+        attempt=attempt,
+        run=settings.run,
+        started_at=time.time(),
+        version=__version__,
+        **assignment.columns(),
+    )
+
+
 def _is_fault_of_the_file(exc: TrackError, track: Track) -> bool:
     """Return whether a track failed by what is in it, so that another try would fail again."""
-    if not isinstance(exc, ProbeError | DecodeError) or isinstance(exc.__cause__, OSError):
+    if not isinstance(exc, ProbeError | DecodeError) or _is_from_outside(exc):
         return False
     try:
         with track.path.open("rb") as file:
@@ -110,6 +115,15 @@ def _is_fault_of_the_file(exc: TrackError, track: Track) -> bool:
     except OSError:
         return False
     return (now.st_size, now.st_mtime_ns) == (track.size_bytes, track.mtime_ns)
+
+
+def _is_from_outside(exc: BaseException | None) -> bool:
+    """Return whether the operating system is at the root of an error: disk, network, a signal."""
+    while exc is not None:
+        if isinstance(exc, OSError):
+            return True
+        exc = exc.__cause__
+    return False
 
 
 def _failed(outcome: Outcome, kind: str, stage: str, error: str, message: str) -> Outcome:
