@@ -130,7 +130,7 @@ def wait_until(condition: Callable[[], Any]) -> Any:
     deadline = time.monotonic() + LIMIT_S
     while not (found := condition()):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {LIMIT_S:.0f} s: {condition}")
+            raise TimeoutError(f"not within {LIMIT_S:g} s: {condition}")
         time.sleep(0.02)
     return found
 

@@ -9,7 +9,7 @@ order stand in the command line, that order is carried out:
 - ``crash``: the process that started this program is killed, each time;
 - ``change``, ``vanish``: the file ``path`` gets longer, or is deleted, and all goes on;
 - ``wait``: the file ``path`` appears, with the number of the process that started this program;
-  all goes on when it is deleted.
+  all goes on when there is a file ``path`` whose suffix is ``.go`` instead.
 """
 
 import contextlib
@@ -52,7 +52,7 @@ def carry_out(order: dict[str, object], command: list[str]) -> None:
             part = path.with_suffix(".part")
             part.write_text(str(os.getppid()))
             part.replace(path)
-            while path.exists():
+            while not path.with_suffix(".go").exists():
                 time.sleep(0.02)
         case what:
             fail(str(what), int(str(order["n_bytes"])), command)
