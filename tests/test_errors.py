@@ -13,6 +13,7 @@ TRACK_ERRORS = (
     errors.SeparationError,
     errors.StemsError,
     errors.TagError,
+    errors.TransferError,
     errors.VerifyError,
 )
 

@@ -10,9 +10,9 @@ from ray.actor import ActorHandle
 
 from libsep import log
 from libsep.batch.plan import Attempt
-from libsep.errors import LibsepError, TrackError
+from libsep.errors import LibsepError, TrackError, TransferError
 from libsep.machine import n_cores
-from libsep.pipeline import Assigner, Settings
+from libsep.pipeline import Assigner, Settings, staged_source
 from libsep.pipeline.listen import Ear
 from libsep.separation.cpu import tune_allocator, use_one_thread
 from libsep.track import Assignment
@@ -37,7 +37,7 @@ class EarActor:
             log.setup_worker(settings.log_folder)
         use_one_thread()
         tune_allocator()
-        self._config = settings.config
+        self._settings = settings
         self._lock = threading.Lock()
         self._ear: Ear | None = None
 
@@ -50,8 +50,9 @@ class EarActor:
             The classifier cannot be loaded. (Ray would not tell why, had `__init__` raised it.)
         """
         with self._lock:
-            self._ear = self._ear or Ear(self._config)
-        return self._ear.hear(attempt.track, attempt.previous)
+            self._ear = self._ear or Ear(self._settings.config)
+        with staged_source(attempt.track, self._settings) as track:
+            return self._ear.hear(track, attempt.previous)
 
 
 class Listening:
@@ -99,7 +100,8 @@ class Listening:
         except ray.exceptions.RayTaskError as exc:
             if isinstance(exc.cause, LibsepError) and not isinstance(exc.cause, TrackError):
                 raise exc.cause from None
-            return attempt, self._unheard(attempt, str(exc.cause), is_settled=True)
+            is_settled = not isinstance(exc.cause, TransferError)
+            return attempt, self._unheard(attempt, str(exc.cause), is_settled=is_settled)
         except ray.exceptions.RayError as exc:
             return attempt, self._unheard(attempt, f"the listener died: {exc}", is_settled=False)
         return attempt, self._assigner.by_sound(attempt.track, heard)

@@ -15,7 +15,7 @@ from ray.actor import ActorHandle
 from libsep import log
 from libsep.batch.plan import Attempt
 from libsep.errors import LibsepError, SeparationError
-from libsep.pipeline import Settings, process
+from libsep.pipeline import Settings, process_staged
 from libsep.separation.registry import Model
 from libsep.track import Outcome
 
@@ -116,7 +116,7 @@ def process_attempt(
     if attempt.assignment is None:
         raise ValueError(f"{attempt.track.source}: has no model yet")
     model = settings.models[attempt.assignment.model]
-    return process(
+    return process_staged(
         attempt.track,
         attempt.previous,
         RemoteSeparator(attempt.track.path, model, actors, first=first),

@@ -11,21 +11,21 @@ from rich.table import Table
 from libsep.cli.progress import markup
 from libsep.cli.session import RunOptions, counts, look, print_problems
 from libsep.cli.tables import format_hours, shares_table
-from libsep.ledger import FOLDER, Ledger
 from libsep.library.plan import Action
 from libsep.library.survey import Survey, source_of
 from libsep.machine import n_cores
 from libsep.pipeline import Assigner
 from libsep.report.estimate import Estimate, estimate
 from libsep.report.genres import shares
+from libsep.storage.ends import readable_ledger
 from libsep.units import format_bytes, format_duration
 
 
 def preview(options: RunOptions) -> None:
     """Print what a run would do, how long it would take, and the disk it needs; change nothing."""
-    ledger = Ledger(options.stems / FOLDER)
-    history = list(ledger.rows())
-    found = look(options, ledger, Assigner(options.config))
+    with readable_ledger(options.ends.stems, options.ends.storage) as ledger:
+        history = list(ledger.rows())
+        found = look(options, ledger, Assigner(options.config))
     expected = estimate(
         (p.track for p in found.work if p.decision.action is Action.CONVERT),
         history,
@@ -33,7 +33,8 @@ def preview(options: RunOptions) -> None:
         bitrate_kbps=options.config.encode.bitrate_kbps,
         n_cores=n_cores(),
     )
-    free_bytes = shutil.disk_usage(_existing(options.stems)).free
+    folder = options.ends.local_stems
+    free_bytes = shutil.disk_usage(_existing(folder)).free if folder is not None else None
     if options.as_json:
         work = [
             {
@@ -59,10 +60,13 @@ def preview(options: RunOptions) -> None:
     print_problems(found)
 
 
-def _preview_table(found: Survey, expected: Estimate, free_bytes: int) -> Table:
+def _preview_table(found: Survey, expected: Estimate, free_bytes: int | None) -> Table:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     basis = "at the speed of the last run" if expected.is_measured else "a rough guess, no run yet"
-    need = f"{format_bytes(expected.output_bytes)} of {format_bytes(free_bytes)} free"
+    need = format_bytes(expected.output_bytes)
+    if free_bytes is not None:
+        need += f" of {format_bytes(free_bytes)} free"
+    is_too_much = free_bytes is not None and expected.output_bytes >= free_bytes
     n_checks = len(found.work) - expected.n_tracks
     audio = format_hours(expected.audio_s)
     table.add_row("to convert", f"{expected.n_tracks} tracks, {audio} of audio")
@@ -70,7 +74,7 @@ def _preview_table(found: Survey, expected: Estimate, free_bytes: int) -> Table:
     table.add_row("up to date", str(found.n_up_to_date))
     table.add_row("failed before", str(found.n_failed_before))
     table.add_row("time", f"about {format_duration(expected.wall_s)} ({basis})")
-    table.add_row("disk", need if expected.output_bytes < free_bytes else f"[bold red]{need}[/]")
+    table.add_row("disk", f"[bold red]{need}[/]" if is_too_much else need)
     return table
 
 

@@ -1,6 +1,5 @@
 """``libsep run``: a whole library."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,8 +22,8 @@ EXIT_SIGNAL = 128
 
 
 def run(
-    library: Annotated[Path, typer.Argument(help="Folder of music; it is only read.")],
-    stems: Annotated[Path, typer.Argument(help="Folder that receives the stem files.")],
+    library: Annotated[str, typer.Argument(help="Folder of music, or its URI; only read.")],
+    stems: Annotated[str, typer.Argument(help="Folder for the stem files, or its URI.")],
     config: ConfigOption = None,
     genre: GenreOption = None,
     model: ModelOption = None,
@@ -51,12 +50,12 @@ def run(
     from libsep.batch.window import Window
     from libsep.cli.preview import preview
     from libsep.cli.session import RunOptions, start
+    from libsep.storage.ends import Ends
 
     settings = read_config(config, genre=genre, model=model, codec=codec, device=device)
     settings = settings.replaced(night={"until": until, "max_hours": max_hours})
     options = RunOptions(
-        library=library,
-        stems=stems,
+        ends=Ends.of(library, stems, settings.storage),
         config=settings,
         window=Window(until=settings.night.until, max_hours=settings.night.max_hours),
         limit=limit,

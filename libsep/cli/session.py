@@ -22,12 +22,12 @@ from libsep.cli.tables import (
     summary_table,
 )
 from libsep.config import Config
-from libsep.errors import ConfigError
 from libsep.ledger import FOLDER, Ledger
-from libsep.library.survey import Survey, locked_ledger, remove_leftovers, source_of, survey
+from libsep.library.survey import Survey, remove_leftovers, source_of, survey
 from libsep.pipeline import Assigner, Settings
 from libsep.pipeline.priority import prioritised
 from libsep.report.summary import Summary
+from libsep.storage.ends import Ends
 
 MAX_PROBLEMS = 10
 """Folders and links that could not be walked, of which each is printed; the rest is counted."""
@@ -37,14 +37,18 @@ MAX_PROBLEMS = 10
 class RunOptions:
     """The command line of ``libsep run``, parsed; its time is counted from then on."""
 
-    library: Path
-    stems: Path
+    ends: Ends
     config: Config
     window: Window
     limit: int | None
     retry_failed: bool
     rebuild_ledger: bool
     as_json: bool
+
+    @property
+    def stems(self) -> Path:
+        """The local folder that holds ``.libsep``: the output, or what stands for it here."""
+        return self.ends.root
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,11 +92,8 @@ def start(options: RunOptions) -> Ended:
     run = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + f"-{os.getpid()}"
     start_s = time.monotonic()
     assigner = Assigner(options.config)
-    if not options.library.is_dir():
-        raise ConfigError(f"{options.library}: expected a folder of music")
-    with locked_ledger(
-        options.library, options.stems, run, rebuild=options.rebuild_ledger
-    ) as ledger:
+    options.ends.check()
+    with options.ends.ledger(run, rebuild=options.rebuild_ledger) as ledger:
         found = look(options, ledger, assigner)
         print_problems(found)
         summary = Summary()
@@ -136,6 +137,7 @@ def _convert(
         output_root=options.stems.absolute(),
         run=run,
         log_folder=options.stems.absolute() / FOLDER / "runs" / run,
+        staging=options.ends.staging,
     )
     _begin_log(settings)
     crashes = ledger.crashed()
@@ -187,8 +189,8 @@ def look(options: RunOptions, ledger: Ledger, assigner: Assigner) -> Survey:
     """Return what there is to do, the most urgent first, cut to ``--limit``."""
     with Console(stderr=True).status("looking at the library"):
         found = survey(
-            options.library,
-            options.stems,
+            options.ends.listing(),
+            options.ends.sizes(),
             ledger.latest(),
             options.config.scan,
             assign=assigner.assign,

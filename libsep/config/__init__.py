@@ -13,6 +13,7 @@ from libsep.config.genre_training import GenreTrainingConfig, load_training
 from libsep.config.night import NightConfig
 from libsep.config.routing import AnyGenre, Genre, RoutingConfig
 from libsep.config.section import Section, load, parse
+from libsep.config.storage import StorageConfig
 from libsep.config.training import (
     AdversarialConfig,
     AugmentConfig,
@@ -43,6 +44,7 @@ __all__ = [
     "ScanConfig",
     "Section",
     "SeparationConfig",
+    "StorageConfig",
     "TrainingConfig",
     "load",
     "load_training",

@@ -11,6 +11,7 @@ from pydantic import Field
 from libsep.config.night import NightConfig
 from libsep.config.routing import RoutingConfig
 from libsep.config.section import Section, parse
+from libsep.config.storage import StorageConfig
 
 STEM_FORMAT = 1
 """Number of the way in which stem files are made; another one converts the library again."""
@@ -118,6 +119,7 @@ class Config(Section):
     separation: SeparationConfig = SeparationConfig()
     encode: EncodeConfig = EncodeConfig()
     run: RunConfig = RunConfig()
+    storage: StorageConfig = StorageConfig()
     night: NightConfig = NightConfig()
 
     def replaced(self, **sections: dict[str, Any]) -> "Config":

@@ -4,7 +4,6 @@ import contextlib
 import json
 import logging
 import os
-import socket
 import threading
 import time
 import uuid
@@ -12,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from libsep.errors import LedgerError
+from libsep.ledger.holder import describe_self, in_use, is_alive, machine, why_dead
 
 logger = logging.getLogger(__name__)
 
@@ -90,23 +90,15 @@ class RunLock:
         holder = _read(self.path)
         reason = self._why_stale(holder)
         if reason is None:
-            raise LedgerError(self._refusal(holder))
+            raise LedgerError(in_use(str(self.path.parent), holder))
         logger.warning("%s: taken over: %s", self.path, reason)
         self._move_away(holder)
         if not self._create():
-            raise LedgerError(self._refusal(_read(self.path)))
+            raise LedgerError(in_use(str(self.path.parent), _read(self.path)))
 
     def _create(self) -> bool:
         """Create the lock and fill it; False if there is one."""
-        content = {
-            "token": self._token,
-            "host": socket.gethostname(),
-            "machine": _machine(),
-            "pid": os.getpid(),
-            "started": _start_time(os.getpid()),
-            "run": self._run,
-            "since": time.strftime("%Y-%m-%d %H:%M:%S %z"),
-        }
+        content = describe_self(self._token, self._run)
         try:
             with self.path.open("x", encoding="utf-8") as file:
                 json.dump(content, file)
@@ -118,12 +110,9 @@ class RunLock:
 
     def _why_stale(self, holder: dict[str, object]) -> str | None:
         """Return why the lock has no owner, or None if it has one."""
-        pid, started = holder.get("pid"), holder.get("started")
-        if holder.get("machine") == _machine() and isinstance(pid, int):
-            if not _is_alive(pid):
-                return f"process {pid} is dead"
-            if started:  # It lives, even if the machine slept for hours.
-                return None if _start_time(pid) == started else f"process {pid} is another by now"
+        dead = why_dead(holder)
+        if dead is not None:
+            return dead or None
         with contextlib.suppress(FileNotFoundError):
             age_s = self._now_s() - self.path.stat().st_mtime
             return f"no sign of life for {age_s:.0f} s" if age_s > STALE_S else None
@@ -147,13 +136,6 @@ class RunLock:
             moved.rename(self.path)
         moved.unlink(missing_ok=True)
 
-    def _refusal(self, holder: dict[str, object]) -> str:
-        return (
-            f"{self.path.parent}: in use by run {holder.get('run', '?')} since"
-            f" {holder.get('since', '?')} (process {holder.get('pid', '?')} on"
-            f" {holder.get('host', '?')}); wait until it ends, or stop it"
-        )
-
     def _beat(self) -> None:
         while not self._released.wait(HEARTBEAT_S):
             try:
@@ -171,8 +153,8 @@ def run_in_work(folder: Path) -> str:
     path = folder / "lock"
     holder = _read(path)
     pid = holder.get("pid")
-    if holder.get("machine") == _machine() and isinstance(pid, int):
-        return str(holder.get("run", "?")) if _is_alive(pid) else ""
+    if holder.get("machine") == machine() and isinstance(pid, int):
+        return str(holder.get("run", "?")) if is_alive(pid) else ""
     with contextlib.suppress(FileNotFoundError):
         if time.time() - path.stat().st_mtime <= STALE_S:
             return str(holder.get("run", "?"))
@@ -186,36 +168,3 @@ def _read(path: Path) -> dict[str, object]:
     except (FileNotFoundError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _machine() -> str:
-    """Return what is equal only for processes that see each other's numbers: same host, same boot.
-
-    Containers share the name of the host but not its process numbers, hence the namespace.
-    """
-    parts = [socket.gethostname()]
-    with contextlib.suppress(OSError):
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
-        parts.append(str(Path("/proc/self/ns/pid").readlink()))
-    return " ".join(parts)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _start_time(pid: int) -> str:
-    """Return what tells a process from a later one of the same number; empty where unknown.
-
-    On Linux that is field 22 of ``/proc/PID/stat``: clock ticks from the boot to its start.
-    """
-    with contextlib.suppress(OSError, IndexError):
-        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        return status.rpartition(")")[2].split()[19]
-    return ""

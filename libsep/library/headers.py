@@ -122,18 +122,24 @@ def read_headers(paths: list[Path]) -> list[Header | None]:
 def _batch(found: list[FoundFile], known: Mapping[str, Outcome]) -> _Batch:
     files, unread = [], []
     for index, file in enumerate(found):
-        row = known.get(path_to_text(file.source))
-        if row is None or row.tag_genres is None or not _is_unchanged(file, row):
+        described = with_known_header(file, known)
+        if described is None:
             unread.append(index)
-            files.append(file)
-            continue
-        duration_s = row.duration_s or None
-        files.append(dataclasses.replace(file, duration_s=duration_s, genres=row.tag_genres))
+        files.append(described or file)
     return _Batch(files, unread)
 
 
-def _is_unchanged(file: FoundFile, row: Outcome) -> bool:
-    return (row.size_bytes, row.mtime_ns) == (file.size_bytes, file.mtime_ns)
+def with_known_header(file: FoundFile, known: Mapping[str, Outcome]) -> FoundFile | None:
+    """Return ``file`` with length and genres of its last outcome; None if it must be read.
+
+    It must where it has changed since, or where the outcome does not know the genres of its tags.
+    """
+    row = known.get(path_to_text(file.source))
+    if row is None or row.tag_genres is None:
+        return None
+    if (row.size_bytes, row.mtime_ns) != (file.size_bytes, file.mtime_ns):
+        return None
+    return dataclasses.replace(file, duration_s=row.duration_s or None, genres=row.tag_genres)
 
 
 def _next_batch(waiting: deque[_Batch], pool: _Pool) -> Iterator[FoundFile]:

@@ -16,6 +16,9 @@ Assign = Callable[[Track, Outcome | None], Assignment | None]
 """Gives a track its model, by itself and its last outcome; None if only its sound can tell."""
 
 
+OutputSize = Callable[[Path], int | None]
+"""Tells the size of a stem file, in bytes, by its path in the output; None if there is none."""
+
 UNCHANGED = "unchanged"
 """Reason for leaving a track alone whose stem file is as it should be."""
 
@@ -55,7 +58,7 @@ class PlannedTrack:
 def plan_tracks(
     tracks: Iterable[Track],
     latest: Mapping[str, Outcome],
-    output_root: Path,
+    outputs: Path | OutputSize,
     *,
     assign: Assign,
     config_sha256: str,
@@ -69,8 +72,8 @@ def plan_tracks(
         Tracks as the scan saw them.
     latest
         Last outcome of each source (`libsep.ledger.Ledger.latest`).
-    output_root
-        Folder of the stem files.
+    outputs
+        Folder of the stem files, or what tells their sizes.
     assign
         Gives each track the model that it would be converted with now.
     config_sha256
@@ -78,6 +81,7 @@ def plan_tracks(
     retry_failed
         Whether failed tracks that have not changed are tried again.
     """
+    output_size = _sizes_in(outputs) if isinstance(outputs, Path) else outputs
     for track in tracks:
         previous = latest.get(path_to_text(track.source))
         assignment = assign(track, previous)
@@ -86,7 +90,7 @@ def plan_tracks(
         decision = decide(
             track,
             previous,
-            _size_bytes(output_root / track.output),
+            output_size(track.output),
             wanted=(known.model_sha256 if known else "", config_sha256),
             retry_failed=retry_failed,
         )
@@ -210,8 +214,11 @@ def _to_do(output_size_bytes: int | None, reason: str) -> Decision:
     return Decision(action, reason)
 
 
-def _size_bytes(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return None
+def _sizes_in(folder: Path) -> OutputSize:
+    def size_bytes(output: Path) -> int | None:
+        try:
+            return (folder / output).stat().st_size
+        except OSError:
+            return None
+
+    return size_bytes

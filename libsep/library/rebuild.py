@@ -39,14 +39,32 @@ def outcomes_from_files(output_root: Path) -> Iterator[Outcome]:
             if fingerprint is None:
                 logger.info("%s: left out, no fingerprint of libsep", path)
                 continue
-            yield _outcome(fingerprint, path, output_root)
+            status = path.stat()
+            yield outcome_of(
+                fingerprint,
+                path.relative_to(output_root),
+                size_bytes=status.st_size,
+                mtime_ns=status.st_mtime_ns,
+            )
 
 
-def _outcome(fingerprint: Fingerprint, path: Path, output_root: Path) -> Outcome:
-    status = path.stat()
+def outcome_of(
+    fingerprint: Fingerprint, output: Path, *, size_bytes: int, mtime_ns: int
+) -> Outcome:
+    """Return what a stem file tells of the track it was made from.
+
+    Parameters
+    ----------
+    fingerprint
+        The stem file's.
+    output
+        Its path, relative to the output folder.
+    size_bytes, mtime_ns
+        Its size and time.
+    """
     return Outcome(
         source=fingerprint.source,
-        output=path_to_text(path.relative_to(output_root)),
+        output=path_to_text(output),
         status="done",
         message="rebuilt from the fingerprint in the stem file",
         genre=fingerprint.genre,
@@ -57,10 +75,10 @@ def _outcome(fingerprint: Fingerprint, path: Path, output_root: Path) -> Outcome
         tags_sha256=fingerprint.tags_sha256,
         size_bytes=fingerprint.size_bytes,
         mtime_ns=fingerprint.mtime_ns,
-        output_size_bytes=status.st_size,
-        output_mtime_ns=status.st_mtime_ns,
+        output_size_bytes=size_bytes,
+        output_mtime_ns=mtime_ns,
         duration_s=fingerprint.duration_s,
         run=fingerprint.run,
-        ended_at=status.st_mtime,
+        ended_at=mtime_ns / 1e9,
         version=fingerprint.version,
     )

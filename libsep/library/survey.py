@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from libsep.config import ScanConfig
@@ -11,13 +11,18 @@ from libsep.errors import ConfigError, ProbeError
 from libsep.ledger import FOLDER, Ledger, RunLock
 from libsep.library.headers import read_headers
 from libsep.library.naming import Namer
-from libsep.library.plan import Action, Assign, PlannedTrack, plan_tracks
+from libsep.library.plan import Action, Assign, OutputSize, PlannedTrack, plan_tracks
 from libsep.library.rebuild import outcomes_from_files
 from libsep.library.scan import named, scan
-from libsep.library.walk import Problem
+from libsep.library.walk import FoundFile, Problem
 from libsep.media.atomic import remove_stale
 from libsep.media.stems import EXTENSION, EXTENSIONS
 from libsep.track import Assignment, Outcome, Track, path_to_text, text_to_path
+
+ListFiles = Callable[
+    [ScanConfig, Mapping[str, Outcome], Callable[[Problem], None]], Iterator[FoundFile]
+]
+"""Lists the tracks of a library, by what is one, the last outcomes, and who is told of problems."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +54,8 @@ class Survey:
 
 
 def survey(
-    library: Path,
-    stems: Path,
+    library: Path | ListFiles,
+    stems: Path | OutputSize,
     latest: Mapping[str, Outcome],
     config: ScanConfig,
     *,
@@ -62,8 +67,10 @@ def survey(
 
     Parameters
     ----------
-    library, stems
-        Folder of music, folder of stem files.
+    library
+        Folder of music, or what lists its tracks.
+    stems
+        Folder of stem files, or what tells their sizes.
     latest
         Last outcome of each source (`libsep.ledger.Ledger.latest`).
     config
@@ -81,15 +88,9 @@ def survey(
         ``library`` is no folder, or the same as ``stems``.
     """
     problems: list[Problem] = []
-    found = scan(
-        library,
-        stems,
-        extensions=config.extensions,
-        exclude=config.exclude,
-        follow_symlinks=config.follow_symlinks,
-        known=latest,
-        on_problem=problems.append,
-    )
+    if isinstance(library, Path):
+        library = _listing_of(library, stems if isinstance(stems, Path) else None)
+    found = library(config, latest, problems.append)
     namer = Namer({source: outcome.output for source, outcome in latest.items()})
     work: list[PlannedTrack] = []
     rerouted: list[Outcome] = []
@@ -117,6 +118,23 @@ def survey(
         n_failed_before=n_failed_before,
         problems=problems,
     )
+
+
+def _listing_of(library: Path, stems: Path | None) -> ListFiles:
+    def list_files(
+        config: ScanConfig, known: Mapping[str, Outcome], on_problem: Callable[[Problem], None]
+    ) -> Iterator[FoundFile]:
+        return scan(
+            library,
+            stems,
+            extensions=config.extensions,
+            exclude=config.exclude,
+            follow_symlinks=config.follow_symlinks,
+            known=known,
+            on_problem=on_problem,
+        )
+
+    return list_files
 
 
 def _with_new_route(
@@ -151,7 +169,7 @@ def _with_new_route(
 
 @contextlib.contextmanager
 def locked_ledger(
-    library: Path, stems: Path, run: str, *, rebuild: bool = False
+    library: Path | str, stems: Path, run: str, *, rebuild: bool = False
 ) -> Iterator[Ledger]:
     """Hold the lock of an output folder, and yield its ledger, readable and ready to begin.
 
@@ -160,8 +178,8 @@ def locked_ledger(
     Parameters
     ----------
     library
-        Folder of music. The output folder remembers it: the names of its files are those of one
-        library.
+        Folder of music, or the URI of one that is elsewhere. The output folder remembers it: the
+        names of its files are those of one library.
     stems
         Output folder; made if it does not exist.
     run
@@ -191,15 +209,16 @@ def locked_ledger(
             ledger.close()
 
 
-def _remember_library(note: Path, library: Path) -> None:
+def _remember_library(note: Path, library: Path | str) -> None:
     """Refuse a second library: tracks of the same relative path would replace each other."""
-    found = text_to_path(note.read_text(encoding="utf-8")) if note.is_file() else None
-    if found is not None and found != library.resolve() and found.is_dir():
+    ours = library if isinstance(library, str) else path_to_text(library.resolve())
+    found = note.read_text(encoding="utf-8") if note.is_file() else ours
+    if found != ours and ("://" in found or text_to_path(found).is_dir()):
         raise ConfigError(
             f"{note.parent.parent}: holds the stems of {found}; choose another output folder"
             f" (or delete {note} if the library has moved and this is a copy of it)"
         )
-    note.write_text(path_to_text(library.resolve()), encoding="utf-8")
+    note.write_text(ours, encoding="utf-8")
 
 
 def remove_leftovers(stems: Path, tracks: Iterable[Track]) -> int:

@@ -140,7 +140,7 @@ class Walk:
     def _examine(self, entry: os.DirEntry[str], folders: list[Path]) -> FoundFile | None:
         """Return the file if it is a track; put a folder where it is walked later."""
         path = Path(entry.path)
-        if self._is_left_out(entry.name, path):
+        if is_left_out(path.relative_to(self._library), self._exclude):
             return None
         is_link = entry.is_symlink()
         if is_link and not self._follow_symlinks:
@@ -166,20 +166,20 @@ class Walk:
             mtime_ns=status.st_mtime_ns,
         )
 
-    def _is_left_out(self, name: str, path: Path) -> bool:
-        if name.startswith(".") or name in SYSTEM_FOLDERS:
-            return True
-        if not self._exclude:
-            return False
-        source = path.relative_to(self._library).as_posix()
-        return any(fnmatch.fnmatchcase(source, pattern) for pattern in self._exclude)
-
     def _is_track(self, path: Path) -> bool:
         if path.name.casefold().endswith(EXTENSIONS):
             return False
         if path.suffix:
             return path.suffix[1:].lower() in self._extensions
         return sniff(path) is not None
+
+
+def is_left_out(source: Path, exclude: Collection[str]) -> bool:
+    """Return whether a file or folder is hidden, the system's, or matches one of ``exclude``."""
+    if source.name.startswith(".") or source.name in SYSTEM_FOLDERS:
+        return True
+    text = source.as_posix()
+    return any(fnmatch.fnmatchcase(text, pattern) for pattern in exclude)
 
 
 def _inode(status: os.stat_result) -> tuple[int, int]:

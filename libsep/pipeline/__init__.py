@@ -3,5 +3,6 @@
 from libsep.pipeline.process import process
 from libsep.pipeline.routing import Assigner
 from libsep.pipeline.settings import Settings, segment_grid
+from libsep.pipeline.staged import process_staged, staged_source
 
-__all__ = ["Assigner", "Settings", "process", "segment_grid"]
+__all__ = ["Assigner", "Settings", "process", "process_staged", "segment_grid", "staged_source"]

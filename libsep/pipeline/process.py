@@ -91,7 +91,7 @@ def begun(track: Track, settings: Settings, assignment: Assignment, attempt: int
         output=path_to_text(track.output),
         status="failed",
         tag_genres=track.genres,
-        config_sha256=settings.config.fingerprint(),
+        config_sha256=settings.config_sha256(None),
         size_bytes=track.size_bytes,
         mtime_ns=track.mtime_ns,
         duration_s=track.duration_s or 0.0,

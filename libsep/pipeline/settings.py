@@ -7,6 +7,7 @@ from pathlib import Path
 from libsep.config import Config, SeparationConfig
 from libsep.separation.registry import Model
 from libsep.separation.segments import SegmentGrid
+from libsep.storage.staging import Staging
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +15,8 @@ class Settings:
     """What all tracks of a run share.
 
     ``models`` are the models that a track may be assigned to, by name; worker processes write their
-    logs into ``log_folder``, if there is one.
+    logs into ``log_folder``, if there is one. ``staging`` says how tracks get from and to object
+    stores; None where library and output are folders.
     """
 
     config: Config
@@ -22,6 +24,7 @@ class Settings:
     output_root: Path
     run: str
     log_folder: Path | None = None
+    staging: Staging | None = None
 
 
 def segment_grid(config: SeparationConfig, model: Model) -> SegmentGrid:

@@ -1,0 +1,76 @@
+"""Who holds a lock: the process, and whether it still lives."""
+
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def describe_self(token: str, run: str) -> dict[str, object]:
+    """Return what a lock of this process says; ``token`` is unlike that of any other lock."""
+    return {
+        "token": token,
+        "host": socket.gethostname(),
+        "machine": machine(),
+        "pid": os.getpid(),
+        "started": start_time(os.getpid()),
+        "run": run,
+        "since": time.strftime("%Y-%m-%d %H:%M:%S %z"),
+    }
+
+
+def why_dead(holder: Mapping[str, object]) -> str | None:
+    """Return why the process that wrote a lock is dead; empty if it lives, None if unknown here."""
+    pid, started = holder.get("pid"), holder.get("started")
+    if holder.get("machine") != machine() or not isinstance(pid, int):
+        return None
+    if not is_alive(pid):
+        return f"process {pid} is dead"
+    if started:  # It lives, even if the machine slept for hours.
+        return "" if start_time(pid) == started else f"process {pid} is another by now"
+    return None
+
+
+def in_use(place: str, holder: Mapping[str, object]) -> str:
+    """Return the message for whoever finds a lock that has an owner."""
+    return (
+        f"{place}: in use by run {holder.get('run', '?')} since"
+        f" {holder.get('since', '?')} (process {holder.get('pid', '?')} on"
+        f" {holder.get('host', '?')}); wait until it ends, or stop it"
+    )
+
+
+def machine() -> str:
+    """Return what is equal only for processes that see each other's numbers: same host, same boot.
+
+    Containers share the name of the host but not its process numbers, hence the namespace.
+    """
+    parts = [socket.gethostname()]
+    with contextlib.suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
+        parts.append(str(Path("/proc/self/ns/pid").readlink()))
+    return " ".join(parts)
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether there is a process of this number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def start_time(pid: int) -> str:
+    """Return what tells a process from a later one of the same number; empty where unknown.
+
+    On Linux that is field 22 of ``/proc/PID/stat``: clock ticks from the boot to its start.
+    """
+    with contextlib.suppress(OSError, IndexError):
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        return status.rpartition(")")[2].split()[19]
+    return ""

@@ -1,0 +1,1 @@
+"""Libraries and outputs in object stores: listing, staging, ledger and lock, through pyarrow."""

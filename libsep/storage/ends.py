@@ -1,0 +1,180 @@
+"""The two ends of a run: where its library is read and its stem files go, here or in a store."""
+
+import contextlib
+import dataclasses
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from libsep.config import ScanConfig, StorageConfig
+from libsep.errors import ConfigError, TransferError
+from libsep.ledger import FOLDER, Ledger
+from libsep.library.plan import OutputSize
+from libsep.library.survey import ListFiles, locked_ledger
+from libsep.library.walk import FoundFile, Problem
+from libsep.storage.connection import resolved
+from libsep.storage.ledger import copied_ledger, fetched_ledger, state_folder
+from libsep.storage.places import RemoteFolder, parse_place
+from libsep.storage.scan import scan_store
+from libsep.storage.staging import Staging
+from libsep.storage.store import Store
+from libsep.track import Outcome
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """Where a run reads and writes: local folders, or folders of object stores.
+
+    ``storage`` says how stores are reached. A store that does not answer at the start of a run is
+    an error of the run, not of a track.
+    """
+
+    library: Path | RemoteFolder
+    stems: Path | RemoteFolder
+    storage: StorageConfig
+
+    @classmethod
+    def of(cls, library: str, stems: str, storage: StorageConfig) -> "Ends":
+        """Return the ends that a command line names; see `parse_place`.
+
+        Raises
+        ------
+        ConfigError
+            A URI is wrong, or both are the same folder of a store.
+        """
+        ends = cls(
+            library=parse_place(library), stems=parse_place(stems), storage=resolved(storage)
+        )
+        if isinstance(ends.library, RemoteFolder) and ends.library == ends.stems:
+            raise ConfigError(f"{ends.library}: library and output folder are the same")
+        return ends
+
+    @property
+    def local_library(self) -> Path | None:
+        """The library, if it is a local folder."""
+        return self.library if isinstance(self.library, Path) else None
+
+    @property
+    def local_stems(self) -> Path | None:
+        """The output, if it is a local folder."""
+        return self.stems if isinstance(self.stems, Path) else None
+
+    @property
+    def root(self) -> Path:
+        """The local folder that holds ``.libsep``: the output, or what stands for it here."""
+        if isinstance(self.stems, Path):
+            return self.stems
+        return state_folder(self.stems, self.storage)
+
+    @property
+    def staging(self) -> Staging | None:
+        """How tracks get from and to the stores; None if both ends are local folders."""
+        if self.local_library is not None and self.local_stems is not None:
+            return None
+        return Staging(
+            library=self.library if isinstance(self.library, RemoteFolder) else None,
+            output=self.stems if isinstance(self.stems, RemoteFolder) else None,
+            config=self.storage,
+        )
+
+    def check(self) -> None:
+        """Do nothing if the library is there.
+
+        Raises
+        ------
+        ConfigError
+            It is not.
+        """
+        if isinstance(self.library, Path) and not self.library.is_dir():
+            raise ConfigError(f"{self.library}: expected a folder of music")
+
+    @contextlib.contextmanager
+    def ledger(self, run: str, *, rebuild: bool = False) -> Iterator[Ledger]:
+        """Hold the lock of the output, and yield its ledger, readable and ready to begin.
+
+        Parameters
+        ----------
+        run
+            Name of the run.
+        rebuild
+            Whether damaged files of the ledger are mended from the stem files.
+
+        Raises
+        ------
+        LedgerError
+            Another run holds the lock, the ledger is damaged, or the store does not answer.
+        ConfigError
+            The output holds the stems of another library.
+        """
+        if isinstance(self.stems, Path):
+            library = self.library if isinstance(self.library, Path) else self.library.uri
+            with locked_ledger(library, self.stems, run, rebuild=rebuild) as ledger:
+                yield ledger
+            return
+        with copied_ledger(
+            self.library, self.stems, self.storage, run=run, rebuild=rebuild
+        ) as copied:
+            yield copied
+
+    def listing(self) -> Path | ListFiles:
+        """Return the library if it is a local folder, else what lists it.
+
+        Listing raises `ConfigError` where the store does not answer, or refuses.
+        """
+        return self.library if isinstance(self.library, Path) else self._list_store
+
+    def sizes(self) -> Path | OutputSize:
+        """Return the output if it is a local folder, else what tells the sizes of its objects.
+
+        Raises
+        ------
+        ConfigError
+            The store does not answer, or refuses.
+        """
+        if isinstance(self.stems, Path):
+            return self.stems
+        try:
+            found = Store(self.stems, self.storage).objects()
+        except TransferError as exc:
+            raise ConfigError(f"{self.stems}: cannot be listed: {exc.message}") from exc
+        sizes = {each.name: each.size_bytes for each in found}
+        return lambda output: sizes.get(output.as_posix())
+
+    def _list_store(
+        self,
+        scan: ScanConfig,
+        known: Mapping[str, Outcome],
+        on_problem: Callable[[Problem], None],
+    ) -> Iterator[FoundFile]:
+        if isinstance(self.library, Path):
+            raise ValueError(f"{self.library}: is no folder of a store")
+        beside = None
+        if isinstance(self.stems, RemoteFolder) and self.library.holds(self.stems):
+            beside = self.stems.path_of().removeprefix(self.library.path_of()).strip("/")
+        store = Store(self.library, self.storage)
+        try:
+            yield from scan_store(
+                store, scan, self.storage, known=known, on_problem=on_problem, beside=beside
+            )
+        except TransferError as exc:
+            raise ConfigError(f"{self.library}: cannot be listed: {exc.message}") from exc
+
+
+@contextlib.contextmanager
+def readable_ledger(stems: Path | RemoteFolder, storage: StorageConfig) -> Iterator[Ledger]:
+    """Yield the ledger of an output for reading, whoever writes it meanwhile; perhaps empty.
+
+    Raises
+    ------
+    ConfigError
+        The store does not answer, or refuses.
+    """
+    if isinstance(stems, Path):
+        yield Ledger(stems / FOLDER)
+        return
+    with tempfile.TemporaryDirectory(prefix="libsep-ledger-") as folder:
+        try:
+            ledger = fetched_ledger(stems, storage, Path(folder))
+        except TransferError as exc:
+            raise ConfigError(f"{stems}: cannot be read: {exc.message}") from exc
+        yield ledger

@@ -1,0 +1,152 @@
+"""One run per output in an object store: a lock of objects, each with a heartbeat."""
+
+import json
+import logging
+import random
+import threading
+import time
+import uuid
+from types import TracebackType
+
+from libsep.errors import LedgerError, TransferError
+from libsep.ledger.holder import describe_self, in_use, why_dead
+from libsep.ledger.lock import HEARTBEAT_S, STALE_S
+from libsep.storage.store import Store, StoredObject
+
+logger = logging.getLogger(__name__)
+
+FOLDER = ".libsep/lock"
+"""Where the locks lie, one object for each run that wants or has the output."""
+
+ROUNDS = 4
+"""How often a run looks again that met another one which has only just begun."""
+
+JUST_BEGUN_S = 15.0
+"""Age, in seconds, up to which another lock may be that of a run that will give way as well."""
+
+
+class StoreLock:
+    """Keeps a second run, on whatever machine, out of an output in a store; a context manager.
+
+    pyarrow cannot create an object only if there is none. So each run first writes an object of
+    its own, and then lists all of them: of two runs, at least the one that lists last sees both,
+    and a run that sees another one gives way. That is exclusive where a listing shows what was
+    written before, as those of S3 and Google do. A lock is stale by the rules of
+    `libsep.ledger.RunLock`, its age by the clock of the store.
+
+    Parameters
+    ----------
+    store
+        The output.
+    run
+        Name of the run, for whoever finds the lock.
+
+    Raises
+    ------
+    LedgerError
+        On entering: another run holds the lock, or the store cannot be written.
+    """
+
+    def __init__(self, store: Store, *, run: str) -> None:
+        self._store = store
+        self._content = describe_self(uuid.uuid4().hex, run)
+        self._name = f"{FOLDER}/{self._content['token']}"
+        self._released = threading.Event()
+        self._lost = threading.Event()
+        self._heartbeat = threading.Thread(target=self._beat, name="lock heartbeat", daemon=True)
+
+    def __enter__(self) -> "StoreLock":
+        try:
+            self._acquire()
+        except TransferError as exc:
+            raise LedgerError(f"{self._store.folder}: the lock cannot be written: {exc}") from exc
+        self._heartbeat.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._released.set()
+        self._heartbeat.join()
+        try:
+            self._store.delete(self._name)
+        except TransferError as exc:
+            logger.warning("%s: the lock stays until it is stale: %s", self._store.folder, exc)
+
+    def check(self) -> None:
+        """Do nothing while the lock is ours.
+
+        Raises
+        ------
+        LedgerError
+            Another run took it over, because this process or its network stood still for too long.
+        """
+        if self._lost.is_set():
+            raise LedgerError(
+                f"{self._store.folder}: the lock went to another run, because this one gave no sign"
+                f" of life for {STALE_S:.0f} s; was the machine asleep, or the network gone?"
+            )
+
+    def _acquire(self) -> None:
+        for round_number in range(1, ROUNDS + 1):
+            self._write()
+            found = self._store.objects(FOLDER)
+            now_ns = max((each.mtime_ns for each in found if each.name == self._name), default=0)
+            living = [each for each in found if self._is_alive(each, now_ns)]
+            if now_ns and not living:
+                return
+            self._store.delete(self._name)
+            ages_s = [(now_ns - each.mtime_ns) / 1e9 for each in living]
+            if round_number == ROUNDS or any(age_s > JUST_BEGUN_S for age_s in ages_s):
+                holder = _read(self._store, living[0]) if living else {}
+                raise LedgerError(in_use(str(self._store.folder), holder))
+            time.sleep(random.uniform(0.2, 1.0) * round_number)  # the other one may give way, too
+
+    def _write(self) -> None:
+        self._store.write(self._name, json.dumps(self._content).encode())
+
+    def _is_alive(self, other: StoredObject, now_ns: int) -> bool:
+        """Return whether a lock keeps us out; one that is stale is deleted."""
+        if other.name == self._name:
+            return False
+        reason = why_dead(_read(self._store, other))
+        if reason is None:
+            age_s = (now_ns - other.mtime_ns) / 1e9
+            reason = f"no sign of life for {age_s:.0f} s" if age_s > STALE_S else ""
+        if not reason:
+            return True
+        logger.warning("%s: taken over: %s", self._store.uri_of(other.name), reason)
+        self._store.delete(other.name)
+        return False
+
+    def _beat(self) -> None:
+        while not self._released.wait(HEARTBEAT_S):
+            try:
+                if self._store.find(self._name) is None:
+                    self._lost.set()
+                    return
+                self._write()
+            except TransferError as exc:
+                logger.warning("%s: no sign of life: %s", self._store.folder, exc)
+
+
+def run_in_store(store: Store) -> str:
+    """Return the name of the run that holds the lock of an output; empty if none does."""
+    for found in store.objects(FOLDER):
+        holder = _read(store, found)
+        dead = why_dead(holder)
+        if dead == "" or (dead is None and time.time() - found.mtime_ns / 1e9 <= STALE_S):
+            return str(holder.get("run", "?"))
+    return ""
+
+
+def _read(store: Store, found: StoredObject) -> dict[str, object]:
+    """Return what a lock says; nothing if it has gone, or something else wrote it."""
+    try:
+        content = json.loads(store.read(found.name))
+    except (TransferError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

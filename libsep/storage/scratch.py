@@ -1,0 +1,145 @@
+"""Room on a local disk for the tracks in flight, shared by all processes of a machine."""
+
+import contextlib
+import fcntl
+import logging
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from libsep.config import StorageConfig
+from libsep.errors import TransferError
+from libsep.units import format_bytes
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 0.5
+"""How often a track that waits looks whether there is room."""
+
+_ALIVE = ".alive"
+_GATE = "gate"
+
+
+def scratch_folder(config: StorageConfig) -> Path:
+    """Return the folder for tracks in flight on this machine."""
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    return config.scratch or Path(tempfile.gettempdir()) / f"libsep-scratch-{user}"
+
+
+class Scratch:
+    """A folder of bounded size. Each track reserves what it needs at once, or waits.
+
+    A reservation is a folder whose name ends with its bytes. Its owner holds a file in it locked;
+    what a killed process left has no owner, and is removed by whoever comes next.
+
+    Parameters
+    ----------
+    config
+        Folder, bound, and how long a track waits.
+    """
+
+    def __init__(self, config: StorageConfig) -> None:
+        self.folder = scratch_folder(config)
+        self._max_bytes = config.max_scratch_bytes
+        self._wait_s = config.scratch_wait_s
+
+    @contextlib.contextmanager
+    def room(self, n_bytes: int, source: Path) -> Iterator[Path]:
+        """Yield an empty folder with room for ``n_bytes``; it is gone afterwards.
+
+        Parameters
+        ----------
+        n_bytes
+            What will be written into it at most.
+        source
+            The track, for messages.
+
+        Raises
+        ------
+        TransferError
+            More than the bound is needed, the disk is too full, or there was no room in time.
+        """
+        if n_bytes > self._max_bytes:
+            needed, allowed = format_bytes(n_bytes), format_bytes(self._max_bytes)
+            message = f"needs {needed} of scratch, storage.max_scratch_bytes allows {allowed}"
+            raise TransferError(source, message)
+        with contextlib.ExitStack() as stack:
+            try:
+                folder, alive = self._wait_for(n_bytes, source)
+            except OSError as exc:
+                message = f"{self.folder}: scratch cannot be used: {exc.strerror}"
+                raise TransferError(source, message) from exc
+            # The folder goes first: while it is there, its owner holds the lock.
+            stack.callback(os.close, alive)
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            yield folder
+
+    def _wait_for(self, n_bytes: int, source: Path) -> tuple[Path, int]:
+        """Return a reserved folder, and the descriptor that keeps it ours."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        start_s = time.monotonic()
+        while True:
+            with self._gate():
+                taken = self._taken_bytes()
+                free = shutil.disk_usage(self.folder).free
+                if taken + n_bytes <= self._max_bytes and n_bytes <= free:
+                    return self._reserve(n_bytes)
+            needed = format_bytes(n_bytes)
+            if n_bytes > free and not taken:
+                message = f"{self.folder}: {format_bytes(free)} free, {needed} needed"
+                raise TransferError(source, f"scratch disk full: {message}")
+            if time.monotonic() - start_s > self._wait_s:
+                message = f"{format_bytes(taken)} of {format_bytes(self._max_bytes)} are taken"
+                waited = f"no room in scratch for {self._wait_s:.0f} s"
+                raise TransferError(source, f"{waited}: {message}, {needed} needed")
+            time.sleep(POLL_S)
+
+    @contextlib.contextmanager
+    def _gate(self) -> Iterator[None]:
+        """Let one process at a time count and reserve."""
+        gate = os.open(self.folder / _GATE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(gate, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(gate)
+
+    def _taken_bytes(self) -> int:
+        """Return what living processes have reserved, and remove what dead ones left."""
+        taken = 0
+        for folder in self.folder.iterdir():
+            n_bytes = folder.name.rpartition("-")[2]
+            if folder.name == _GATE or not n_bytes.isdigit():
+                continue
+            if _has_owner(folder):
+                taken += int(n_bytes)
+            else:
+                logger.warning("%s: removed, its process is dead", folder)
+                shutil.rmtree(folder, ignore_errors=True)
+        return taken
+
+    def _reserve(self, n_bytes: int) -> tuple[Path, int]:
+        folder = self.folder / f"track-{uuid.uuid4().hex[:16]}-{n_bytes}"
+        folder.mkdir(mode=0o700)
+        alive = os.open(folder / _ALIVE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(alive, fcntl.LOCK_EX)
+        return folder, alive
+
+
+def _has_owner(folder: Path) -> bool:
+    try:
+        alive = os.open(folder / _ALIVE, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(alive)

@@ -1,0 +1,55 @@
+"""What a command line may name as library and output."""
+
+from pathlib import Path
+
+import pytest
+
+from libsep.errors import ConfigError
+from libsep.storage.places import RemoteFolder, local_place, parse_place
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("music", Path("music")),
+        ("/a b/c", Path("/a b/c")),
+        ("strange/s3://x", Path("strange/s3://x")),
+        ("file:///a%20b/%E4%B8%89", Path("/a b/三")),
+        ("file://localhost/music", Path("/music")),
+        ("s3://bucket", RemoteFolder("s3", "bucket")),
+        ("s3://bucket/", RemoteFolder("s3", "bucket")),
+        ("s3://bucket/a b/50%25 #1?/", RemoteFolder("s3", "bucket", "a b/50%25 #1?")),
+        ("gs://bucket/music", RemoteFolder("gs", "bucket", "music")),
+    ],
+)
+def test_a_place_is_a_path_or_a_folder_of_a_store(text: str, place: Path | RemoteFolder) -> None:
+    assert parse_place(text) == place
+    if isinstance(place, RemoteFolder):
+        assert parse_place(place.uri) == place
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("http://host/music", "expected a path, or a URI that begins with file://, s3://, gs://"),
+        ("file://host/music", "found the name of a host"),
+        ("s3:///music", "expected s3://BUCKET/FOLDER"),
+        ("s3://bucket/a//b", "without empty parts"),
+        ("s3://bucket/../b", "without empty parts"),
+    ],
+)
+def test_a_wrong_uri_is_refused_with_a_reason(text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse_place(text)
+
+
+def test_credentials_in_a_uri_are_refused_and_not_repeated() -> None:
+    with pytest.raises(ConfigError, match="no credentials") as caught:
+        parse_place("s3://AKIA123:geheim@bucket/music")
+    assert "geheim" not in str(caught.value)
+
+
+def test_a_command_for_local_files_says_that_it_reads_no_stores() -> None:
+    assert local_place("a/b.mp3", "convert") == Path("a/b.mp3")
+    with pytest.raises(ConfigError, match="libsep convert reads local files only"):
+        local_place("s3://bucket/a.mp3", "convert")
