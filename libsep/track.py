@@ -72,6 +72,10 @@ class Outcome:
     (its process died), ``timeout``. Empty text means that the field does not apply.
     ``tag_genres`` are the genres of the track's tags; None in rows that do not know them, because
     an older version wrote them or they were read back from a stem file.
+    ``null_db`` is the level of the mixture minus the sum of the stems; of a restored track, of what
+    lies below its cut-off. ``cutoff_hz`` is where the source was cut off, None if it was not;
+    ``cutoff_confidence``, from 0 to 1, says how sure that is, and is None if nobody has looked.
+    ``restored_from_hz`` is where the band begins that super-resolution made; None: there is none.
     """
 
     source: str
@@ -106,6 +110,9 @@ class Outcome:
     wall_s: float = 0.0
     null_db: float | None = None
     peak_db: float | None = None
+    cutoff_hz: float | None = None
+    cutoff_confidence: float | None = None
+    restored_from_hz: float | None = None
     loudness_lufs: dict[str, float] = dataclasses.field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     node: str = ""

@@ -11,9 +11,9 @@ from libsep.config.conversion import (
 )
 from libsep.config.genre_training import GenreTrainingConfig, load_training
 from libsep.config.night import NightConfig
+from libsep.config.restoration import RestorationConfig
 from libsep.config.routing import AnyGenre, Genre, RoutingConfig
 from libsep.config.section import Section, load, parse
-from libsep.config.storage import StorageConfig
 from libsep.config.training import (
     AdversarialConfig,
     AugmentConfig,
@@ -39,12 +39,12 @@ __all__ = [
     "NetworkConfig",
     "NightConfig",
     "OptimiserConfig",
+    "RestorationConfig",
     "RoutingConfig",
     "RunConfig",
     "ScanConfig",
     "Section",
     "SeparationConfig",
-    "StorageConfig",
     "TrainingConfig",
     "load",
     "load_training",

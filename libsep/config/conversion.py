@@ -9,9 +9,9 @@ import yaml
 from pydantic import Field
 
 from libsep.config.night import NightConfig
+from libsep.config.restoration import RestorationConfig
 from libsep.config.routing import RoutingConfig
 from libsep.config.section import Section, parse
-from libsep.config.storage import StorageConfig
 
 STEM_FORMAT = 1
 """Number of the way in which stem files are made; another one converts the library again."""
@@ -117,9 +117,9 @@ class Config(Section):
     decode: DecodeConfig = DecodeConfig()
     routing: RoutingConfig = RoutingConfig()
     separation: SeparationConfig = SeparationConfig()
+    restoration: RestorationConfig = RestorationConfig()
     encode: EncodeConfig = EncodeConfig()
     run: RunConfig = RunConfig()
-    storage: StorageConfig = StorageConfig()
     night: NightConfig = NightConfig()
 
     def replaced(self, **sections: dict[str, Any]) -> "Config":
@@ -135,11 +135,17 @@ class Config(Section):
             values[section] |= {key: value for key, value in changes.items() if value is not None}
         return parse(type(self), values, origin="command line")
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, restored_by: str = "") -> str:
         """Return the SHA-256 of what changes a stem file: separation and encoding, not speed.
 
         Only what differs from the defaults counts, so that a new option converts nothing again; a
         release that changes a default, or what it means, raises `STEM_FORMAT`.
+
+        Parameters
+        ----------
+        restored_by
+            SHA-256 of the weights that restore the track; empty if it is not restored. How that is
+            decided (`RestorationConfig`) does not count, only what comes of it.
         """
         unused = {"bitrate_kbps", "aac_coder"} if self.encode.codec == "alac" else set()
         relevant = {
@@ -149,4 +155,6 @@ class Config(Section):
             ),
             "encode": self.encode.model_dump(mode="json", exclude=unused, exclude_defaults=True),
         }
+        if restored_by:
+            relevant["restored_by"] = restored_by
         return hashlib.sha256(yaml.safe_dump(relevant, sort_keys=True).encode()).hexdigest()

@@ -1,6 +1,7 @@
 """Decode, separate, encode: the stages of a conversion that run interleaved, block by block."""
 
 import dataclasses
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,22 @@ from libsep.media.encode import StemEncoder
 from libsep.media.loudness import StemMeter
 from libsep.pipeline.settings import segment_grid
 from libsep.pipeline.stopwatch import Stopwatch
+from libsep.restoration.cutoff import Cutoff, CutoffMeter, find_cutoff
+from libsep.restoration.low_band import LowBandMeter
 from libsep.separation.registry import Model
-from libsep.separation.stream import SegmentSeparator, separate_blocks
+from libsep.separation.stream import RestoringSeparator, SegmentSeparator, separate_blocks
 from libsep.track import TARGETS
 from libsep.units import db_to_amplitude, samples_to_seconds
 
 MAX_NULL_DB = -90.0
 """Largest RMS level, in dB, of the mixture minus the sum of the stems before they are encoded."""
+
+RESTORATION_MARGIN_HZ = 500.0
+"""How far below its cut-off the stems of a restored track must add up to the mixture: 200 Hz of
+cross-fade, and what a window of the transform blurs."""
+
+Stretch = tuple[Float32[np.ndarray, "C block"], Float32[np.ndarray, "S C block"]]
+"""A block of the mixture, and its stems."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,7 +49,9 @@ class Made:
 class Conversion:
     """One track on its way from its file to five encoded streams, in the memory of some blocks.
 
-    ``watch`` is told how long each stage takes.
+    ``cutoff_hz`` is where the track ends if its stems are to be restored above; the mixture that is
+    encoded is then their sum. ``spectrum`` hears all that is decoded, if it is given. ``watch`` is
+    told how long each stage takes.
     """
 
     path: Path
@@ -48,6 +60,19 @@ class Conversion:
     config: Config
     ffmpeg: Path
     watch: Stopwatch
+    cutoff_hz: float | None = None
+    spectrum: CutoffMeter | None = None
+
+    def look_for_cutoff(self) -> Cutoff | None:
+        """Decode the whole track, only to find where it was cut off.
+
+        Raises
+        ------
+        ProbeError, DecodeError
+            The track cannot be read.
+        """
+        with self.watch("decode"), self._decoder() as decoder:
+            return find_cutoff(decoder, self.model.sample_rate)
 
     def write(self, encoded: Path) -> Made:
         """Write the five streams to ``encoded``, which is no stem file yet.
@@ -61,13 +86,13 @@ class Conversion:
         StemsError
             ffmpeg cannot encode them.
         """
-        grid = segment_grid(self.config.separation, self.model)
         gain = np.float32(db_to_amplitude(self.config.encode.gain_db))
         meter = StemMeter(TARGETS, self.model.sample_rate)
+        low = self._low_band_meter()
         beginning: Float32[np.ndarray, "5 2 T"] | None = None
-        with self._decoder(grid.hop_samples) as decoder, self._encoder(encoded) as encoder:
-            blocks = self.watch.timed(decoder, "decode")
-            stretches = separate_blocks(blocks, self.separator, grid, path=self.path)
+        with self._decoder() as decoder, self._encoder(encoded) as encoder:
+            blocks = decoder if self.spectrum is None else self.spectrum.watching(decoder)
+            stretches = self._separated(self.watch.timed(blocks, "decode"), low)
             for mixture, stems in self.watch.timed(stretches, "separate"):
                 with self.watch("encode"):
                     # One gain for all five streams: the stems keep adding up to the mixture.
@@ -78,31 +103,61 @@ class Conversion:
                     encoder.write(streams[0], streams[1:])
             with self.watch("encode"):
                 encoder.close()
-        self._check_null(meter.null_db())
         assert beginning is not None, "a decoder without samples is an error"
         return Made(
             n_samples=decoder.n_samples,
             beginning=beginning,
             columns={
                 "duration_s": samples_to_seconds(decoder.n_samples, self.model.sample_rate),
-                "null_db": meter.null_db(),
+                "null_db": self._checked(meter.null_db() if low is None else low.level_db()),
                 "peak_db": meter.peak_db(),
                 "loudness_lufs": meter.loudness_lufs(),
                 "warnings": (*decoder.warnings, *encoder.warnings),
             },
         )
 
-    def _check_null(self, null_db: float) -> None:
+    def _separated(
+        self, blocks: Iterable[Float32[np.ndarray, "2 _"]], low: LowBandMeter | None
+    ) -> Iterator[Stretch]:
+        """Yield the track in blocks: what is to be encoded as its mixture, and the stems.
+
+        Restored stems add up to the mixture below the cut-off only, which ``low`` measures. Their
+        sum takes its place, so that the stems of the file add up to what it plays.
+        """
+        grid = segment_grid(self.config.separation, self.model)
+        stretches = separate_blocks(blocks, self._separator(), grid, path=self.path)
+        for mixture, stems in stretches:
+            if low is None:
+                yield mixture, stems
+                continue
+            restored = stems.sum(axis=0)
+            low.add(restored - mixture)
+            yield restored, stems
+
+    def _separator(self) -> SegmentSeparator:
+        if self.cutoff_hz is None:
+            return self.separator
+        if not isinstance(self.separator, RestoringSeparator):
+            raise TypeError(f"{self.path}: to be restored, by a separator that cannot")
+        return self.separator.restoring(self.cutoff_hz)
+
+    def _low_band_meter(self) -> LowBandMeter | None:
+        if self.cutoff_hz is None:
+            return None
+        return LowBandMeter(self.cutoff_hz - RESTORATION_MARGIN_HZ, self.model.sample_rate)
+
+    def _checked(self, null_db: float) -> float:
         if null_db > MAX_NULL_DB:
             message = f"stems miss the mixture by {null_db:.1f} dB (limit {MAX_NULL_DB} dB)"
             raise SeparationError(self.path, message)
+        return null_db
 
-    def _decoder(self, block_samples: int) -> Decoder:
+    def _decoder(self) -> Decoder:
         config = self.config.decode
         return Decoder(
             self.path,
             ffmpeg=self.ffmpeg,
-            block_samples=block_samples,
+            block_samples=segment_grid(self.config.separation, self.model).hop_samples,
             sample_rate=self.model.sample_rate,
             stall_timeout_s=config.stall_timeout_s,
             max_duration_s=config.max_duration_h * 3600,

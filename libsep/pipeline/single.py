@@ -5,8 +5,10 @@ from pathlib import Path
 from libsep.config import Config
 from libsep.errors import TrackError
 from libsep.library.survey import track_of_file
+from libsep.pipeline.cutoffs import restoration_model_of
 from libsep.pipeline.listen import Ear
 from libsep.pipeline.process import process
+from libsep.pipeline.restoring import StemMaker
 from libsep.pipeline.routing import Assigner
 from libsep.pipeline.settings import Settings
 from libsep.separation.cpu import tune_allocator, use_one_thread
@@ -38,11 +40,12 @@ class Converter:
         self._config = config
         self._assigner = Assigner(config)
         self._ear: Ear | None = None
-        self._separator: Separator | None = None
+        self._restoration_model = restoration_model_of(config)
+        self._maker: StemMaker | None = None
 
     def describe(self) -> str:
         """Return the model that is loaded, device and precision in one line; empty before that."""
-        return self._separator.describe() if self._separator is not None else ""
+        return self._maker.separator.describe() if self._maker is not None else ""
 
     def convert(self, file: Path, output: Path | None = None) -> Outcome:
         """Convert one file; see `libsep.pipeline.process`.
@@ -67,10 +70,14 @@ class Converter:
         assignment = self._assigner.assign(track, None) or self._listen(track)
         models = self._assigner.models_of([assignment])
         settings = Settings(
-            config=self._config, models=models, output_root=output_root, run="single"
+            config=self._config,
+            models=models,
+            output_root=output_root,
+            run="single",
+            restoration_model=self._restoration_model,
         )
-        separator = self._load(models[assignment.model])
-        return process(track, None, separator, settings, assignment)
+        maker = self._load(models[assignment.model])
+        return process(track, None, maker, settings, assignment)
 
     def _listen(self, track: Track) -> Assignment:
         if self._ear is None:
@@ -80,10 +87,11 @@ class Converter:
         except TrackError as exc:
             return self._assigner.unheard(str(exc), is_settled=True)
 
-    def _load(self, model: Model) -> Separator:
-        """Return the separator of a model; the one before is let go first."""
-        if self._separator is None or self._separator.model != model:
-            self._separator = None
+    def _load(self, model: Model) -> StemMaker:
+        """Return what makes the stems of a model; the one before is let go first."""
+        if self._maker is None or self._maker.separator.model != model:
+            self._maker = None
             config = self._config.separation
-            self._separator = Separator(model, device=config.device, precision=config.precision)
-        return self._separator
+            separator = Separator(model, device=config.device, precision=config.precision)
+            self._maker = StemMaker.loaded(separator, self._restoration_model)
+        return self._maker

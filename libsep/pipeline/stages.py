@@ -19,6 +19,8 @@ from libsep.media.verify import verify_fidelity, verify_stems
 from libsep.pipeline.conversion import Conversion
 from libsep.pipeline.settings import Settings
 from libsep.pipeline.stopwatch import Stopwatch
+from libsep.restoration.cutoff import Cutoff, CutoffMeter
+from libsep.separation.registry import Model
 from libsep.separation.stream import SegmentSeparator
 from libsep.track import Outcome, Track
 
@@ -63,6 +65,7 @@ class TrackRun:
         self.outcome = dataclasses.replace(
             self.outcome, audio_sha256=audio_sha256, tags_sha256=tags_digest(tags)
         )
+        self._decide_on_restoration()
         action = decide_by_content(self.outcome, self.previous, self.goal)
         self.outcome = dataclasses.replace(self.outcome, action=action.value)
         if action is Action.SKIP:
@@ -75,6 +78,27 @@ class TrackRun:
             self._check_source_is_unchanged()
         outcome = self._with_output("done")
         return dataclasses.replace(outcome, warnings=(*outcome.warnings, *losses))
+
+    def _decide_on_restoration(self) -> None:
+        """Take the cut-off that is known, or look for it if it decides on what is made."""
+        previous = self.previous
+        if (
+            previous is not None
+            and previous.cutoff_confidence is not None
+            and previous.audio_sha256 == self.outcome.audio_sha256
+        ):
+            self._note_cutoff(previous.cutoff_hz, previous.cutoff_confidence)
+        elif self.settings.restoration_model is not None:
+            cut = self._conversion().look_for_cutoff()
+            self._note_cutoff(*_columns_of(cut))
+
+    def _note_cutoff(self, hertz: float | None, confidence: float) -> None:
+        known = dataclasses.replace(self.outcome, cutoff_hz=hertz, cutoff_confidence=confidence)
+        self.outcome = dataclasses.replace(
+            known,
+            config_sha256=self.settings.config_sha256(known),
+            restored_from_hz=hertz if self.settings.restores(known) else None,
+        )
 
     def _verify(self, final: Path) -> None:
         """Check format, readers and accuracy, and the beginning against what was encoded."""
@@ -108,22 +132,35 @@ class TrackRun:
 
     def _convert(self, tags: Tags, final: Path) -> tuple[str, ...]:
         """Decode, separate and encode block by block, then tag and assemble the stem file."""
+        is_known = self.outcome.cutoff_confidence is not None
+        spectrum = None if is_known else CutoffMeter(self._model.sample_rate)
         with atomic.temporary(self.goal) as encoded:
-            made = Conversion(
-                path=self.track.path,
-                model=self.settings.models[self.outcome.model],
-                separator=self.separator,
-                config=self.settings.config,
-                ffmpeg=self.ffmpeg,
-                watch=self.watch,
-            ).write(encoded)
+            made = self._conversion(spectrum).write(encoded)
             self.n_samples, self.beginning = made.n_samples, made.beginning
             self.outcome = dataclasses.replace(self.outcome, **made.columns)
+            if spectrum is not None:
+                self._note_cutoff(*_columns_of(spectrum.cutoff()))
             with self.watch("tag"):
                 losses = write_tags(encoded, tags, fingerprint=self._fingerprint())
             with self.watch("encode"):
                 finalise(encoded, final)
         return losses
+
+    def _conversion(self, spectrum: CutoffMeter | None = None) -> Conversion:
+        return Conversion(
+            path=self.track.path,
+            model=self._model,
+            separator=self.separator,
+            config=self.settings.config,
+            ffmpeg=self.ffmpeg,
+            watch=self.watch,
+            cutoff_hz=self.outcome.restored_from_hz,
+            spectrum=spectrum,
+        )
+
+    @property
+    def _model(self) -> Model:
+        return self.settings.models[self.outcome.model]
 
     def _fingerprint(self) -> Fingerprint:
         names = {field.name for field in dataclasses.fields(Fingerprint)}
@@ -136,3 +173,8 @@ class TrackRun:
             raise DecodeError(self.track.path, f"vanished while it was converted: {exc}") from exc
         if (now.st_size, now.st_mtime_ns) != (self.track.size_bytes, self.track.mtime_ns):
             raise DecodeError(self.track.path, "changed since the scan; the next run converts it")
+
+
+def _columns_of(cut: Cutoff | None) -> tuple[float | None, float]:
+    """Return cut-off and confidence; where nothing was found, the confidence is 0."""
+    return (None, 0.0) if cut is None else (cut.hz, cut.confidence)

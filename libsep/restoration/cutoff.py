@@ -150,7 +150,8 @@ class CutoffMeter:
         place: Int64[np.ndarray, " bands"] = np.argmax(
             reached * 100 >= percentile * reached[:, -1:], axis=1
         )
-        return _LEVELS_DB[place].astype(np.float64)
+        levels_db: Float64[np.ndarray, " bands"] = _LEVELS_DB[place].astype(np.float64)
+        return levels_db
 
     def _cliff(self, spectrum: Float64[np.ndarray, " bands"]) -> tuple[int, float, float] | None:
         """Return the lowest cliff: its band, how deep it is in dB, and its edge in Hz."""
@@ -205,11 +206,13 @@ def _shelf(spectrum: Float64[np.ndarray, " bands"]) -> Float64[np.ndarray, " ban
     """Return for each band the median level of those just below it."""
     padded = np.pad(spectrum, (_SHELF_BANDS, 0), mode="edge")
     windows = sliding_window_view(padded, _SHELF_BANDS)[: len(spectrum)]
-    return np.median(windows[:, :-1], axis=-1)
+    levels_db: Float64[np.ndarray, " bands"] = np.median(windows[:, :-1], axis=-1)
+    return levels_db
 
 
 def _running_median(
     values: Float64[np.ndarray, " bands"], width: int
 ) -> Float64[np.ndarray, " bands"]:
     padded = np.pad(values, width // 2, mode="edge")
-    return np.median(sliding_window_view(padded, width), axis=-1)
+    medians: Float64[np.ndarray, " bands"] = np.median(sliding_window_view(padded, width), axis=-1)
+    return medians

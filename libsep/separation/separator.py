@@ -83,6 +83,16 @@ class Separator:
         """Longest stretch that memory has turned out to have room for; None if all fitted."""
         return self._max_samples
 
+    @property
+    def device(self) -> str:
+        """Where it computes, as torch names it."""
+        return self._device.type
+
+    @property
+    def precision(self) -> Literal["float32", "bfloat16"]:
+        """Arithmetic of the network."""
+        return "bfloat16" if self._dtype is torch.bfloat16 else "float32"
+
     def describe(self) -> str:
         """Return model, device and precision in one line for logs and reports."""
         if self._device.type == "cuda":

@@ -23,6 +23,18 @@ class SegmentSeparator(Protocol):
         ...
 
 
+@runtime_checkable
+class RestoringSeparator(Protocol):
+    """A separator that can also give stems the band that their recording has lost."""
+
+    def restoring(self, cutoff_hz: float) -> SegmentSeparator:
+        """Return the separator for a track that ends at ``cutoff_hz``, in Hz.
+
+        Its estimates are restored above: there they do not add up to the segment any more.
+        """
+        ...
+
+
 def separate_blocks(
     blocks: Iterable[Float32[np.ndarray, "C _"]],
     separator: SegmentSeparator,
