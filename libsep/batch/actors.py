@@ -1,11 +1,12 @@
 """Separator actors: each holds one model at a time, and separates segments for any track."""
 
+import contextlib
 import dataclasses
-import math
+import logging
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +14,25 @@ import numpy as np
 import ray
 from jaxtyping import Float32
 from ray.actor import ActorHandle
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from libsep import log
 from libsep.batch.batching import Batcher
+from libsep.batch.machines import Place
 from libsep.config import SeparationConfig
-from libsep.machine import n_cores
+from libsep.errors import DeviceError
 from libsep.separation.cpu import tune_allocator, use_one_thread
-from libsep.separation.registry import Model
+from libsep.separation.faults import is_sticky
+from libsep.separation.registry import Model, located
 from libsep.separation.separator import Separator
+
+logger = logging.getLogger(__name__)
 
 GPU_CALLS = 32
 """Segments that an actor on a GPU accepts at once: those of several tracks share a batch."""
 
-SMALL_COST = 4.0
-"""Cost, as a multiple of the generic model's, up to which two models share a GPU."""
+EXIT_PAUSE_S = 1.0
+"""Seconds that a process lives on whose device is lost, so that its callers are told why."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -75,8 +81,10 @@ class SeparatorActor:
         ------
         ModelError, ConfigError
             The model cannot be loaded, or the device is not there.
+        DeviceError
+            The device failed; this process ends.
         """
-        with self._lock:
+        with self._lock, self._ending_if_device_is_lost():
             self._load(model)
             assert self._separator is not None
             return self._separator.describe()
@@ -100,8 +108,11 @@ class SeparatorActor:
         ------
         RuntimeError
             It holds another model: the caller's track is one that was given up.
+        DeviceError
+            The device failed in a way that only a new process gets over, so this one ends; Ray
+            starts it again.
         """
-        with self._lock:
+        with self._lock, self._ending_if_device_is_lost():
             if self._separator is None:
                 self._load(model)
             assert self._separator is not None
@@ -110,7 +121,8 @@ class SeparatorActor:
         if (held.name, held.sha256) != (model.name, model.sha256):
             raise RuntimeError(f"holds {held.name} now, asked for {model.name}")
         start_s = time.time()
-        estimates = batcher(segment)
+        with self._ending_if_device_is_lost():
+            estimates = batcher(segment)
         end_s = time.time()
         stint.first_s = stint.first_s or start_s
         # Threads that share a batch overlap: no second counts twice.
@@ -119,61 +131,51 @@ class SeparatorActor:
         stint.n_segments += 1
         return estimates
 
+    @contextlib.contextmanager
+    def _ending_if_device_is_lost(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as exc:
+            if not is_sticky(exc):
+                raise
+            logger.exception("the device is lost, this process ends")
+            threading.Timer(EXIT_PAUSE_S, os._exit, [1]).start()
+            # Not the error itself: it need not survive the way to another process.
+            raise DeviceError(f"the device failed: {exc}") from None
+
     def _load(self, model: Model) -> None:
         began_s = time.time()
         if self._batcher is not None:
             self._batcher.close()
         self._batcher = self._separator = None  # before the next one takes its memory
         self._separator = Separator(
-            model, device=self._config.device, precision=self._config.precision
+            located(model), device=self._config.device, precision=self._config.precision
         )
         self._batcher = Batcher(self._separator.separate, self._separator.segments_per_batch)
         self._stints.append(Stint(model.name, began_s, time.time()))
 
 
-def count_separators(config_separators: int, models: Mapping[str, Model], n_gpus: int) -> int:
-    """Return how many separators a run starts.
-
-    Parameters
-    ----------
-    config_separators
-        What the configuration says; 0 means one per GPU, or one per CPU core where there is none.
-    models
-        The models of the run. Two small ones share a GPU if there are more models than GPUs.
-    n_gpus
-        GPUs of the cluster.
-    """
-    if config_separators or not n_gpus:
-        return config_separators or n_cores()
-    costs = [model.cost for model in models.values()]
-    if any(cost is None or cost > SMALL_COST for cost in costs):
-        return n_gpus
-    return min(max(len(models), n_gpus), 2 * n_gpus)
-
-
-def start_separators(
-    config: SeparationConfig, *, n_separators: int, n_gpus: int, log_folder: Path | None = None
-) -> list[ActorHandle[Any]]:
-    """Start the separators of a run; they hold no model yet.
+def start_separator(
+    config: SeparationConfig, place: Place, log_folder: Path | None = None
+) -> ActorHandle[Any]:
+    """Start a separator, which holds no model yet, and lives as long as its node does.
 
     Parameters
     ----------
     config
-        Where and how they run.
-    n_separators
-        How many.
-    n_gpus
-        GPUs of the cluster, among which the actors are spread; 0 puts them on the CPU.
+        How it runs.
+    place
+        Where it runs.
     log_folder
-        Folder that receives a log of each actor.
+        Folder that receives its log.
     """
-    # Two actors on a GPU each ask for a half. An actor on the CPU asks Ray for nothing: the
-    # operating system shares the cores between separators and encoders better than slots would.
-    gpu_share = 1 / math.ceil(n_separators / n_gpus) if n_gpus else 0
+    # An actor on the CPU asks Ray for nothing: the operating system shares the cores between
+    # separators and encoders better than slots would.
     actor_class = ray.remote(SeparatorActor).options(
         num_cpus=0,
-        num_gpus=gpu_share,
+        num_gpus=place.gpu_share,
         max_restarts=-1,
-        max_concurrency=GPU_CALLS if n_gpus else 1,
+        max_concurrency=GPU_CALLS if place.gpu_share else 1,
+        scheduling_strategy=NodeAffinitySchedulingStrategy(place.node_id, soft=False),
     )
-    return [actor_class.remote(config, log_folder) for _ in range(n_separators)]
+    return actor_class.remote(config, log_folder)

@@ -11,7 +11,10 @@ from pathlib import Path
 import ray
 from ray.job_config import JobConfig
 
+from libsep.batch.nodes import CORES
+from libsep.batch.security import prepare_access
 from libsep.errors import ClusterError
+from libsep.machine import n_cores
 
 logger = logging.getLogger(__name__)
 
@@ -60,24 +63,35 @@ def embedded_ray(
 
 
 @contextlib.contextmanager
-def cluster_or_embedded_ray(*, n_cpus: int, object_store_bytes: int) -> Iterator[None]:
+def cluster_or_embedded_ray(
+    *, n_cpus: int, object_store_bytes: int, n_gpus: int | None = None
+) -> Iterator[None]:
     """Connect to the cluster that ``RAY_ADDRESS`` names for the length of the block.
 
-    ``ray job submit`` sets it. Without it, Ray runs on this machine, with ``n_cpus``.
+    ``ray job submit`` sets it, and ``--address``. Without it, Ray runs on this machine as
+    `embedded_ray` starts it, with ``n_cpus`` track slots.
 
     Raises
     ------
     ClusterError
-        The cluster cannot be reached, or Ray does not start.
+        The cluster cannot be reached or is not to be trusted, or Ray does not start.
     """
-    if "RAY_ADDRESS" not in os.environ:
-        with embedded_ray(n_track_slots=n_cpus, object_store_bytes=object_store_bytes):
+    address = os.environ.get("RAY_ADDRESS")
+    if not address:
+        with embedded_ray(
+            n_track_slots=n_cpus, object_store_bytes=object_store_bytes, n_gpus=n_gpus
+        ):
             yield
         return
+    found = prepare_access(address)
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
     try:
-        ray.init()
+        ray.init(address=found, configure_logging=False, log_to_driver=False)
     except Exception as exc:  # Ray raises no class of its own here
-        raise ClusterError(f"RAY_ADDRESS={os.environ['RAY_ADDRESS']}: no Ray: {exc}") from exc
+        raise ClusterError(
+            f"{found}: this machine is no node of that Ray cluster, or the cluster has another "
+            f"version; from outside, use ray job submit: {exc}"
+        ) from exc
     try:
         yield
     finally:
@@ -108,6 +122,8 @@ def _start(n_cpus: int, object_store_bytes: int, n_gpus: int | None, folder: Pat
                 address="local",
                 num_cpus=n_cpus,
                 num_gpus=n_gpus,
+                # There are more slots for tracks than cores, but no more separators.
+                resources={CORES: n_cores()},
                 include_dashboard=False,
                 configure_logging=False,
                 log_to_driver=False,

@@ -3,20 +3,23 @@
 import dataclasses
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from libsep import __version__
 from libsep.batch.costs import Costs
+from libsep.batch.fleet import Fleet
 from libsep.batch.listening import Listening
 from libsep.batch.loading import Separators
 from libsep.batch.night import Night
 from libsep.batch.plan import Attempt, Plan
 from libsep.batch.stops import Stops
 from libsep.batch.tasks import process_attempt
-from libsep.errors import ClusterError, LibsepError
+from libsep.batch.verdicts import Verdicts
+from libsep.errors import ClusterError, LibsepError, SeparatorsLostError
 from libsep.ledger import Ledger
 from libsep.pipeline import Settings
 from libsep.track import Outcome, Track, path_to_text
@@ -34,6 +37,9 @@ class Listener(Protocol):
     def separators_ready(self, description: str, n_separators: int) -> None:
         """Models are loaded; ``description`` names one of them, device and precision."""
 
+    def machines_changed(self, description: str) -> None:
+        """Take note that nodes of the cluster have joined, left or died."""
+
     def models_changed(self, live: dict[str, int]) -> None:
         """Take note of how many separators each model has from now on."""
 
@@ -41,7 +47,7 @@ class Listener(Protocol):
         """Take note that a track was handed to a process."""
 
     def track_crashed(self, track: Track) -> None:
-        """Take note that a track's process died; it is tried again, or ends right now."""
+        """Take note that a track's process or machine died; it starts again, or ends right now."""
 
     def track_ended(self, outcome: Outcome) -> None:
         """Take note of a row that is in the ledger now."""
@@ -65,7 +71,7 @@ class RunResult:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Crew:
-    """What a driver works with: the plan and its costs, separators, listening, reasons to stop.
+    """What a driver works with: plan and costs, separators and machines, reasons to stop.
 
     ``night`` is None for a run that may last as long as it takes.
     """
@@ -73,6 +79,7 @@ class Crew:
     plan: Plan
     costs: Costs
     separators: Separators
+    fleet: Fleet
     listening: Listening
     stops: Stops
     night: Night | None = None
@@ -97,6 +104,7 @@ class Driver:
         self._plan = crew.plan
         self._costs = crew.costs
         self._separators = crew.separators
+        self._fleet = crew.fleet
         self._listening = crew.listening
         self._stops = crew.stops
         self._night = crew.night
@@ -105,7 +113,8 @@ class Driver:
         self._ledger = ledger
         self._listener = listener
         self._running: dict[Any, tuple[Attempt, float]] = {}
-        self._submit = ray.remote(process_attempt).options(max_retries=0, num_cpus=1)
+        self._verdicts = Verdicts()
+        self._submit = ray.remote(process_attempt)
         self._n_submitted = 0
         self._are_ready = False
         self._result = RunResult()
@@ -120,17 +129,19 @@ class Driver:
         """
         self._start_loads()
         # A track keeps the separators that it starts with, so the first ones wait for all of them.
-        while self._separators.pending:
+        while self._separators.is_loading:
             self._wait()
+            self._watch_machines()
+            self._start_loads()
         self._drain_if_needed()
         while not self._plan.is_finished:
             self._start_loads()
             self._start_listening()
             self._start_tracks()
             self._wait()
+            self._watch_machines()
             self._stop_overdue()
             self._drain_if_needed()
-            self._stops.watch_ray()
             if self._stops.is_aborted:
                 break
         self._separators.log_stints()
@@ -161,8 +172,9 @@ class Driver:
         while (taken := self._plan.take()) is not None:
             attempt, slots = taken
             self._ledger.started(path_to_text(attempt.track.source), attempt=attempt.number)
-            actors = self._separators.of(slots)
-            task = self._submit.remote(attempt, self._shared_settings, actors, self._n_submitted)
+            submit = self._submit.options(**self._where(slots))
+            roster = self._separators.roster
+            task = submit.remote(attempt, self._shared_settings, roster, slots, self._n_submitted)
             self._n_submitted += 1
             self._running[task] = (attempt, time.monotonic())
             self._listener.track_started(attempt.track)
@@ -170,6 +182,9 @@ class Driver:
     def _wait(self) -> None:
         """Wait a moment for whatever comes first, and see to it."""
         pending = [*self._running, *self._separators.pending, *self._listening.pending]
+        if not pending:  # all machines are gone, or nothing that is left fits
+            time.sleep(POLL_S)
+            return
         ready, _ = ray.wait(pending, num_returns=1, timeout=POLL_S)
         for reference in ready:
             if reference in self._running:
@@ -179,13 +194,45 @@ class Driver:
             else:
                 attempt, assignment = self._listening.collect(reference)
                 self._plan.heard(attempt.track, assignment)
-        self._separators.check_overdue()
+
+    def _where(self, slots: Sequence[int]) -> dict[str, Any]:
+        """Return Ray's options for a track: near its separators if these are on one node."""
+        nodes = self._fleet.nodes
+        options: dict[str, Any] = {"max_retries": 0, "num_cpus": 1}
+        if nodes.is_single:
+            return options
+        places = {self._separators.places[slot].node_id for slot in slots}
+        options["scheduling_strategy"] = (
+            NodeAffinitySchedulingStrategy(*places, soft=True, _spill_on_unavailable=True)
+            if len(places) == 1
+            else "SPREAD"
+        )
+        if nodes.shunned:
+            names = ", ".join(sorted(nodes.shunned))
+            options["label_selector"] = {"ray.io/node-id": f"!in({names})"}
+        return options
+
+    def _watch_machines(self) -> None:
+        if change := self._fleet.watch():
+            self._listener.machines_changed(change)
+        self._separators.try_again()
+        self._fleet.check_overdue()
+        now_s = time.monotonic()
+        innocent, guilty = self._verdicts.settle(self._fleet.nodes.death_times_s, now_s)
+        for attempt in innocent:
+            self._start_again(attempt)
+        for attempt in guilty:
+            self._crashed(attempt)
 
     def _collect_load(self, reference: Any) -> None:
-        loaded = self._separators.collect(reference)
-        if loaded is None:
+        slot = self._separators.slot_of(reference)
+        try:
+            description = self._separators.collect(reference)
+        except LibsepError as exc:
+            self._fleet.do_without(slot, exc)
             return
-        slot, description = loaded
+        if description is None:
+            return
         self._plan.loaded(slot)
         if not self._are_ready:
             self._listener.separators_ready(description, len(self._separators))
@@ -195,22 +242,10 @@ class Driver:
         attempt, since_s = self._running.pop(task)
         try:
             outcome: Outcome = ray.get(task)
-        except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError) as exc:
-            logger.error("process of %s died: %s", attempt.track.source, exc)
-            self._listener.track_crashed(attempt.track)
-            if self._plan.crashed(attempt):
-                return
-            message = f"its process, or the run, died {attempt.number} times"
-            self._end(self._lost(attempt, "crash", message))
-            return
-        except ray.exceptions.RayTaskError as exc:
-            if isinstance(exc.cause, LibsepError):
-                raise exc.cause from None
-            self._plan.ended(attempt)
-            self._end(self._lost(attempt, "bug", str(exc.cause)))
-            return
         except ray.exceptions.RayError as exc:
-            raise ClusterError(f"Ray lost the task of {attempt.track.source}: {exc}") from exc
+            self._listener.track_crashed(attempt.track)
+            self._collect_loss(attempt, exc)
+            return
         self._plan.ended(attempt)
         if outcome.action == "convert":
             self._costs.note(
@@ -219,6 +254,42 @@ class Driver:
         if self._night is not None:
             self._night.note(outcome, time.monotonic() - since_s)
         self._end(outcome)
+
+    def _collect_loss(self, attempt: Attempt, exc: ray.exceptions.RayError) -> None:
+        """See to a track whose task has no outcome: whose fault it is decides what follows."""
+        source = attempt.track.source
+        if isinstance(exc, ray.exceptions.RayTaskError):
+            if isinstance(exc.cause, SeparatorsLostError):
+                self._start_again(attempt)
+            elif isinstance(exc.cause, LibsepError):
+                raise exc.cause from None
+            else:
+                self._plan.ended(attempt)
+                self._end(self._lost(attempt, "bug", str(exc.cause)))
+            return
+        logger.error("process of %s died: %s", source, exc)
+        if isinstance(exc, ray.exceptions.NodeDiedError | ray.exceptions.ObjectLostError):
+            self._start_again(attempt)
+        elif isinstance(exc, ray.exceptions.OutOfMemoryError):
+            self._crashed(attempt)
+        elif isinstance(exc, ray.exceptions.WorkerCrashedError):
+            if self._fleet.nodes.is_single:
+                self._crashed(attempt)
+            else:
+                self._verdicts.add(attempt, time.monotonic())
+        else:
+            raise ClusterError(f"Ray lost the task of {source}: {exc}") from exc
+
+    def _crashed(self, attempt: Attempt) -> None:
+        if not self._plan.crashed(attempt):
+            message = f"its process, or the run, died {attempt.number} times"
+            self._end(self._lost(attempt, "crash", message))
+
+    def _start_again(self, attempt: Attempt) -> None:
+        logger.warning("%s starts again: its machine is gone", attempt.track.source)
+        if not self._plan.lost(attempt):
+            message = f"one machine after the other died, {attempt.number} processes too"
+            self._end(self._lost(attempt, "crash", message))
 
     def _end(self, outcome: Outcome) -> None:
         self._stops.note(outcome)

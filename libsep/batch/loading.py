@@ -1,14 +1,20 @@
 """The separators of a run as its driver sees them: which loads what, and what went wrong."""
 
+import contextlib
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import ray
 from ray.actor import ActorHandle
 
-from libsep.errors import ClusterError
+from libsep.batch.actors import start_separator
+from libsep.batch.machines import Place
+from libsep.batch.tasks import Seat
+from libsep.config import SeparationConfig
+from libsep.errors import ClusterError, DeviceError
 from libsep.separation.registry import Model
 
 logger = logging.getLogger(__name__)
@@ -16,48 +22,91 @@ logger = logging.getLogger(__name__)
 LOAD_TIMEOUT_S = 600.0
 """Seconds in which a separator must have loaded a model."""
 
-LOAD_ATTEMPTS = 3
-"""How often a model is loaded again when the separator died of it."""
+RELOAD_PAUSES_S = (1.0, 25.0)
+"""Seconds before a model is loaded again when the separator died of it. The last pause is so long
+that a node which has died meanwhile is known to be dead."""
 
 REPORT_TIMEOUT_S = 10.0
 """Seconds that a separator has at the end of a run to tell what it did."""
 
 
 class Separators:
-    """Actors, each with the model that it holds or is loading.
+    """Actors by slot, each with its place and the model that it holds or is loading.
 
     Parameters
     ----------
-    actors
-        The actors, by slot.
+    config
+        How they run.
     models
         All models of the run, by name.
+    log_folder
+        Folder that receives their logs.
     """
 
-    def __init__(self, actors: Sequence[ActorHandle[Any]], models: Mapping[str, Model]) -> None:
-        self._actors = actors
+    def __init__(
+        self, config: SeparationConfig, models: Mapping[str, Model], log_folder: Path | None = None
+    ) -> None:
+        self._config = config
         self._models = models
+        self._log_folder = log_folder
+        self._seats: dict[int, Seat] = {}
         self._loading: dict[Any, tuple[int, str, int, float]] = {}
+        self._again: list[tuple[float, int, str, int]] = []
+        self._roster: Any = None
+        self.places: dict[int, Place] = {}
 
     @property
     def pending(self) -> list[Any]:
         """Ray's references of the models that are being loaded; `collect` takes them."""
         return list(self._loading)
 
+    @property
+    def is_loading(self) -> bool:
+        """Whether a separator is loading, or about to try again."""
+        return bool(self._loading or self._again)
+
+    @property
+    def roster(self) -> Any:
+        """Ray's reference of all seats by slot, for tasks; they look up there those they need."""
+        if self._roster is None:
+            self._roster = ray.put(dict(self._seats))
+        return self._roster
+
     def __len__(self) -> int:
-        return len(self._actors)
+        return len(self._seats)
 
     def of(self, slots: Sequence[int]) -> list[ActorHandle[Any]]:
         """Return the actors of these slots."""
-        return [self._actors[slot] for slot in slots]
+        return [self._seats[slot].actor for slot in slots]
+
+    def start(self, slot: int, place: Place) -> None:
+        """Start the separator of a slot; it holds no model yet."""
+        actor = start_separator(self._config, place, self._log_folder)
+        self._seats[slot] = Seat(actor, place.node_id)
+        self.places[slot] = place
+        self._roster = None
+
+    def stop(self, slot: int) -> None:
+        """End the separator of a slot, whatever it is doing."""
+        seat = self._seats.pop(slot)
+        del self.places[slot]
+        self._roster = None
+        self._loading = {r: load for r, load in self._loading.items() if load[0] != slot}
+        self._again = [load for load in self._again if load[1] != slot]
+        with contextlib.suppress(ray.exceptions.RayError):
+            ray.kill(seat.actor)
 
     def load(self, slot: int, model: str, *, attempt: int = 1) -> None:
         """Let a separator load a model; `collect` tells when it has."""
-        reference = self._actors[slot].load.remote(self._models[model])
+        reference = self._seats[slot].actor.load.remote(self._models[model])
         self._loading[reference] = slot, model, attempt, time.monotonic()
 
-    def collect(self, reference: Any) -> tuple[int, str] | None:
-        """Return slot and description of a separator that has loaded, or None if it tries again.
+    def slot_of(self, reference: Any) -> int:
+        """Return the slot that one of the `pending` references belongs to."""
+        return self._loading[reference][0]
+
+    def collect(self, reference: Any) -> str | None:
+        """Return the description of a separator that has loaded, or None if it tries again.
 
         Raises
         ------
@@ -70,35 +119,41 @@ class Separators:
         try:
             description: str = ray.get(reference)
         except ray.exceptions.RayTaskError as exc:
-            raise exc.cause from None
+            if not isinstance(exc.cause, DeviceError):
+                raise exc.cause from None
+            self._try_again(slot, model, attempt, exc.cause)
+            return None
         except ray.exceptions.RayError as exc:
-            if attempt == LOAD_ATTEMPTS:
-                raise ClusterError(f"the separators do not start: {exc}") from exc
-            logger.warning("separator %d died loading %s: %s", slot, model, exc)
-            self.load(slot, model, attempt=attempt + 1)
+            self._try_again(slot, model, attempt, exc)
             return None
         logger.info("separator %d: %s in %.2f s", slot, description, time.monotonic() - since_s)
-        return slot, description
+        return description
 
-    def check_overdue(self) -> None:
-        """Stop the run if a separator does not answer any more.
-
-        Raises
-        ------
-        ClusterError
-            A model is not loaded after `LOAD_TIMEOUT_S`.
-        """
+    def try_again(self) -> None:
+        """Load again what has waited long enough since the separator died of it."""
         now_s = time.monotonic()
-        for slot, model, _, since_s in self._loading.values():
-            if now_s - since_s > LOAD_TIMEOUT_S:
-                message = f"separator {slot} has not loaded {model} after {LOAD_TIMEOUT_S:.0f} s"
-                raise ClusterError(message)
+        due = [load for load in self._again if load[0] <= now_s]
+        self._again = [load for load in self._again if load[0] > now_s]
+        for _, slot, model, attempt in due:
+            self.load(slot, model, attempt=attempt)
+
+    def overdue(self) -> dict[int, str]:
+        """Return the slots whose separator does not answer any more, and what it should do."""
+        now_s = time.monotonic()
+        return {
+            slot: f"separator {slot} has not loaded {model} after {LOAD_TIMEOUT_S:.0f} s"
+            for slot, model, _, since_s in self._loading.values()
+            if now_s - since_s > LOAD_TIMEOUT_S
+        }
 
     def log_stints(self) -> None:
         """Write what each separator did with each model into the run's log."""
-        answers = [actor.stints.remote() for actor in self._actors]
-        ready, _ = ray.wait(answers, num_returns=len(answers), timeout=REPORT_TIMEOUT_S)
-        for slot, answer in enumerate(answers):
+        answers = {slot: seat.actor.stints.remote() for slot, seat in self._seats.items()}
+        if not answers:
+            return
+        waiting = list(answers.values())
+        ready, _ = ray.wait(waiting, num_returns=len(waiting), timeout=REPORT_TIMEOUT_S)
+        for slot, answer in answers.items():
             try:
                 stints = ray.get(answer) if answer in ready else []
             except ray.exceptions.RayError as exc:
@@ -114,3 +169,10 @@ class Separators:
                     stint.last_s - stint.first_s,
                     stint.ready_s - stint.began_s,
                 )
+
+    def _try_again(self, slot: int, model: str, attempt: int, problem: Exception) -> None:
+        if attempt > len(RELOAD_PAUSES_S):
+            raise ClusterError(f"the separators do not start: {problem}") from problem
+        logger.warning("separator %d died loading %s: %s", slot, model, problem)
+        due_s = time.monotonic() + RELOAD_PAUSES_S[attempt - 1]
+        self._again.append((due_s, slot, model, attempt + 1))

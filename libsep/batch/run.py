@@ -4,16 +4,16 @@ import contextlib
 import logging
 from collections.abc import Sequence
 
-import ray
-
-from libsep.batch.actors import count_separators, start_separators
-from libsep.batch.cluster import embedded_ray
+from libsep.batch.cluster import cluster_or_embedded_ray
 from libsep.batch.costs import Costs, described_costs
 from libsep.batch.driver import Crew, Driver, Listener, RunResult
+from libsep.batch.fleet import Fleet
 from libsep.batch.interrupts import Interrupts, caught_interrupts
 from libsep.batch.listening import Listening, n_listeners
 from libsep.batch.loading import Separators
+from libsep.batch.machines import Staffing
 from libsep.batch.night import Night
+from libsep.batch.nodes import Check, Nodes
 from libsep.batch.plan import Attempt, Plan
 from libsep.batch.slots import Slots
 from libsep.batch.stops import Stops
@@ -38,7 +38,9 @@ def convert_all(
     interrupts: Interrupts | None = None,
     night: Night | None = None,
 ) -> RunResult:
-    """Convert tracks on an embedded Ray; every track that starts gets exactly one ledger row.
+    """Convert tracks on Ray; every track that starts gets exactly one ledger row.
+
+    That is the cluster that ``RAY_ADDRESS`` names; without it, Ray runs on this machine.
 
     Parameters
     ----------
@@ -66,14 +68,14 @@ def convert_all(
     LedgerError
         A row cannot be written.
     ClusterError
-        Ray does not start, or loses its machine.
+        Ray does not start or cannot be reached, or loses its machines.
     """
     config = settings.config.run
     n_tasks = config.tracks_in_flight or n_cores() + 1
     use_gpus = settings.config.separation.device != "cpu"
     with contextlib.ExitStack() as stack:
-        ray_context = embedded_ray(
-            n_track_slots=n_tasks,
+        ray_context = cluster_or_embedded_ray(
+            n_cpus=n_tasks,
             object_store_bytes=max(150_000_000, n_tasks * STORE_BYTES_PER_TRACK),
             n_gpus=None if use_gpus else 0,
         )
@@ -94,6 +96,7 @@ def start_crew(
     assigner: Assigner,
     stops: Stops,
     night: Night | None = None,
+    check: Check | None = None,
 ) -> Crew:
     """Start the separators of a run on the Ray that this process is connected to.
 
@@ -107,6 +110,8 @@ def start_crew(
         Reasons to end the run early.
     night
         As for `convert_all`.
+    check
+        What a node that joins later has to pass.
 
     Raises
     ------
@@ -114,31 +119,30 @@ def start_crew(
         One of several models cannot be loaded. It is better to know now than at night.
     """
     config, models = settings.config, settings.models
-    n_gpus = int(ray.cluster_resources().get("GPU", 0))
-    n_separators = count_separators(config.run.separators, models, n_gpus)
-    actors = start_separators(
-        config.separation,
-        n_separators=n_separators,
-        n_gpus=n_gpus,
-        log_folder=settings.log_folder,
-    )
     if len(models) > 1:  # a single one is loaded at once by the separators themselves
         for model in models.values():
             load_network(model)
     costs = Costs(described_costs(models))
     plan = Plan(
         attempts,
-        Slots(n_separators, max_wait_s=config.run.max_wait_s),
+        Slots(0, max_wait_s=config.run.max_wait_s),
         costs,
-        max_in_flight=config.run.tracks_in_flight or n_cores() + 1,
+        max_in_flight=0,  # the fleet knows
         max_attempts=config.run.max_attempts,
         max_listening=n_listeners(),
         fits=None if night is None else night.fits,
     )
+    separators = Separators(config.separation, models, settings.log_folder)
+    staffing = Staffing(
+        config.run.separators,
+        [model.cost for model in models.values()],
+        config.separation.device,
+    )
     return Crew(
         plan=plan,
         costs=costs,
-        separators=Separators(actors, models),
+        separators=separators,
+        fleet=Fleet(Nodes(check), staffing, separators, plan, config.run),
         listening=Listening(settings, assigner),
         stops=stops,
         night=night,

@@ -2,14 +2,10 @@
 
 import shutil
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-import ray
-
 from libsep.batch.interrupts import Interrupts
-from libsep.errors import ClusterError
 from libsep.track import Outcome
 from libsep.units import format_bytes
 
@@ -18,9 +14,6 @@ MAX_BUGS = 20
 
 MAX_FAULTS_IN_A_ROW = 20
 """Tracks in a row that fail for reasons outside their files, after which a run stops."""
-
-WATCH_S = 5.0
-"""How often the driver looks whether Ray still has its machine."""
 
 
 class Stops:
@@ -43,7 +36,6 @@ class Stops:
         self._n_bugs = 0
         self._n_faults_in_a_row = 0
         self._last_fault = ""
-        self._watched_s = time.monotonic()
         self._checks: tuple[Callable[[], str], ...] = (
             self._signal,
             self._disk,
@@ -70,21 +62,6 @@ class Stops:
     def reason(self) -> str:
         """Return why no further track should start; empty if there is no reason."""
         return next(filter(None, (check() for check in self._checks)), "")
-
-    def watch_ray(self) -> None:
-        """Stop at once when Ray has no machine left: no task would ever end.
-
-        Raises
-        ------
-        ClusterError
-            It has none.
-        """
-        now_s = time.monotonic()
-        if now_s - self._watched_s < WATCH_S:
-            return
-        self._watched_s = now_s
-        if not any(node["Alive"] for node in ray.nodes()):
-            raise ClusterError("Ray has lost this machine (its raylet died); run again to go on")
 
     def _signal(self) -> str:
         number = self._interrupts.signal

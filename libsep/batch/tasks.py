@@ -1,9 +1,10 @@
 """The track task: one process takes one track through the pipeline."""
 
 import collections
+import dataclasses
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ray.actor import ActorHandle
 
 from libsep import log
 from libsep.batch.plan import Attempt
-from libsep.errors import LibsepError, SeparationError
+from libsep.errors import DeviceError, LibsepError, SeparationError, SeparatorsLostError
 from libsep.pipeline import Settings, process_staged
 from libsep.separation.registry import Model
 from libsep.track import Outcome
@@ -29,8 +30,36 @@ RETRY_PAUSES_S = (0.5, 2.0, 8.0, 30.0, 60.0, 120.0)
 which a slow machine with other work takes a minute or two."""
 
 
+LOOK_S = 30.0
+"""Seconds without an answer after which it is seen whether the separator's node still lives."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Seat:
+    """A separator actor, and the node on which it runs."""
+
+    actor: ActorHandle[Any]
+    node_id: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Request:
+    """A segment that was sent to a seat, where it is stored, and Ray's reference of the answer."""
+
+    stored: Any
+    seat: Seat
+    answer: Any
+
+
+class _NodeDied(Exception):  # noqa: N818
+    """The node of a separator has died, and Ray does not say so of the separator."""
+
+
 class RemoteSeparator:
-    """Sends segments to the separator actors in turn, and yields the estimates in order.
+    """Sends segments to separator actors in turn, and yields the estimates in order.
+
+    The nearest ones serve the track: those on its own node, or all if there is none. If they are
+    lost with their node, the others take over.
 
     Parameters
     ----------
@@ -38,18 +67,16 @@ class RemoteSeparator:
         The track, for messages.
     model
         What it is separated with.
-    actors
+    seats
         Separators that hold this model, on any node.
     first
-        Index of the actor that gets the first segment: tracks that start together differ in it.
+        Index of the one that gets the first segment: tracks that start together differ in it.
     """
 
-    def __init__(
-        self, path: Path, model: Model, actors: Sequence[ActorHandle[Any]], *, first: int = 0
-    ) -> None:
+    def __init__(self, path: Path, model: Model, seats: Sequence[Seat], *, first: int = 0) -> None:
         self._path = path
         self._model = model
-        self._actors = actors
+        self._seats = list(seats)
         self._next = first
 
     def map(
@@ -61,32 +88,44 @@ class RemoteSeparator:
         ------
         SeparationError
             The network failed on a segment, or actor after actor died of it.
+        SeparatorsLostError
+            All separators are gone with their nodes.
         ModelError, ConfigError
             The separator cannot work at all.
         """
-        waiting: collections.deque[tuple[Any, Any]] = collections.deque()
+        waiting: collections.deque[_Request] = collections.deque()
         for segment in segments:
-            stored = ray.put(segment)
-            waiting.append((stored, self._send(stored)))
+            waiting.append(self._send(ray.put(segment)))
             if len(waiting) >= SEGMENTS_IN_FLIGHT:
-                yield self._receive(*waiting.popleft())
+                yield self._receive(waiting.popleft())
         while waiting:
-            yield self._receive(*waiting.popleft())
+            yield self._receive(waiting.popleft())
 
-    def _send(self, stored: Any) -> Any:
-        actor = self._actors[self._next % len(self._actors)]
+    def _send(self, stored: Any) -> _Request:
+        here = ray.get_runtime_context().get_node_id()
+        nearest = [seat for seat in self._seats if seat.node_id == here] or self._seats
+        if not nearest:
+            raise SeparatorsLostError(f"{self._path.name}: its separators are gone")
+        seat = nearest[self._next % len(nearest)]
         self._next += 1
-        return actor.separate.remote(stored, self._model)
+        return _Request(stored, seat, seat.actor.separate.remote(stored, self._model))
 
-    def _receive(self, stored: Any, answer: Any) -> Float32[np.ndarray, "4 2 T"]:
+    def _receive(self, request: _Request) -> Float32[np.ndarray, "4 2 T"]:
         for attempt, pause_s in enumerate((*RETRY_PAUSES_S, None), start=1):
             try:
-                return ray.get(answer)  # type: ignore[no-any-return]  # Ray's objects have no type
-            except ray.exceptions.RayActorError as exc:
+                return self._answer(request)
+            except (
+                ray.exceptions.RayActorError,
+                ray.exceptions.ActorUnschedulableError,
+                ray.exceptions.ObjectLostError,
+                _NodeDied,
+                DeviceError,
+            ) as exc:
                 logger.warning("separator died (attempt %d): %s", attempt, exc)
                 if pause_s is not None:
                     time.sleep(pause_s)
-                    answer = self._send(stored)
+                    self._forget_the_dead(request.seat, exc)
+                    request = self._send(request.stored)
             except ray.exceptions.RayTaskError as exc:
                 if isinstance(exc.cause, LibsepError):  # model or device: no track would work
                     raise exc.cause from exc
@@ -94,9 +133,33 @@ class RemoteSeparator:
         message = f"{1 + len(RETRY_PAUSES_S)} separators died of one segment (out of memory?)"
         raise SeparationError(self._path, message)
 
+    def _answer(self, request: _Request) -> Float32[np.ndarray, "4 2 T"]:
+        """Return the estimates; wait for them as long as the separator's node lives."""
+        while True:
+            try:
+                return ray.get(request.answer, timeout=LOOK_S)  # type: ignore[no-any-return]
+            except ray.exceptions.GetTimeoutError:
+                if request.seat.node_id not in _living_nodes():
+                    raise _NodeDied(request.seat.node_id) from None
+
+    def _forget_the_dead(self, seat: Seat, exc: Exception) -> None:
+        """Send nothing more to separators whose node has died, or that will not start again."""
+        living = _living_nodes()
+        self._seats = [each for each in self._seats if each.node_id in living]
+        if isinstance(exc, ray.exceptions.ActorUnschedulableError) and seat in self._seats:
+            self._seats.remove(seat)
+
+
+def _living_nodes() -> set[str]:
+    return {node["NodeID"] for node in ray.nodes() if node["Alive"]}
+
 
 def process_attempt(
-    attempt: Attempt, settings: Settings, actors: Sequence[ActorHandle[Any]], first: int
+    attempt: Attempt,
+    settings: Settings,
+    roster: Mapping[int, Seat],
+    slots: Sequence[int],
+    first: int,
 ) -> Outcome:
     """Take one track through the pipeline; runs in a process of its own, on any node.
 
@@ -106,8 +169,10 @@ def process_attempt(
         The track, with its model.
     settings
         What all tracks of the run share.
-    actors
-        Separators that hold the track's model until it ends.
+    roster
+        All separators of the run, by slot.
+    slots
+        Those of them that hold the track's model until it ends.
     first
         Which of them gets the first segment; tracks that start together differ in it.
     """
@@ -116,10 +181,11 @@ def process_attempt(
     if attempt.assignment is None:
         raise ValueError(f"{attempt.track.source}: has no model yet")
     model = settings.models[attempt.assignment.model]
+    seats = [roster[slot] for slot in slots if slot in roster]
     return process_staged(
         attempt.track,
         attempt.previous,
-        RemoteSeparator(attempt.track.path, model, actors, first=first),
+        RemoteSeparator(attempt.track.path, model, seats, first=first),
         settings,
         attempt.assignment,
         attempt=attempt.number,

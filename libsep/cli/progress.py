@@ -132,6 +132,10 @@ class RunDisplay:
         plural = "s" if n_separators > 1 else ""
         self._line(f"[dim]{n_separators} separator{plural}: {markup(description)}[/]")
 
+    def machines_changed(self, description: str) -> None:
+        """Say what a cluster has become."""
+        self._line(f"[yellow]cluster: {markup(description)}[/]")
+
     def models_changed(self, live: dict[str, int]) -> None:
         """Show which models the separators hold, once there is more than one."""
         if len(live) > 1 or self._models:

@@ -12,6 +12,7 @@ from libsep.config.night import NightConfig
 from libsep.config.restoration import RestorationConfig
 from libsep.config.routing import RoutingConfig
 from libsep.config.section import Section, parse
+from libsep.config.storage import StorageConfig
 
 STEM_FORMAT = 1
 """Number of the way in which stem files are made; another one converts the library again."""
@@ -103,6 +104,9 @@ class RunConfig(Section):
     max_attempts: Annotated[int, Field(ge=1, le=10)] = 3
     """How often a track whose process dies is tried before it is failed."""
 
+    wait_for_nodes_s: Annotated[float, Field(gt=0)] = 300.0
+    """Seconds that a run waits for a node that can work, after a cluster has lost all of them."""
+
     track_timeout_s: Annotated[float, Field(gt=0)] = 6 * 3600.0
     """Seconds after which a track that has not ended is stopped and failed."""
 
@@ -120,6 +124,7 @@ class Config(Section):
     restoration: RestorationConfig = RestorationConfig()
     encode: EncodeConfig = EncodeConfig()
     run: RunConfig = RunConfig()
+    storage: StorageConfig = StorageConfig()
     night: NightConfig = NightConfig()
 
     def replaced(self, **sections: dict[str, Any]) -> "Config":

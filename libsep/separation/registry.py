@@ -14,7 +14,7 @@ from libsep.model_folder.description import (
 from libsep.separation.catalogue import read_catalogue
 from libsep.separation.model import KIND, Model, ModelInfo
 
-__all__ = ["Model", "ModelInfo", "find_model", "list_models", "read_model"]
+__all__ = ["Model", "ModelInfo", "find_model", "list_models", "located", "read_model"]
 
 
 def list_models(folder: Path | None = None) -> list[Model]:
@@ -64,3 +64,27 @@ def read_model(folder: Path) -> Model:
         The description is missing, cannot be read, or has a wrong field.
     """
     return read_folder(Model, folder)
+
+
+def located(model: Model) -> Model:
+    """Return a model as it lies on this machine, for one that was found on another.
+
+    It is the same folder if there is one here. Else it is the model of this name that came with
+    libsep, or was pulled: the two machines have libsep in different places.
+
+    Raises
+    ------
+    ModelError
+        Neither is there, or the one of this name has other weights.
+    """
+    if model.weights_path.is_file():
+        return model
+    try:
+        found = find_model(model.name)
+    except ModelError as exc:
+        raise ModelError(f"{model.weights_path}: not on this machine, and {exc}") from exc
+    if found.sha256 != model.sha256:
+        raise ModelError(
+            f"{model.weights_path}: not on this machine, and {found.folder} has other weights"
+        )
+    return found

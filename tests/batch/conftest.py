@@ -21,9 +21,13 @@ class Notes:
     reasons: list[str] = dataclasses.field(default_factory=list)
     live: list[dict[str, int]] = dataclasses.field(default_factory=list)
     descriptions: list[str] = dataclasses.field(default_factory=list)
+    machines: list[str] = dataclasses.field(default_factory=list)
 
     def separators_ready(self, description: str, n_separators: int) -> None:
         self.descriptions.append(description)
+
+    def machines_changed(self, description: str) -> None:
+        self.machines.append(description)
 
     def models_changed(self, live: dict[str, int]) -> None:
         self.live.append(live)

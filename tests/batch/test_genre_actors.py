@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 GENRES = ("electronic", "rock", "jazz")
 CONFIG = Config().replaced(
-    separation={"segment_s": 2.0, "overlap_s": 0.5, "precision": "float32", "device": "cpu"},
+    separation={"segment_s": 2.0, "overlap_s": 0.5, "precision": "float32"},
     encode={"codec": "alac"},
     run={"tracks_in_flight": 4, "min_free_bytes": 0, "separators": 2},
 )

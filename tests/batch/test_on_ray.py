@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import ray
 
-from libsep.batch.actors import count_separators, start_separators
+from libsep.batch.actors import start_separator
 from libsep.batch.cluster import embedded_ray
 from libsep.batch.loading import Separators
-from libsep.batch.tasks import RemoteSeparator
+from libsep.batch.machines import Place
+from libsep.batch.tasks import RemoteSeparator, Seat
 from libsep.config import Config
 from libsep.errors import ConfigError, ModelError, SeparationError
-from libsep.machine import n_cores
 from libsep.separation.registry import Model
 from libsep.separation.separator import Separator
 
@@ -35,14 +35,24 @@ def cluster() -> Iterator[None]:
         yield
 
 
-def loaded(model: Model, config: Config) -> str:
-    """Start a separator, let it load a model, and return what it says."""
-    actors = start_separators(config.separation, n_separators=1, n_gpus=0)
-    separators = Separators(actors, {model.name: model})
+def seats(count: int) -> list[Seat]:
+    """Start separators on this node."""
+    here = ray.get_runtime_context().get_node_id()
+    return [Seat(start_separator(CONFIG.separation, Place(here)), here) for _ in range(count)]
+
+
+def started(config: Config, *models: Model) -> Separators:
+    """Start a separator in slot 0."""
+    separators = Separators(config.separation, {model.name: model for model in models})
+    separators.start(0, Place(ray.get_runtime_context().get_node_id()))
+    return separators
+
+
+def load(separators: Separators, model: Model) -> str | None:
+    """Let the separator load a model, and return what it says."""
     separators.load(0, model.name)
     (reference,) = separators.pending
-    _, description = separators.collect(reference) or (0, "")
-    return description
+    return separators.collect(reference)
 
 
 @pytest.fixture
@@ -62,8 +72,7 @@ def test_ray_listens_on_loopback_only(cluster: None) -> None:
 def test_remote_estimates_are_those_of_this_process_in_order(
     cluster: None, tiny_model: Model, segments: list[np.ndarray]
 ) -> None:
-    actors = start_separators(CONFIG.separation, n_separators=2, n_gpus=0)
-    remote = RemoteSeparator(Path("x"), tiny_model, actors, first=1)
+    remote = RemoteSeparator(Path("x"), tiny_model, seats(2), first=1)
     local = Separator(tiny_model, device="cpu", precision="float32")
     for found, segment in zip(remote.map(iter(segments)), segments, strict=True):
         np.testing.assert_allclose(found, local.separate(segment[None])[0], atol=1e-6)
@@ -75,7 +84,8 @@ def test_a_separator_that_is_killed_loses_no_segment(
     segments: list[np.ndarray],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    (actor,) = start_separators(CONFIG.separation, n_separators=1, n_gpus=0)
+    (seat,) = seats(1)
+    actor = seat.actor
     expected = [ray.get(actor.separate.remote(segment, tiny_model)) for segment in segments]
 
     def killing() -> Iterator[np.ndarray]:
@@ -85,13 +95,12 @@ def test_a_separator_that_is_killed_loses_no_segment(
             yield segment
 
     with caplog.at_level(logging.WARNING):
-        found = list(RemoteSeparator(Path("x"), tiny_model, [actor]).map(killing()))
+        found = list(RemoteSeparator(Path("x"), tiny_model, [seat]).map(killing()))
     np.testing.assert_array_equal(np.stack(found), np.stack(expected))
 
 
 def test_an_error_of_the_network_is_an_error_of_the_track(cluster: None, tiny_model: Model) -> None:
-    actors = start_separators(CONFIG.separation, n_separators=1, n_gpus=0)
-    remote = RemoteSeparator(Path("song.mp3"), tiny_model, actors)
+    remote = RemoteSeparator(Path("song.mp3"), tiny_model, seats(1))
     with pytest.raises(SeparationError, match=r"song\.mp3: the separator failed"):
         list(remote.map(iter([np.zeros((3, 100, 7), np.float32)])))
 
@@ -101,50 +110,27 @@ def test_a_damaged_model_stops_the_run_before_it_begins(
 ) -> None:
     damaged = tiny_model.model_copy(update={"folder": tmp_path})
     with pytest.raises(ModelError, match=r"model\.safetensors"):
-        loaded(damaged, CONFIG)
+        load(started(CONFIG, damaged), damaged)
 
 
 def test_a_gpu_that_is_not_there_stops_the_run(cluster: None, tiny_model: Model) -> None:
     config = CONFIG.replaced(separation={"device": "cuda"})
     with pytest.raises(ConfigError, match="GPU"):
-        loaded(tiny_model, config)
+        load(started(config, tiny_model), tiny_model)
 
 
 def test_a_separator_takes_another_model_and_refuses_segments_for_the_former_one(
     cluster: None, tiny_model: Model, other_model: Model, segments: list[np.ndarray]
 ) -> None:
-    actors = start_separators(CONFIG.separation, n_separators=1, n_gpus=0)
-    separators = Separators(actors, {"tiny": tiny_model, "other": other_model})
+    separators = started(CONFIG, tiny_model, other_model)
+    seat = Seat(*separators.of([0]), ray.get_runtime_context().get_node_id())
     for model in (tiny_model, other_model):
-        separators.load(0, model.name)
-        (reference,) = separators.pending
-        assert (separators.collect(reference) or (9, ""))[1].startswith(f"{model.name} on CPU")
+        assert (load(separators, model) or "").startswith(f"{model.name} on CPU")
         local = Separator(model, device="cpu", precision="float32")
-        (found,) = RemoteSeparator(Path("x"), model, actors).map(iter(segments[:1]))
+        (found,) = RemoteSeparator(Path("x"), model, [seat]).map(iter(segments[:1]))
         np.testing.assert_allclose(found, local.separate(segments[0][None])[0], atol=1e-6)
     with pytest.raises(SeparationError, match="holds other now, asked for tiny"):
-        list(RemoteSeparator(Path("x"), tiny_model, actors).map(iter(segments[:1])))
-    stints = ray.get(actors[0].stints.remote())
+        list(RemoteSeparator(Path("x"), tiny_model, [seat]).map(iter(segments[:1])))
+    stints = ray.get(seat.actor.stints.remote())
     assert [(stint.model, stint.n_segments) for stint in stints] == [("tiny", 1), ("other", 1)]
     assert all(s.began_s <= s.ready_s <= s.first_s <= s.last_s for s in stints)
-
-
-@pytest.mark.parametrize(
-    ("n_gpus", "costs", "expected"),
-    [
-        (2, [1.0], 2),
-        (2, [1.0, 1.0, 1.0], 3),
-        (2, [1.0] * 7, 4),
-        (2, [1.0, 1.0, 40.0], 2),
-        (2, [1.0, 1.0, None], 2),
-        (0, [1.0, 1.0, 1.0], n_cores()),
-    ],
-)
-def test_small_models_share_a_gpu_when_there_are_more_than_gpus(
-    tiny_model: Model, n_gpus: int, costs: list[float | None], expected: int
-) -> None:
-    models = {
-        str(index): tiny_model.model_copy(update={"cost": cost}) for index, cost in enumerate(costs)
-    }
-    assert count_separators(0, models, n_gpus) == expected
-    assert count_separators(5, models, n_gpus) == 5
