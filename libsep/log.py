@@ -44,7 +44,11 @@ class JsonFormatter(logging.Formatter):
 
 @functools.cache
 def setup_worker(folder: Path) -> None:
-    """Write the records of this worker process to a file of its own in ``folder``."""
+    """Write the records of this worker process to a file of its own in ``folder``, made if need be.
+
+    A node may see the folder of its driver late, or have a disk of its own there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     setup(path=folder / f"{platform.node()}-{os.getpid()}.jsonl")
 
 

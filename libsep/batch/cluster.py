@@ -64,12 +64,17 @@ def embedded_ray(
 
 @contextlib.contextmanager
 def cluster_or_embedded_ray(
-    *, n_cpus: int, object_store_bytes: int, n_gpus: int | None = None
+    *,
+    n_cpus: int,
+    object_store_bytes: int,
+    n_gpus: int | None = None,
+    is_insecure: bool = False,
 ) -> Iterator[None]:
     """Connect to the cluster that ``RAY_ADDRESS`` names for the length of the block.
 
     ``ray job submit`` sets it, and ``--address``. Without it, Ray runs on this machine as
-    `embedded_ray` starts it, with ``n_cpus`` track slots.
+    `embedded_ray` starts it, with ``n_cpus`` track slots. ``is_insecure`` says that a cluster which
+    asks for no token is used all the same.
 
     Raises
     ------
@@ -83,7 +88,7 @@ def cluster_or_embedded_ray(
         ):
             yield
         return
-    found = prepare_access(address)
+    found = prepare_access(address, is_insecure=is_insecure)
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     try:
         ray.init(address=found, configure_logging=False, log_to_driver=False)

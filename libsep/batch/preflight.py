@@ -5,37 +5,22 @@ a node finds must be what the driver finds.
 """
 
 import contextlib
-import dataclasses
 import logging
-import os
-import platform
-import secrets
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 import ray
-import torch
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from libsep import __version__
-from libsep.errors import ConfigError, LibsepError, NodesError
-from libsep.ledger import FOLDER
-from libsep.media.atomic import replacing
-from libsep.media.ffmpeg import find_ffmpeg, version
-from libsep.model_folder.tensors import check_sha256
-from libsep.separation.registry import Model
-from libsep.units import format_bytes
+from libsep.batch.inspection import Finding, Needs, look
+from libsep.batch.nodes import Node
+from libsep.errors import ConfigError, NodesError, StemsError, TransferError
+from libsep.pipeline import Settings
+from libsep.track import Track
 
 logger = logging.getLogger(__name__)
 
 ANSWER_TIMEOUT_S = 180.0
 """Seconds in which a node must have looked; a drive that hangs would let a run wait for ever."""
-
-MIN_SCRATCH_BYTES = 1_000_000_000
-"""Free space in the folder for temporary files, below which a node cannot take part."""
 
 N_PROBES = 8
 """Tracks that every node looks for, spread over those of the run."""
@@ -43,48 +28,37 @@ N_PROBES = 8
 THIS_MACHINE = "this machine"
 """What the driver's is called in the table."""
 
-Node = Mapping[str, Any]
-"""One of ``ray.nodes()``."""
 
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Finding:
-    """What a machine has of one part of what a run needs, or why that is not usable."""
-
-    found: str
-    is_usable: bool = True
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Needs:
-    """What a run needs of a node; the default needs no more than programs and scratch space.
+def needs_of(settings: Settings, tracks: Sequence[Track]) -> Needs:
+    """Return what a run needs of each machine.
 
     Parameters
     ----------
-    ffmpeg
-        The program, if the configuration names one.
-    models
-        Models whose weights every node must hold, at the same path.
+    settings
+        Of the run.
     tracks
-        Files of the library, each with its size in bytes.
-    output_root
-        Folder of the stem files, which all nodes must share and be able to write.
+        All that it is to convert.
     """
+    staging = settings.staging
+    in_store = staging is not None and staging.library is not None
+    restoration = settings.restoration_model
+    return Needs(
+        ffmpeg=settings.config.decode.ffmpeg,
+        models=(*settings.models.values(), *([restoration] if restoration else [])),
+        tracks=tuple(
+            (track.source if in_store else track.path, track.size_bytes)
+            for track in _spread(tracks)
+        ),
+        output_root=settings.output_root,
+        staging=staging,
+    )
 
-    ffmpeg: Path | None = None
-    models: tuple[Model, ...] = ()
-    tracks: tuple[tuple[Path, int], ...] = ()
-    output_root: Path | None = None
-    mark: str = dataclasses.field(default_factory=lambda: secrets.token_hex(16))
-    """What the driver writes into the output folder, and the nodes read there."""
 
-
-def probes(tracks: Sequence[tuple[Path, int]]) -> tuple[tuple[Path, int], ...]:
-    """Return at most `N_PROBES` of the tracks of a run, first and last among them."""
-    if len(tracks) <= N_PROBES:
-        return tuple(tracks)
+def _spread(tracks: Sequence[Track]) -> list[Track]:
+    """Return at most `N_PROBES` of the tracks, the first and the last among them."""
     last = len(tracks) - 1
-    return tuple(tracks[round(index * last / (N_PROBES - 1))] for index in range(N_PROBES))
+    places = {round(index * last / (N_PROBES - 1)) for index in range(N_PROBES)}
+    return [tracks[place] for place in sorted(places)] if tracks else []
 
 
 def check_nodes(needs: Needs, nodes: Sequence[Node] | None = None) -> int:
@@ -131,108 +105,33 @@ def node_name(node: Node) -> str:
     return f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
 
 
-def look(needs: Needs) -> dict[str, Finding]:
-    """Return what this machine has of what a run needs, part by part."""
-    findings = {
-        "libsep": Finding(__version__),
-        "Python": Finding(".".join(platform.python_version_tuple()[:2])),
-        "Ray": Finding(str(ray.__version__)),
-        "torch": Finding(torch.__version__.partition("+")[0]),  # what follows is CPU or CUDA
-        "ffmpeg": _tried(_ffmpeg, needs),
-    }
-    for model in needs.models:
-        findings[f"model {model.name}"] = _tried(_model, model)
-    if needs.tracks:
-        findings["library"] = _tried(_library, needs)
-    if needs.output_root is not None:
-        findings["stems folder"] = _tried(_output, needs)
-    findings["scratch space"] = _tried(_scratch, needs)
-    return findings
-
-
-def _tried(part: Callable[[Any], str], argument: Any) -> Finding:
-    """Return what a part of the look finds, or why it is not usable."""
+def why_not(needs: Needs, node: Node) -> str:
+    """Return why a node cannot take part in the run; empty if it can."""
     try:
-        return Finding(part(argument))
-    except LibsepError as exc:
-        return Finding(str(exc), is_usable=False)
-    except OSError as exc:
-        where = f"{exc.filename}: " if exc.filename else ""
-        return Finding(f"{where}{exc.strerror or exc}", is_usable=False)
-
-
-def _ffmpeg(needs: Needs) -> str:
-    return version(find_ffmpeg(needs.ffmpeg)).partition("\n")[0].partition(" Copyright")[0]
-
-
-def _model(model: Model) -> str:
-    check_sha256(model.weights_path, model.sha256)
-    return f"sha256 {model.sha256[:12]}"
-
-
-def _library(needs: Needs) -> str:
-    """Look for some of the tracks, and read a byte of each."""
-    for path, size_bytes in needs.tracks:
-        with path.open("rb") as file:
-            file.read(1)
-            found_bytes = os.fstat(file.fileno()).st_size
-        if found_bytes != size_bytes:
-            raise ConfigError(f"{path}: {found_bytes} bytes, expected {size_bytes}")
-    return "readable"
-
-
-def _output(needs: Needs) -> str:
-    """Find the driver's mark in the output folder, and write there as a stem file is written."""
-    folder = _own_folder(needs)
-    try:
-        mark = _mark_path(needs).read_text(encoding="ascii")
-    except FileNotFoundError:
-        mark = ""
-    if mark != needs.mark:
-        raise ConfigError(f"{folder.parent}: another folder than the driver's (is it mounted?)")
-    probe = folder / f"{_mark_path(needs).name}-{secrets.token_hex(4)}"
-    try:
-        with replacing(probe) as part:
-            part.write_text(needs.mark, encoding="ascii")
-    finally:
-        probe.unlink(missing_ok=True)
-    return "writable"
-
-
-def _scratch(_needs: Needs) -> str:
-    folder = tempfile.gettempdir()
-    free_bytes = shutil.disk_usage(folder).free
-    if free_bytes < MIN_SCRATCH_BYTES:
-        free, needed = format_bytes(free_bytes), format_bytes(MIN_SCRATCH_BYTES)
-        raise ConfigError(f"{free} free in {folder}, expected {needed}")
-    return "enough"
-
-
-def _own_folder(needs: Needs) -> Path:
-    assert needs.output_root is not None
-    return needs.output_root / FOLDER
-
-
-def _mark_path(needs: Needs) -> Path:
-    return _own_folder(needs) / f"preflight-{needs.mark}"
+        check_nodes(needs, [node])
+    except NodesError as exc:
+        return "; ".join(f"{what}: {found}" for _, what, found, _ in exc.rows)
+    except ConfigError as exc:
+        return str(exc)
+    return ""
 
 
 @contextlib.contextmanager
 def _marked(needs: Needs) -> Iterator[None]:
-    """Keep a file in the output folder that only nodes with the same folder can see."""
-    if needs.output_root is None:
+    """Keep a file in the output that only machines with the same output can see."""
+    output = needs.output
+    if output is None:
         yield
         return
-    path = _mark_path(needs)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(needs.mark, encoding="ascii")
-    except OSError as exc:
-        raise ConfigError(f"{path}: cannot be written: {exc.strerror}") from exc
+        output.write(needs.mark_name, needs.mark.encode())
+    except (StemsError, TransferError) as exc:
+        raise ConfigError(f"{output.folder}: cannot be written: {exc.message}") from exc
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError, TransferError):
+            output.delete(needs.mark_name)
 
 
 def _answers(needs: Needs, nodes: Sequence[Node]) -> Iterator[tuple[str, dict[str, Finding]]]:

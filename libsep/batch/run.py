@@ -4,6 +4,7 @@ import contextlib
 import logging
 from collections.abc import Sequence
 
+from libsep.batch.admission import Admission
 from libsep.batch.cluster import cluster_or_embedded_ray
 from libsep.batch.costs import Costs, described_costs
 from libsep.batch.driver import Crew, Driver, Listener, RunResult
@@ -37,6 +38,7 @@ def convert_all(
     *,
     interrupts: Interrupts | None = None,
     night: Night | None = None,
+    is_insecure: bool = False,
 ) -> RunResult:
     """Convert tracks on Ray; every track that starts gets exactly one ledger row.
 
@@ -60,11 +62,15 @@ def convert_all(
         catches them there. By default those of this function alone.
     night
         The time that there is; without it, the run lasts until all is done.
+    is_insecure
+        Whether a cluster that asks for no token is used all the same.
 
     Raises
     ------
     ModelError, ConfigError
         A model cannot be loaded, or the device is not there.
+    NodesError
+        Nodes of the cluster lack something that the run needs.
     LedgerError
         A row cannot be written.
     ClusterError
@@ -78,13 +84,18 @@ def convert_all(
             n_cpus=n_tasks,
             object_store_bytes=max(150_000_000, n_tasks * STORE_BYTES_PER_TRACK),
             n_gpus=None if use_gpus else 0,
+            is_insecure=is_insecure,
         )
         stack.enter_context(ray_context)
         # After Ray has started, because it takes over SIGTERM itself.
         interrupts = stack.enter_context(caught_interrupts(interrupts))
         stops = Stops(settings.output_root, config.min_free_bytes, interrupts)
         hopeful = [attempt for attempt in attempts if attempt.number <= config.max_attempts]
-        crew = start_crew(hopeful, settings, assigner, stops, night)
+        admission = Admission(hopeful, settings)
+        admission.check_all()
+        crew = start_crew(
+            hopeful, settings, assigner, stops, night=night, check=admission.problem_of
+        )
         driver = Driver(crew, settings, ledger, listener)
         driver.give_up(attempt for attempt in attempts if attempt.number > config.max_attempts)
         return driver.run()
@@ -95,6 +106,7 @@ def start_crew(
     settings: Settings,
     assigner: Assigner,
     stops: Stops,
+    *,
     night: Night | None = None,
     check: Check | None = None,
 ) -> Crew:

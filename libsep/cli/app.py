@@ -56,11 +56,17 @@ def options(
     """Convert a whole music library into Native Instruments Stems."""
 
 
-def main() -> None:
-    """Run the command line; the one place where an error becomes a line and an exit code."""
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; the one place where an error becomes a line and an exit code.
+
+    Parameters
+    ----------
+    arguments
+        Instead of those of this process.
+    """
     log.setup()
     try:
-        app()
+        app(arguments)
     except LibsepError as exc:
         console = Console(stderr=True, soft_wrap=True)
         console.print(f"[bold red]libsep:[/] {markup(str(exc))}", highlight=False)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from libsep.config import Config, load
+from libsep.errors import ConfigError
 
 ConfigOption = Annotated[
     Path | None,
@@ -45,6 +46,17 @@ RemainingOption = Annotated[
         help="Exit code instead of 0 when tracks are left for another run.",
     ),
 ]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        envvar="RAY_ADDRESS",
+        help="Ray cluster that does the work: auto, or HOST:PORT; without it, this machine does.",
+    ),
+]
+InsecureOption = Annotated[
+    bool, typer.Option("--insecure", help="Use the cluster even if it asks nobody for a token.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -73,3 +85,20 @@ def read_config(
     return config.replaced(
         separation={"model": model, "device": device}, encode={"codec": codec}, routing=routing
     )
+
+
+def refuse_uris(command: str, *paths: Path | None) -> None:
+    """Do nothing if all ``paths`` may be local ones.
+
+    Raises
+    ------
+    ConfigError
+        One is the URI of an object store, which this command does not read.
+    """
+    for path in filter(None, paths):
+        if path.parts and path.parts[0] in ("s3:", "gs:", "file:"):
+            uri = str(path).replace(":/", "://", 1)
+            raise ConfigError(
+                f"{uri}: libsep {command} takes paths of local files; URIs are for libsep run,"
+                " status and verify"
+            )

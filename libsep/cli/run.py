@@ -1,14 +1,17 @@
 """``libsep run``: a whole library."""
 
+import os
 from typing import Annotated
 
 import typer
 
 from libsep.cli.options import (
+    AddressOption,
     CodecOption,
     ConfigOption,
     DeviceOption,
     GenreOption,
+    InsecureOption,
     JsonOption,
     MaxHoursOption,
     ModelOption,
@@ -32,6 +35,8 @@ def run(
     until: UntilOption = None,
     max_hours: MaxHoursOption = None,
     exit_code_if_remaining: RemainingOption = None,
+    address: AddressOption = None,
+    insecure: InsecureOption = False,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Convert at most this many tracks.")
     ] = None,
@@ -47,6 +52,8 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Convert every track of LIBRARY that STEMS does not hold yet; a second run does the rest."""
+    if address:
+        os.environ["RAY_ADDRESS"] = address  # Ray, and libsep.batch, read it when they are imported
     from libsep.batch.window import Window
     from libsep.cli.preview import preview
     from libsep.cli.session import RunOptions, start
@@ -62,6 +69,7 @@ def run(
         retry_failed=retry_failed,
         rebuild_ledger=rebuild_ledger,
         as_json=as_json,
+        is_insecure=insecure,
     )
     if dry_run:
         preview(options)

@@ -44,6 +44,7 @@ class RunOptions:
     retry_failed: bool
     rebuild_ledger: bool
     as_json: bool
+    is_insecure: bool = False
 
     @property
     def stems(self) -> Path:
@@ -159,7 +160,14 @@ def _convert(
     night = night_of(options.window, settings, ledger)
     with RunDisplay(tracks, summary, options.window) as display:
         result = convert_all(
-            attempts, settings, assigner, ledger, display, interrupts=interrupts, night=night
+            attempts,
+            settings,
+            assigner,
+            ledger,
+            display,
+            interrupts=interrupts,
+            night=night,
+            is_insecure=options.is_insecure,
         )
     remove_leftovers(options.stems, tracks)
     ledger.end(result.reason or "finished")
