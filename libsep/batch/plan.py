@@ -51,7 +51,8 @@ class Plan:
     Parameters
     ----------
     attempts
-        The tracks to convert, in order; those without an assignment are listened to first.
+        The tracks to convert, in order as far as they have one rank; those without an assignment
+        are listened to first.
     slots
         The separators, none of them in use.
     costs
@@ -144,7 +145,7 @@ class Plan:
             return []
         self._settle()
         backlogs = {
-            model: Backlog(len(queue), queue.audio_s * self._costs.of(model))
+            model: Backlog(len(queue), queue.audio_s * self._costs.of(model), queue.head.rank)
             for model, queue in self._waiting().items()
         }
         given = self.slots.assign(backlogs, now_s)
@@ -221,7 +222,11 @@ class Plan:
         self._queues[attempt.model].add(attempt, is_next=is_next)
 
     def _new_queue(self) -> Queue[Attempt]:
-        return Queue(self._fits, lambda attempt: attempt.track.expected_s)
+        return Queue(
+            self._fits,
+            length_s=lambda attempt: attempt.track.expected_s,
+            rank=lambda attempt: attempt.rank,
+        )
 
     def _all_queues(self) -> list[Queue[Attempt]]:
         return [*self._queues.values(), self._suspects, self._unheard]

@@ -9,10 +9,14 @@ LEAST_TURN_S = 1.0
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Backlog:
-    """Tracks of a model that have not been started: how many, and how much work they are."""
+    """Tracks of a model that have not been started: how many, and how much work they are.
+
+    ``rank`` is the class of urgency of the next one, 0 the most urgent one.
+    """
 
     n_tracks: int
     work: float
+    rank: int = 0
 
 
 @dataclasses.dataclass(slots=True)
@@ -49,8 +53,9 @@ class Slots:
 
     A model keeps its slots until its queue is dry. A slot that is free then goes to the model with
     the most work among those that have no slot, and once all have one, to the one with the most
-    work per slot. A model that has waited too long gets a slot from one that still has work: the
-    one with the most slots, then the one that was served longest.
+    work per slot; more urgent work comes first. A model that has waited too long gets a slot from
+    one that still has work: the one with the most slots, then the one that was served longest. One
+    whose next track is more urgent than those of others does not wait for that.
 
     Slots are added and retired as machines come and go; the number of a slot is never used again.
 
@@ -134,6 +139,7 @@ class Slots:
             Time of the run, in seconds; never goes back.
         """
         self._note_waiting(queues, now_s)
+        self._close_for_the_urgent(queues)
         self._close_one_for_the_waiting(queues, now_s)
         return list(self._give_free_slots(queues, now_s))
 
@@ -181,9 +187,9 @@ class Slots:
         """Return the model that a free slot goes to; its own one if no other needs it."""
         waiting = self._waiting_since_s
         if waiting and leaving.is_closing:
-            return min(waiting, key=lambda model: (waiting[model], -queues[model].work))
+            return min(waiting, key=lambda m: (queues[m].rank, waiting[m], -queues[m].work))
         if waiting:
-            return max(waiting, key=lambda model: queues[model].work)
+            return max(waiting, key=lambda m: (-queues[m].rank, queues[m].work))
         # A slot changes its model only for a track that would wait otherwise.
         needy = [
             model
@@ -193,13 +199,33 @@ class Slots:
         live = self.live()
         return max(
             needy,
-            key=lambda model: queues[model].work / (live.get(model, 0) + 1),
+            key=lambda m: (-queues[m].rank, queues[m].work / (live.get(m, 0) + 1)),
             default=leaving.model,
         )
 
     def _n_free(self, model: str) -> int:
         """Return how many slots of a model have no track yet."""
         return sum(slot.model == model and slot.stays and not slot.n_tracks for slot in self._slots)
+
+    def _close_for_the_urgent(self, queues: Mapping[str, Backlog]) -> None:
+        """Close a slot for each model without one that has more urgent work than those that have.
+
+        It costs little: a slot changes in this way at most once for each model and rank.
+        """
+        ranks = sorted(queues[model].rank for model in self._waiting_since_s)
+        n_closing = sum(slot.is_closing for slot in self._slots)
+        for rank in ranks[n_closing:]:
+            live = self.live()
+            candidates = [
+                slot
+                for slot in self._slots
+                if slot.is_open and slot.model in queues and queues[slot.model].rank > rank
+            ]
+            if candidates:
+                victim = max(
+                    candidates, key=lambda slot: (queues[slot.model].rank, live[slot.model])
+                )
+                victim.is_closing = True
 
     def _close_one_for_the_waiting(self, queues: Mapping[str, Backlog], now_s: float) -> None:
         """Close a slot for the model that has waited longest, if it is its turn.

@@ -15,7 +15,7 @@ from libsep.track import Assignment, Track
 LOAD_S = 0.5
 
 
-def attempt(model: str, index: int, duration_s: float) -> Attempt:
+def attempt(model: str, index: int, duration_s: float, rank: int = 0) -> Attempt:
     path = Path(f"{model}-{index}.mp3")
     track = Track(
         path=path, source=path, output=path, size_bytes=1, mtime_ns=1, duration_s=duration_s
@@ -23,7 +23,7 @@ def attempt(model: str, index: int, duration_s: float) -> Attempt:
     assignment = Assignment(
         model=model, model_sha256=model, genre="pop", genre_reason="", genre_source="tag"
     )
-    return Attempt(track, assignment=assignment)
+    return Attempt(track, assignment=assignment, rank=rank)
 
 
 @dataclasses.dataclass
@@ -35,6 +35,7 @@ class Simulated:
     switches: list[tuple[float, int, str]]
     waited_s: dict[str, float]
     longest_track_s: float
+    started: list[Attempt]
 
 
 def simulate(
@@ -52,6 +53,7 @@ def simulate(
     now_s, idle_s = 0.0, 0.0
     events: list[tuple[float, int, str, object]] = []
     free_at = [0.0] * n_slots
+    started: list[Attempt] = []
     switches, since, waited = [], dict.fromkeys(models, 0.0), dict.fromkeys(models, 0.0)
     left = {m: sum(a.model == m for a in attempts) for m in models}
     count = 0
@@ -63,6 +65,7 @@ def simulate(
         while (taken := plan.take()) is not None:
             chosen, its_slots = taken
             assert all(slots[s].model == chosen.model and slots[s].is_open for s in its_slots)
+            started.append(chosen)
             left[chosen.model] -= 1
             waited[chosen.model] = max(waited[chosen.model], now_s - since[chosen.model])
             start_s = max(now_s, free_at[its_slots[0]])
@@ -88,7 +91,7 @@ def simulate(
         else:
             plan.ended(what)
     longest = max((a.track.expected_s for a in attempts), default=0.0)
-    return Simulated(now_s, idle_s, switches, waited, longest)
+    return Simulated(now_s, idle_s, switches, waited, longest, started)
 
 
 @st.composite
@@ -129,3 +132,24 @@ def test_no_model_waits_longer_than_it_may_and_the_tracks_in_flight(
     n_waiting = max(len({a.model for a in attempts}) - n_slots, 1)
     in_flight_s = (max_in_flight + 1) * found.longest_track_s
     assert max(found.waited_s.values()) <= max_wait_s + n_waiting * (in_flight_s + LOAD_S)
+
+
+@given(libraries(), st.data())
+@settings(max_examples=30, deadline=None)
+def test_urgent_tracks_come_first_whatever_their_models_and_cost_few_loads(
+    library: tuple[list[tuple[str, float]], int, int], data: st.DataObject
+) -> None:
+    tracks, n_slots, max_in_flight = library
+    ranks = data.draw(st.lists(st.integers(0, 2), min_size=len(tracks), max_size=len(tracks)))
+    attempts = [
+        attempt(model, index, length, rank)
+        for index, ((model, length), rank) in enumerate(zip(tracks, ranks, strict=True))
+    ]
+    found = simulate(attempts, n_slots=n_slots, max_in_flight=max_in_flight, max_wait_s=1e9)
+    n_models = len({model for model, _ in tracks})
+    assert len(found.switches) <= 3 * n_models + n_slots * n_slots
+    for model in {model for model, _ in tracks}:
+        of_one = [each.rank for each in found.started if each.model == model]
+        assert of_one == sorted(of_one)
+    alone = simulate(attempts, n_slots=1, max_in_flight=1, max_wait_s=1e9)
+    assert [each.rank for each in alone.started] == sorted(ranks)
