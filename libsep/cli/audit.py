@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from libsep.cli.options import ConfigOption, JsonOption
+from libsep.cli.options import ConfigOption, JsonOption, refuse_uris
 from libsep.cli.progress import markup
 
 MAX_FINDINGS = 100
@@ -34,6 +34,7 @@ def audit(
     from libsep.library.audit import config_of_last_run
     from libsep.media.ffmpeg import find_ffmpeg
 
+    refuse_uris("audit", library, stems)
     values = load(Config, config) if config else config_of_last_run(stems)
     found = compare(
         library, stems, values.scan, ffmpeg=find_ffmpeg(values.decode.ffmpeg), is_quick=quick

@@ -15,6 +15,7 @@ from libsep.cli.options import (
     GenreOption,
     ModelOption,
     read_config,
+    refuse_uris,
 )
 from libsep.cli.progress import describe, markup
 
@@ -34,6 +35,7 @@ def convert(
     """Convert one track to a stem file, in this process and without Ray."""
     from libsep.pipeline.single import Converter
 
+    refuse_uris("convert", file, output)
     log.setup(level=logging.CRITICAL)  # what a track's log says is in its outcome
     converter = Converter(read_config(config, genre=genre, model=model, codec=codec, device=device))
     console = Console(soft_wrap=True, highlight=False)

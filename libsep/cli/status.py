@@ -1,32 +1,32 @@
 """``libsep status``: what an output folder holds, and what failed and why."""
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from libsep.cli.options import JsonOption
+from libsep.cli.options import ConfigOption, JsonOption
 from libsep.cli.progress import markup
 from libsep.cli.tables import failures_table, format_hours, genres_table
-from libsep.errors import ConfigError
 from libsep.report.summary import Summary
 from libsep.units import format_bytes
 
 
 def status(
-    stems: Annotated[Path, typer.Argument(help="Output folder of libsep run.")],
+    stems: Annotated[str, typer.Argument(help="Output folder of libsep run, or its URI.")],
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tell what is done, by genre and model, what failed and why, and what crashed."""
-    from libsep.ledger import FOLDER, Ledger
+    from libsep.config import Config, load
     from libsep.report.status import read_status
+    from libsep.storage.ends import opened_output
 
-    if not (stems / FOLDER).is_dir():
-        raise ConfigError(f"{stems}: no ledger of libsep here (expected the folder {FOLDER})")
-    found = read_status(Ledger(stems / FOLDER))
+    storage = (load(Config, config) if config else Config()).storage
+    with opened_output(stems, storage) as (ledger, in_work):
+        found = read_status(ledger, in_work)
     if as_json:
         print(json.dumps(found.as_json(), indent=2))
         return

@@ -31,12 +31,19 @@ class Status:
         }
 
 
-def read_status(ledger: Ledger) -> Status:
+def read_status(ledger: Ledger, in_work: str | None = None) -> Status:
     """Return the state of the output folder that ``ledger`` belongs to.
 
     A track whose last outcome is no failure counts with its last conversion. Where the ledger knows
     none, because the run was killed before the row was written, it counts as converted all the
     same: its stem file was found.
+
+    Parameters
+    ----------
+    ledger
+        The ledger.
+    in_work
+        Name of the run that is in work; by default what the lock in the ledger's folder says.
 
     Raises
     ------
@@ -51,7 +58,8 @@ def read_status(ledger: Ledger) -> Status:
         last[outcome.source] = outcome
         if outcome.status == "done" and outcome.action == "convert":
             conversions[outcome.source] = outcome
-    in_work = run_in_work(ledger.folder)
+    if in_work is None:
+        in_work = run_in_work(ledger.folder)
     return Status(
         summary=Summary.of(_standing(row, conversions.get(row.source)) for row in last.values()),
         crashed={} if in_work else ledger.crashed(),

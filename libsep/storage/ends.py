@@ -8,12 +8,13 @@ from pathlib import Path
 
 from libsep.config import ScanConfig, StorageConfig
 from libsep.errors import ConfigError, TransferError
-from libsep.ledger import FOLDER, Ledger
+from libsep.ledger import FOLDER, Ledger, run_in_work
 from libsep.library.plan import OutputSize
 from libsep.library.survey import ListFiles, locked_ledger
 from libsep.library.walk import FoundFile, Problem
 from libsep.storage.connection import resolved
 from libsep.storage.ledger import copied_ledger, fetched_ledger, state_folder
+from libsep.storage.lock import run_in_store
 from libsep.storage.places import RemoteFolder, parse_place
 from libsep.storage.scan import scan_store
 from libsep.storage.staging import Staging
@@ -178,3 +179,34 @@ def readable_ledger(stems: Path | RemoteFolder, storage: StorageConfig) -> Itera
         except TransferError as exc:
             raise ConfigError(f"{stems}: cannot be read: {exc.message}") from exc
         yield ledger
+
+
+@contextlib.contextmanager
+def opened_output(stems: str, storage: StorageConfig) -> Iterator[tuple[Ledger, str]]:
+    """Yield the ledger of an output, and the name of the run that is in work on it; empty if none.
+
+    Parameters
+    ----------
+    stems
+        The output, as on the command line.
+    storage
+        How stores are reached.
+
+    Raises
+    ------
+    ConfigError
+        There is no ledger, or the store does not answer.
+    """
+    place, storage = parse_place(stems), resolved(storage)
+    with readable_ledger(place, storage) as ledger:
+        is_there = isinstance(place, Path) or any(ledger.folder.glob("*/*"))
+        if not (is_there and ledger.folder.is_dir()):
+            raise ConfigError(f"{stems}: no ledger of libsep here (expected the folder {FOLDER})")
+        if isinstance(place, Path):
+            yield ledger, run_in_work(ledger.folder)
+            return
+        try:
+            in_work = run_in_store(Store(place, storage))
+        except TransferError as exc:
+            raise ConfigError(f"{stems}: cannot be read: {exc.message}") from exc
+        yield ledger, in_work

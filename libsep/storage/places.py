@@ -1,7 +1,6 @@
 """Where a library or an output lies: in a local folder, or below a prefix of an object store."""
 
 import dataclasses
-import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -70,20 +69,6 @@ def parse_place(text: str) -> Path | RemoteFolder:
     if any(part in ("", ".", "..") for part in prefix.split("/")) and prefix:
         raise ConfigError(f"{text}: expected a folder without empty parts, '.' and '..'")
     return RemoteFolder(scheme, bucket, prefix)
-
-
-def local_place(text: str | os.PathLike[str], command: str) -> Path:
-    """Return a path, for a command that reads no object stores.
-
-    Raises
-    ------
-    ConfigError
-        ``text`` is the URI of an object store, or of a kind that is not known.
-    """
-    place = parse_place(os.fspath(text))
-    if isinstance(place, RemoteFolder):
-        raise ConfigError(f"{place}: libsep {command} reads local files only; download it first")
-    return place
 
 
 def _local(rest: str) -> Path:

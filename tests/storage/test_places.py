@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from libsep.errors import ConfigError
-from libsep.storage.places import RemoteFolder, local_place, parse_place
+from libsep.storage.places import RemoteFolder, parse_place
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,3 @@ def test_credentials_in_a_uri_are_refused_and_not_repeated() -> None:
     with pytest.raises(ConfigError, match="no credentials") as caught:
         parse_place("s3://AKIA123:geheim@bucket/music")
     assert "geheim" not in str(caught.value)
-
-
-def test_a_command_for_local_files_says_that_it_reads_no_stores() -> None:
-    assert local_place("a/b.mp3", "convert") == Path("a/b.mp3")
-    with pytest.raises(ConfigError, match="libsep convert reads local files only"):
-        local_place("s3://bucket/a.mp3", "convert")

@@ -1,0 +1,84 @@
+"""Stem files wherever they lie, one after the other at a local path, to look into them."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from libsep.config import StorageConfig
+from libsep.errors import ConfigError, TransferError
+from libsep.media.stems import EXTENSIONS
+from libsep.media.verify import find_stem_files
+from libsep.storage.connection import resolved
+from libsep.storage.places import RemoteFolder, parse_place
+from libsep.storage.scratch import Scratch
+from libsep.storage.staging import fitting_name
+from libsep.storage.store import Store, StoredObject
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StemFile:
+    """A stem file: how it is called, and the object that it is if it lies in a store."""
+
+    name: str
+    store: Store | None = None
+    stored: StoredObject | None = None
+
+    @contextlib.contextmanager
+    def readable(self, storage: StorageConfig) -> Iterator[Path]:
+        """Yield a local path of the file, for as long as the block lasts.
+
+        Raises
+        ------
+        TransferError
+            It cannot be fetched.
+        """
+        if self.store is None or self.stored is None:
+            yield Path(self.name)
+            return
+        with Scratch(storage).room(self.stored.size_bytes, Path(self.stored.name)) as folder:
+            path = folder / fitting_name(Path(self.stored.name))
+            self.store.download(self.stored.name, path)
+            yield path
+
+
+def stem_files(places: Iterable[str], storage: StorageConfig) -> Iterator[StemFile]:
+    """Yield the given files, and the stem files of the given folders, in the order of names.
+
+    Parameters
+    ----------
+    places
+        Paths and URIs of files and folders.
+    storage
+        How stores are reached.
+
+    Raises
+    ------
+    ConfigError
+        A store does not answer, or refuses.
+    """
+    for text in places:
+        place = parse_place(text)
+        if isinstance(place, Path):
+            yield from (StemFile(str(path)) for path in find_stem_files([place]))
+        else:
+            yield from _in_store(place, resolved(storage))
+
+
+def _in_store(place: RemoteFolder, storage: StorageConfig) -> Iterator[StemFile]:
+    folder, _, name = place.prefix.rpartition("/")
+    try:
+        if name.casefold().endswith(EXTENSIONS):
+            store = Store(RemoteFolder(place.scheme, place.bucket, folder), storage)
+            found = store.find(name)
+            if found is not None:
+                yield StemFile(store.uri_of(name), store, found)
+                return
+        store = Store(place, storage)
+        objects = sorted(store.objects(), key=lambda each: each.name.encode())
+    except TransferError as exc:
+        raise ConfigError(f"{place}: cannot be listed: {exc.message}") from exc
+    for each in objects:
+        *_, name = each.name.split("/")
+        if name.casefold().endswith(EXTENSIONS) and not name.startswith("."):
+            yield StemFile(store.uri_of(each.name), store, each)
