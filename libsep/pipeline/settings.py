@@ -9,6 +9,7 @@ from libsep.pipeline.cutoffs import config_sha256, is_restored
 from libsep.restoration.model import RestorationModel
 from libsep.separation.registry import Model
 from libsep.separation.segments import SegmentGrid
+from libsep.storage.staging import Staging
 from libsep.track import Outcome
 
 
@@ -18,7 +19,8 @@ class Settings:
 
     ``models`` are the models that a track may be assigned to, by name; ``restoration_model`` is
     what tracks are restored with that were cut off, None if none is. Worker processes write their
-    logs into ``log_folder``, if there is one.
+    logs into ``log_folder``, if there is one. ``staging`` says how tracks get from and to object
+    stores; None where library and output are folders.
     """
 
     config: Config
@@ -27,6 +29,7 @@ class Settings:
     run: str
     restoration_model: RestorationModel | None = None
     log_folder: Path | None = None
+    staging: Staging | None = None
 
     def config_sha256(self, known: Outcome | None) -> str:
         """Return the SHA-256 of the settings that a track is converted with.
