@@ -105,17 +105,6 @@ def node_name(node: Node) -> str:
     return f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
 
 
-def why_not(needs: Needs, node: Node) -> str:
-    """Return why a node cannot take part in the run; empty if it can."""
-    try:
-        check_nodes(needs, [node])
-    except NodesError as exc:
-        return "; ".join(f"{what}: {found}" for _, what, found, _ in exc.rows)
-    except ConfigError as exc:
-        return str(exc)
-    return ""
-
-
 @contextlib.contextmanager
 def _marked(needs: Needs) -> Iterator[None]:
     """Keep a file in the output that only machines with the same output can see."""

@@ -12,11 +12,15 @@ from ray.cluster_utils import Cluster
 from ray.job_config import JobConfig
 
 import libsep
-from libsep.batch import preflight
-from libsep.batch.preflight import Needs, check_nodes, look, node_name, probes, working_nodes
+from libsep.batch import inspection, preflight
+from libsep.batch.inspection import Needs, look
+from libsep.batch.preflight import check_nodes, needs_of, node_name, working_nodes
+from libsep.config import Config
 from libsep.errors import ConfigError, NodesError
 from libsep.ledger import FOLDER
+from libsep.pipeline import Settings
 from libsep.separation.registry import Model
+from libsep.track import Track
 
 from ..conftest import tone, write_wave
 
@@ -162,17 +166,17 @@ def test_a_library_that_is_another_one_is_found(needs: Needs) -> None:
 
 
 def test_a_folder_that_the_driver_does_not_share_is_found(needs: Needs) -> None:
-    assert "is it mounted?" in look(needs)["stems folder"].found
+    assert "not the driver's" in look(needs)["stems folder"].found
 
 
 def test_an_output_that_cannot_be_written_stops_the_run(tmp_path: Path) -> None:
     (tmp_path / "stems").write_text("a file")
-    with pytest.raises(ConfigError, match="cannot be written"):
+    with pytest.raises(ConfigError, match="stems: cannot be written"):
         check_nodes(Needs(output_root=tmp_path / "stems"), [])
 
 
 def test_too_little_scratch_space_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight, "MIN_SCRATCH_BYTES", sys.maxsize)
+    monkeypatch.setattr(inspection, "MIN_SCRATCH_BYTES", sys.maxsize)
     with pytest.raises(NodesError) as caught:
         check_nodes(Needs(), [])
     ((name, what, found, _),) = caught.value.rows
@@ -180,8 +184,16 @@ def test_too_little_scratch_space_is_found(monkeypatch: pytest.MonkeyPatch) -> N
     assert "free in" in found
 
 
-def test_probes_are_spread_over_the_run() -> None:
-    tracks = [(Path(str(index)), index) for index in range(1000)]
-    sizes = [size_bytes for _, size_bytes in probes(tracks)]
-    assert sizes == [0, 143, 285, 428, 571, 714, 856, 999]
-    assert probes(tracks[:3]) == tuple(tracks[:3])
+def test_probes_are_spread_over_the_run(tiny_model: Model, tmp_path: Path) -> None:
+    settings = Settings(
+        config=Config(), models={"tiny": tiny_model}, output_root=tmp_path, run="test"
+    )
+    tracks = [
+        Track(path=Path(name), source=Path(name), output=Path(name), size_bytes=size, mtime_ns=0)
+        for size, name in enumerate(map(str, range(1000)))
+    ]
+    needs = needs_of(settings, tracks)
+    assert [size_bytes for _, size_bytes in needs.tracks] == [0, 143, 285, 428, 571, 714, 856, 999]
+    assert needs.models == (tiny_model,)
+    assert needs_of(settings, tracks[:3]).tracks == tuple((Path(str(n)), n) for n in range(3))
+    assert needs_of(settings, []).tracks == ()
