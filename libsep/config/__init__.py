@@ -14,6 +14,7 @@ from libsep.config.night import NightConfig
 from libsep.config.restoration import RestorationConfig
 from libsep.config.routing import AnyGenre, Genre, RoutingConfig
 from libsep.config.section import Section, load, parse
+from libsep.config.storage import StorageConfig
 from libsep.config.training import (
     AdversarialConfig,
     AugmentConfig,
@@ -45,6 +46,7 @@ __all__ = [
     "ScanConfig",
     "Section",
     "SeparationConfig",
+    "StorageConfig",
     "TrainingConfig",
     "load",
     "load_training",
