@@ -14,10 +14,12 @@ _FRAMES_AT_ONCE = 64
 class LowBandMeter:
     """Level of what lies below a frequency in a signal that arrives in blocks of any length.
 
+    Only whole frames count: the cut at either end of a track would sound in every band.
+
     Parameters
     ----------
     below_hz
-        The frequency; at least 100 Hz above it something loud may lie without being counted.
+        The frequency; from 100 Hz above it on, something loud may lie without being counted.
     sample_rate
         In Hz.
     """
@@ -26,32 +28,26 @@ class LowBandMeter:
         self._n_bins = int(below_hz / sample_rate * N_FFT)
         self._window = np.hanning(N_FFT + 1)[:-1].astype(np.float32)
         self._rest: Float32[np.ndarray, "C _"] | None = None
-        self._energy = 0.0
-        self._n_samples = 0
+        self._power = 0.0
+        self._n_frames = 0
 
     def add(self, block: Float32[np.ndarray, "C T"]) -> None:
         """Take the next samples, full scale ±1.0."""
-        self._n_samples += block.size
-        if self._rest is None:
-            self._rest = np.zeros((len(block), N_FFT - _HOP), np.float32)
-        self._rest = self._counted(np.concatenate([self._rest, block], axis=-1))
+        samples = block if self._rest is None else np.concatenate([self._rest, block], axis=-1)
+        n_frames = max((samples.shape[-1] - N_FFT) // _HOP + 1, 0)
+        self._rest = samples[:, n_frames * _HOP :].copy()
+        if n_frames:
+            frames = sliding_window_view(samples, N_FFT, axis=-1)[:, ::_HOP]
+            for start in range(0, n_frames, _FRAMES_AT_ONCE):
+                self._count(frames[:, start : start + _FRAMES_AT_ONCE])
+            self._n_frames += n_frames
 
     def level_db(self) -> float:
-        """Return the level (RMS, dB) of all samples so far; to be called once, at the end."""
-        if self._rest is not None:
-            self._counted(np.pad(self._rest, ((0, 0), (0, N_FFT))))
-            self._rest = None
-        # Two windows lie over each sample; the mean of a squared Hann window is 3/8.
-        return power_to_db(self._energy / (N_FFT * 3 / 8 * 2) / max(self._n_samples, 1))
+        """Return the level (RMS, dB) of the samples so far; ``-inf`` for less than a frame."""
+        return power_to_db(self._power / max(self._n_frames, 1))
 
-    def _counted(self, samples: Float32[np.ndarray, "C T"]) -> Float32[np.ndarray, "C _"]:
-        """Add the energy of all whole frames, and return the samples that the next one needs."""
-        if samples.shape[-1] < N_FFT:
-            return samples
-        frames = sliding_window_view(samples, N_FFT, axis=-1)[:, ::_HOP]
-        for start in range(0, frames.shape[1], _FRAMES_AT_ONCE):
-            some = frames[:, start : start + _FRAMES_AT_ONCE] * self._window
-            spectrum = np.fft.rfft(some, axis=-1)[..., : self._n_bins]
-            # Bins count twice: the other half of the spectrum mirrors them.
-            self._energy += 2 * float(np.square(np.abs(spectrum)).sum(dtype=np.float64))
-        return samples[:, frames.shape[1] * _HOP :].copy()
+    def _count(self, frames: Float32[np.ndarray, "C N frame"]) -> None:
+        spectrum = np.fft.rfft(frames * self._window, axis=-1)[..., : self._n_bins]
+        # Bins count twice, because the other half of the spectrum mirrors them.
+        energy = 2 * np.square(np.abs(spectrum)).sum(dtype=np.float64)
+        self._power += float(energy / (N_FFT * np.square(self._window).sum() * len(frames)))
