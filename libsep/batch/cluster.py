@@ -62,6 +62,11 @@ def embedded_ray(
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def is_cluster_named() -> bool:
+    """Return whether ``RAY_ADDRESS`` names a cluster; ``ray job submit`` and ``--address`` do."""
+    return bool(os.environ.get("RAY_ADDRESS"))
+
+
 @contextlib.contextmanager
 def cluster_or_embedded_ray(
     *,
@@ -72,23 +77,21 @@ def cluster_or_embedded_ray(
 ) -> Iterator[None]:
     """Connect to the cluster that ``RAY_ADDRESS`` names for the length of the block.
 
-    ``ray job submit`` sets it, and ``--address``. Without it, Ray runs on this machine as
-    `embedded_ray` starts it, with ``n_cpus`` track slots. ``is_insecure`` says that a cluster which
-    asks for no token is used all the same.
+    Without one, Ray runs on this machine as `embedded_ray` starts it, with ``n_cpus`` track slots.
+    ``is_insecure`` says that a cluster which asks for no token is used all the same.
 
     Raises
     ------
     ClusterError
         The cluster cannot be reached or is not to be trusted, or Ray does not start.
     """
-    address = os.environ.get("RAY_ADDRESS")
-    if not address:
+    if not is_cluster_named():
         with embedded_ray(
             n_track_slots=n_cpus, object_store_bytes=object_store_bytes, n_gpus=n_gpus
         ):
             yield
         return
-    found = prepare_access(address, is_insecure=is_insecure)
+    found = prepare_access(os.environ["RAY_ADDRESS"], is_insecure=is_insecure)
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     try:
         ray.init(address=found, configure_logging=False, log_to_driver=False)

@@ -105,6 +105,18 @@ def node_name(node: Node) -> str:
     return f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
 
 
+def why_not(needs: Needs, node: Node) -> str:
+    """Return why a node that joins cannot take part in the run; empty if it can."""
+    try:
+        check_nodes(needs, [node])
+    except NodesError as exc:
+        rows = "; ".join(f"{what}: {found}" for _, what, found, _ in exc.rows)
+        return f"{node_name(node)}: {rows}"
+    except ConfigError as exc:
+        return str(exc)
+    return ""
+
+
 @contextlib.contextmanager
 def _marked(needs: Needs) -> Iterator[None]:
     """Keep a file in the output that only machines with the same output can see."""

@@ -1,11 +1,11 @@
 """A run: Ray, separators and driver, for the length of one call."""
 
 import contextlib
+import functools
 import logging
 from collections.abc import Sequence
 
-from libsep.batch.admission import Admission
-from libsep.batch.cluster import cluster_or_embedded_ray
+from libsep.batch.cluster import cluster_or_embedded_ray, is_cluster_named
 from libsep.batch.costs import Costs, described_costs
 from libsep.batch.driver import Crew, Driver, Listener, RunResult
 from libsep.batch.fleet import Fleet
@@ -16,6 +16,7 @@ from libsep.batch.machines import Staffing
 from libsep.batch.night import Night
 from libsep.batch.nodes import Check, Nodes
 from libsep.batch.plan import Attempt, Plan
+from libsep.batch.preflight import check_nodes, needs_of, why_not
 from libsep.batch.slots import Slots
 from libsep.batch.stops import Stops
 from libsep.ledger import Ledger
@@ -91,11 +92,12 @@ def convert_all(
         interrupts = stack.enter_context(caught_interrupts(interrupts))
         stops = Stops(settings.output_root, config.min_free_bytes, interrupts)
         hopeful = [attempt for attempt in attempts if attempt.number <= config.max_attempts]
-        admission = Admission(hopeful, settings)
-        admission.check_all()
-        crew = start_crew(
-            hopeful, settings, assigner, stops, night=night, check=admission.problem_of
-        )
+        check: Check | None = None
+        if is_cluster_named():
+            needs = needs_of(settings, [attempt.track for attempt in hopeful])
+            check_nodes(needs)
+            check = functools.partial(why_not, needs)
+        crew = start_crew(hopeful, settings, assigner, stops, night=night, check=check)
         driver = Driver(crew, settings, ledger, listener)
         driver.give_up(attempt for attempt in attempts if attempt.number > config.max_attempts)
         return driver.run()
