@@ -11,7 +11,7 @@ import mutagen
 
 from libsep.errors import TransferError
 from libsep.media.stems import find_stem_atom
-from libsep.media.tags.read import UNREADABLE
+from libsep.media.tags.bounded import UNREADABLE
 from libsep.storage.store import Store, StoredObject
 
 BLOCK_BYTES = 128 << 10

@@ -117,6 +117,9 @@ def outcomes_from_store(store: Store, storage: StorageConfig) -> Iterator[Outcom
 def _may_be_track(name: str, scan: ScanConfig, on_problem: Callable[[Problem], None]) -> bool:
     parts = name.split("/")
     source = Path(name)
+    if any(part in ("", ".", "..") or "\0" in part for part in parts):
+        on_problem(Problem(source, "no path of a file: empty parts, '.' or '..'"))
+        return False
     for folder in (source, *source.parents[:-1]):
         if is_left_out(folder, scan.exclude):
             return False
@@ -125,9 +128,6 @@ def _may_be_track(name: str, scan: ScanConfig, on_problem: Callable[[Problem], N
         return False
     extension = source.suffix[1:].lower()
     if extension and extension not in scan.extensions:
-        return False
-    if any(part in ("", ".", "..") or "\0" in part for part in parts):
-        on_problem(Problem(source, "no path of a file: empty parts, '.' or '..'"))
         return False
     return True
 

@@ -1,0 +1,115 @@
+"""Room for tracks in flight: never more than the bound, and nothing is left behind."""
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from libsep.config import StorageConfig
+from libsep.errors import TransferError
+from libsep.storage.scratch import Scratch, scratch_folder
+
+SONG = Path("a/song.mp3")
+MB = 1_000_000
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> StorageConfig:
+    return StorageConfig(scratch=tmp_path / "scratch", max_scratch_bytes=10 * MB)
+
+
+def left_in(config: StorageConfig) -> list[str]:
+    return [path.name for path in scratch_folder(config).iterdir() if path.name != "gate"]
+
+
+def test_room_is_a_folder_that_is_gone_afterwards(config: StorageConfig) -> None:
+    with Scratch(config).room(MB, SONG) as folder:
+        (folder / "x").write_bytes(b"x")
+        assert folder.is_relative_to(scratch_folder(config))
+    with pytest.raises(OSError, match="exists"), Scratch(config).room(MB, SONG) as folder:
+        (folder / ".").mkdir()
+    assert left_in(config) == []
+
+
+def test_a_track_that_never_fits_fails_at_once(config: StorageConfig) -> None:
+    with (
+        pytest.raises(TransferError, match=r"needs 10\.0 MB of scratch, .*allows 10\.0 MB"),
+        Scratch(config).room(10 * MB + 1, SONG),
+    ):
+        pass
+
+
+def test_a_track_waits_until_another_one_has_gone(config: StorageConfig) -> None:
+    order: list[str] = []
+    has_first, may_end = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with Scratch(config).room(6 * MB, SONG):
+            has_first.set()
+            may_end.wait(60)
+            order.append("first ends")
+
+    def second() -> None:
+        with Scratch(config).room(5 * MB, SONG):
+            order.append("second has room")
+
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    threads[0].start()
+    assert has_first.wait(60)
+    threads[1].start()
+    with Scratch(config).room(4 * MB, SONG):  # what fits beside the first need not wait
+        assert order == []
+    may_end.set()
+    for thread in threads:
+        thread.join(60)
+    assert order == ["first ends", "second has room"]
+
+
+def test_a_track_that_waits_too_long_fails_and_says_what_is_taken(config: StorageConfig) -> None:
+    impatient = config.model_copy(update={"scratch_wait_s": 0.1})
+    with (
+        Scratch(config).room(6 * MB, SONG),
+        pytest.raises(TransferError, match=r"6\.0 MB of 10\.0 MB are taken, 5\.0 MB needed"),
+        Scratch(impatient).room(5 * MB, SONG),
+    ):
+        pass
+
+
+def test_what_a_killed_process_left_is_removed_and_counts_no_more(config: StorageConfig) -> None:
+    code = (
+        "import os, signal; from pathlib import Path;"
+        "from libsep.config import StorageConfig; from libsep.storage.scratch import Scratch;"
+        f"room = Scratch(StorageConfig(scratch=Path({str(config.scratch)!r}),"
+        f" max_scratch_bytes={10 * MB})).room({9 * MB}, Path('x'));"
+        "folder = room.__enter__(); (folder / 'half.mp3').write_bytes(b'x');"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+    assert len(left_in(config)) == 1
+    with Scratch(config).room(9 * MB, SONG):
+        assert len(left_in(config)) == 1
+    assert left_in(config) == []
+
+
+def test_a_full_disk_is_said_before_anything_is_fetched(
+    config: StorageConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = type("Usage", (), {"free": MB})
+    monkeypatch.setattr("libsep.storage.scratch.shutil.disk_usage", lambda _: usage)
+    with (
+        pytest.raises(TransferError, match=r"scratch disk full: .*1\.0 MB free, 2\.0 MB needed"),
+        Scratch(config).room(2 * MB, SONG),
+    ):
+        pass
+
+
+def test_a_scratch_that_cannot_be_made_is_a_fault_of_the_track(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    config = StorageConfig(scratch=tmp_path / "file" / "scratch")
+    with (
+        pytest.raises(TransferError, match="scratch cannot be used"),
+        Scratch(config).room(1, SONG),
+    ):
+        pass
