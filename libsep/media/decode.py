@@ -29,6 +29,18 @@ BLOCK_SAMPLES = 1 << 19
 N_WARNINGS = 8
 """Distinct complaints of ffmpeg that become warnings; more only say more of the same."""
 
+NOTICED_LOSS_S = 0.1
+"""How much of a track may be missing without a warning: what codecs add at both ends."""
+
+MAX_AMPLITUDE = 8.0
+"""Largest sample that is taken for sound: 18 dB above full scale. Damaged AAC decodes to 90 dB."""
+
+MUTED_SAMPLES = 2048
+"""How much becomes silent from a sample on that is no sound: the rest of a damaged frame."""
+
+MIN_SAMPLES = 441
+"""Shortest track: a hundredth of a second. Players find nothing in stem files of few samples."""
+
 
 class Decoder:
     """A track as a stream of stereo blocks, decoded by one ffmpeg that runs as far as it is read.
@@ -42,7 +54,8 @@ class Decoder:
     * Another sample rate is converted by soxr at 28 bits (flat to 20 kHz, images and aliases below
       -140 dB), or by a long filter of ffmpeg's own where soxr is missing. Stem files hold 44.1 or
       48 kHz and the models know one rate, so 96 kHz sources lose what is above 22 kHz.
-    * A sample that is no finite number becomes 0, with a warning.
+    * A sample that is no finite number, or above `MAX_AMPLITUDE`, is damage: from it on
+      `MUTED_SAMPLES` are silent, with a warning.
     * A slightly damaged track is kept, with ffmpeg's complaints as warnings. A track that ends
       far before the length in its header is an error.
 
@@ -98,7 +111,8 @@ class Decoder:
         self._sample_rate = sample_rate
         self._block_samples = block_samples
         self._max_duration_s = max_duration_s
-        self._n_bad_samples = 0
+        self._n_muted = 0
+        self._n_to_mute = 0
         self._process = Process(
             _graph(path, self.info, stream, sample_rate, ffmpeg),
             ffmpeg=ffmpeg,
@@ -140,21 +154,30 @@ class Decoder:
         while data := self._process.read(self._block_samples * frame_bytes):
             samples = np.frombuffer(data, "<f4", len(data) // frame_bytes * n_channels)
             block = np.repeat(samples.reshape(-1, n_channels).T, 2 // n_channels, axis=0)
-            self._replace_bad_samples(block)
+            self._mute_damage(block)
             self.n_samples += block.shape[1]
             self._check_not_too_long()
             yield block
         self._process.finish()
         self.warnings += self._process.complaints[:N_WARNINGS]
-        if self._n_bad_samples:
-            self.warnings.append(f"{self._n_bad_samples} samples are no finite numbers, set to 0")
+        if self._n_muted:
+            muted_s = self._n_muted / self._sample_rate
+            self.warnings.append(f"{muted_s:.2f} s are damaged (no sound) and were made silent")
         self._check_complete()
 
-    def _replace_bad_samples(self, block: Float32[np.ndarray, "2 T"]) -> None:
-        is_bad = ~np.isfinite(block)
-        if is_bad.any():
-            self._n_bad_samples += int(is_bad.sum())
-            block[is_bad] = 0
+    def _mute_damage(self, block: Float32[np.ndarray, "2 T"]) -> None:
+        """Silence damage; how far does not depend on how the track is cut into blocks."""
+        n_samples = block.shape[1]
+        is_bad = ~(np.abs(block) <= MAX_AMPLITUDE).all(axis=0)  # true for NaN, too
+        if not is_bad.any() and self._n_to_mute == 0:
+            return
+        positions = np.arange(n_samples)
+        last_bad = np.maximum.accumulate(np.where(is_bad, positions, -MUTED_SAMPLES))
+        is_muted = (positions - last_bad < MUTED_SAMPLES) | (positions < self._n_to_mute)
+        block[:, is_muted] = 0
+        self._n_muted += int(is_muted.sum())
+        left_after_last = MUTED_SAMPLES - (n_samples - int(last_bad[-1]))
+        self._n_to_mute = max(left_after_last, self._n_to_mute - n_samples, 0)
 
     def _check_not_too_long(self) -> None:
         limit_s = self._max_duration_s
@@ -165,6 +188,8 @@ class Decoder:
         """Compare the decoded length with the header's."""
         if self.n_samples == 0:
             raise self._process.fail("no samples: the file has a header, but no audio")
+        if self.n_samples < MIN_SAMPLES:
+            raise self._process.fail(f"{self.n_samples} samples are too short for a track")
         found_s = self.n_samples / self._sample_rate
         expected_s = self.info.duration_s
         if expected_s is None or not self.info.is_duration_exact:
@@ -174,16 +199,17 @@ class Decoder:
                 f"only {found_s:.1f} s could be decoded, the header says {expected_s:.1f} s; "
                 "the file is cut short or damaged"
             )
-        if found_s < expected_s - 0.5:
+        if found_s < expected_s - NOTICED_LOSS_S:
             self.warnings.append(f"{expected_s - found_s:.1f} s of the audio are missing")
 
 
 def tolerated_loss_s(duration_s: float) -> float:
     """Return how much of a damaged track may be missing before it is an error, in seconds.
 
-    One second, or 1 % of a longer track, and never more than 5 s: lost frames, no lost ending.
+    One second, or 1 % of a longer track, and never more than 5 s: lost frames, no lost ending. Of
+    a track shorter than three seconds it is a third.
     """
-    return max(1.0, min(0.01 * duration_s, 5.0))
+    return min(duration_s / 3, max(1.0, min(0.01 * duration_s, 5.0)))
 
 
 def decode_blocks(

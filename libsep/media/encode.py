@@ -28,6 +28,9 @@ ALAC_FULL_SCALE = 1 << 23
 """ALAC holds 24 bits: a 24-bit source stays bit for bit what it was, and the rounding of five
 streams (-142 dB) stays far below any converter's noise. 16 bits would halve the file."""
 
+AAC_HEADROOM_DB = 3.0
+"""Peaks above full scale that AAC carries well; its largest numbers end near there."""
+
 MAX_PENDING = 2
 """Blocks that wait for the encoder before `StemEncoder.write` waits too."""
 
@@ -118,11 +121,13 @@ class StemEncoder:
     @property
     def warnings(self) -> list[str]:
         """What was odd about the samples."""
-        if not self.n_clipped:
-            return []
         over_db = amplitude_to_db(self._peak)
         advice = f"a gain_db of {-over_db:.1f} would avoid it"
-        return [f"{self.n_clipped} samples clipped, by up to {over_db:.1f} dB; {advice}"]
+        if self.n_clipped:
+            return [f"{self.n_clipped} samples clipped, by up to {over_db:.1f} dB; {advice}"]
+        if self._codec == "aac" and over_db > AAC_HEADROOM_DB:
+            return [f"peaks of {over_db:.1f} dB above full scale are distorted by AAC; {advice}"]
+        return []
 
     def write(
         self, mixture: Float32[np.ndarray, "2 T"], stems: Float32[np.ndarray, "4 2 T"]
@@ -147,8 +152,8 @@ class StemEncoder:
         while len(self._pending) >= MAX_PENDING or (self._pending and self._pending[0].done()):
             self._pending.popleft().result()
         samples = streams.reshape(10, -1).T  # (T, 10)
+        self._measure_peak(samples)
         if self._codec == "alac":
-            self._count_clipped(samples)
             samples = quantise_alac(samples)
         self._pending.append(self._writer.submit(self._process.write, samples.tobytes()))
         self.n_samples += mixture.shape[1]
@@ -167,11 +172,11 @@ class StemEncoder:
             raise StemsError(self._path, "no samples to encode")
         self._process.finish()
 
-    def _count_clipped(self, samples: Float32[np.ndarray, "T C"]) -> None:
-        peak = float(np.abs(samples).max(initial=0.0))
-        if peak > 1.0:
+    def _measure_peak(self, samples: Float32[np.ndarray, "T C"]) -> None:
+        peak = float(max(samples.max(initial=0.0), -samples.min(initial=0.0)))
+        self._peak = max(self._peak, peak)
+        if self._codec == "alac" and peak > 1.0:
             self.n_clipped += int((np.abs(samples) > 1.0).sum())
-            self._peak = max(self._peak, peak)
 
 
 def quantise_alac(samples: Float32[np.ndarray, "*axes"]) -> Int32[np.ndarray, "*axes"]:

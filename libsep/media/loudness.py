@@ -1,5 +1,6 @@
 """Loudness and peak of the stems while they stream by, in numpy and without a loop over samples."""
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -74,26 +75,8 @@ class KWeighting:
     """
 
     def __init__(self, sample_rate: int) -> None:
-        hop_samples = sample_rate // 10
-        lengths = range(1, _LONGEST_ROW + 1)
-        self.row_samples = max(length for length in lengths if hop_samples % length == 0)
-        b, a = (_product(*pair) for pair in zip(*k_weighting_sections(sample_rate), strict=True))
-        step = np.eye(len(a) - 1, k=1)  # state space of the transposed direct form
-        step[:, 0] -= a[1:]
-        enter = b[1:] - a[1:] * b[0]
-        # The state is written in coordinates in which what it still adds to the output is
-        # orthonormal: in those of the direct form float32 would be too short for a rumble.
-        basis = np.linalg.qr(_powers(step, hop_samples)[:, 0]).R
-        step = basis @ np.linalg.solve(basis.T, step.T).T
-        enter = basis @ enter
-        powers = _powers(step, self.row_samples + 1)
-        answers = np.linalg.inv(basis)[0] @ powers[:-1]  # of each sample of a row to the state
-        impulse = np.concatenate([[b[0]], answers[:-1] @ enter])
-        lags = np.subtract.outer(np.arange(self.row_samples), np.arange(self.row_samples))
-        filtering = np.where(lags >= 0, impulse[lags], 0.0)
-        self._respond = np.concatenate([filtering, answers], axis=1).T.astype(np.float32)
-        self._enter = (powers[-2::-1] @ enter).astype(np.float32)
-        self._next = powers[-1]
+        matrices = _row_matrices(sample_rate)
+        self.row_samples, self._respond, self._enter, self._next = matrices
         self._state: dict[int, Float64[np.ndarray, " order"]] = {}
 
     def energies(self, block: Float32[np.ndarray, "C T"]) -> Float64[np.ndarray, "C rows"]:
@@ -185,6 +168,35 @@ def k_weighting_sections(
         (shelf / shelf_below[0], shelf_below / shelf_below[0]),
         (np.array([1.0, -2.0, 1.0]), high_below / high_below[0]),
     )
+
+
+@functools.cache
+def _row_matrices(
+    sample_rate: int,
+) -> tuple[int, Float32[np.ndarray, "_ _"], Float32[np.ndarray, "_ _"], Float64[np.ndarray, "_ _"]]:
+    """Return the length of a row, and what `KWeighting` multiplies rows and states with.
+
+    They take longer to compute than a short track to measure, and are the same for every stream.
+    """
+    hop_samples = sample_rate // 10
+    lengths = range(1, _LONGEST_ROW + 1)
+    row_samples = max(length for length in lengths if hop_samples % length == 0)
+    b, a = (_product(*pair) for pair in zip(*k_weighting_sections(sample_rate), strict=True))
+    step = np.eye(len(a) - 1, k=1)  # state space of the transposed direct form
+    step[:, 0] -= a[1:]
+    enter = b[1:] - a[1:] * b[0]
+    # The state is written in coordinates in which what it still adds to the output is
+    # orthonormal: in those of the direct form float32 would be too short for a rumble.
+    basis = np.linalg.qr(_powers(step, hop_samples)[:, 0]).R
+    step = basis @ np.linalg.solve(basis.T, step.T).T
+    enter = basis @ enter
+    powers = _powers(step, row_samples + 1)
+    answers = np.linalg.inv(basis)[0] @ powers[:-1]  # of each sample of a row to the state
+    impulse = np.concatenate([[b[0]], answers[:-1] @ enter])
+    lags = np.subtract.outer(np.arange(row_samples), np.arange(row_samples))
+    filtering = np.where(lags >= 0, impulse[lags], 0.0)
+    respond = np.concatenate([filtering, answers], axis=1).T.astype(np.float32)
+    return row_samples, respond, (powers[-2::-1] @ enter).astype(np.float32), powers[-1]
 
 
 def _powers(matrix: Float64[np.ndarray, "n n"], count: int) -> Float64[np.ndarray, "count n n"]:

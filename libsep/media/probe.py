@@ -32,6 +32,10 @@ PROTECTED_TAGS = ("drms", "enca", "aavd")
 """Sample entries of MP4 whose audio is encrypted: iTunes Store, Common Encryption, Audible."""
 
 
+SAMPLE_RATES = range(2_000, 3_000_000)
+"""Rates in Hz that music may have: from telephones to DSD. Others are damaged headers."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AudioInfo:
     """What a file says about one of its audio streams.
@@ -179,6 +183,8 @@ def _parse(path: Path, lines: list[str], stream: int, log: str) -> AudioInfo:
     frame = next((match for line in lines if (match := _FRAME.search(line))), None)
     if frame is None:
         raise DecodeError(path, "not one frame of the audio could be decoded; is it damaged?", log)
+    if int(frame["rate"]) not in SAMPLE_RATES:
+        raise ProbeError(path, f"says {frame['rate']} Hz, no rate of music; is its header damaged?")
     duration = next((match for line in lines if (match := _DURATION.match(line))), None)
     is_alone = all(": Audio: " in line or "(attached pic)" in line for line in inputs)
     is_estimate = any("Estimating duration" in line for line in lines)

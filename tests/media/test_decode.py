@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from libsep.errors import DecodeError, ProbeError
-from libsep.media.decode import Decoder, decode_blocks, decode_file, tolerated_loss_s
+from libsep.media.decode import (
+    MUTED_SAMPLES,
+    Decoder,
+    decode_blocks,
+    decode_file,
+    tolerated_loss_s,
+)
 
 
 def tone(hz: float, duration_s: float, sample_rate: int = 44100, gain: float = 0.5) -> np.ndarray:
@@ -216,23 +222,32 @@ def test_a_sound_file_gives_no_warning(encode, ffmpeg, noise) -> None:
 
 
 @pytest.mark.parametrize(
-    ("duration_s", "tolerated_s"), [(3.0, 1.0), (100.0, 1.0), (300.0, 3.0), (36000.0, 5.0)]
+    ("duration_s", "tolerated_s"),
+    [(0.3, 0.1), (3.0, 1.0), (100.0, 1.0), (300.0, 3.0), (36000.0, 5.0)],
 )
 def test_what_may_be_missing_grows_to_five_seconds(duration_s, tolerated_s) -> None:
-    assert tolerated_loss_s(duration_s) == tolerated_s
+    assert tolerated_loss_s(duration_s) == pytest.approx(tolerated_s)
 
 
-def test_samples_that_are_no_numbers_become_silence_with_a_warning(encode, ffmpeg, noise) -> None:
+@pytest.mark.parametrize("block_samples", [44100, 1000])
+def test_what_is_no_sound_becomes_silence_with_a_warning(
+    encode, ffmpeg, noise, block_samples
+) -> None:
     broken = noise.copy()
-    broken[0, 100] = np.nan
-    broken[1, 200] = np.inf
-    broken[1, 300] = -np.inf
+    expected = noise.copy()
+    for channel, position, value in ((0, 100, np.nan), (1, 5000, np.inf), (1, 43000, -9.0)):
+        broken[channel, position] = value
+        expected[:, position : position + MUTED_SAMPLES] = 0
     path = encode("x.wav", broken, "-c:a", "pcm_f32le")
-    with Decoder(path, ffmpeg=ffmpeg, block_samples=44100) as decoder:
+    with Decoder(path, ffmpeg=ffmpeg, block_samples=block_samples) as decoder:
         decoded = np.concatenate(list(decoder), axis=1)
-    expected = np.where(np.isfinite(broken), broken, 0)
     assert np.array_equal(decoded, expected)
-    assert decoder.warnings == ["3 samples are no finite numbers, set to 0"]
+    assert decoder.warnings == ["0.14 s are damaged (no sound) and were made silent"]
+
+
+def test_a_few_samples_are_no_track(encode, noise) -> None:
+    with pytest.raises(DecodeError, match="440 samples are too short"):
+        decode_file(encode("x.wav", noise[:, :440]))
 
 
 def test_a_sample_that_is_no_number_does_not_spread_far_when_resampled(encode, noise) -> None:

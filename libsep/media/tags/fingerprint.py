@@ -10,6 +10,7 @@ from mutagen.mp4 import MP4
 
 from libsep import __version__
 from libsep.errors import TagError
+from libsep.media.tags.bounded import UNREADABLE, BoundedFile
 from libsep.media.tags.read_mp4 import OWN_MEAN
 
 ATOM = f"{OWN_MEAN}fingerprint"
@@ -51,8 +52,9 @@ def read_fingerprint(path: Path) -> Fingerprint | None:
         The file is missing or no MP4 file.
     """
     try:
-        atoms = MP4(path).tags or {}
-    except (mutagen.MutagenError, OSError) as exc:
+        with BoundedFile(path) as file:
+            atoms = MP4(file).tags or {}
+    except UNREADABLE as exc:
         raise TagError(path, f"cannot be read as MP4: {exc}") from exc
     values = atoms.get(ATOM)
     return _parse(bytes(values[0])) if values else None

@@ -16,10 +16,10 @@ from mutagen.wave import WAVE
 
 from libsep.errors import TagError
 from libsep.media.ffmpeg import find_ffmpeg
+from libsep.media.tags.bounded import UNREADABLE, BoundedFile
 from libsep.media.tags.collect import Collector
 from libsep.media.tags.ffmetadata import read_ffmetadata
 from libsep.media.tags.mapping import FIELDS
-from libsep.media.tags.read import UNREADABLE
 from libsep.media.tags.read_riff import read_texts
 from libsep.media.tags.read_vorbis import read_vorbis
 from libsep.media.tags.record import Header, Tags
@@ -78,10 +78,12 @@ def _open(path: Path) -> Any:
     kind = _WITH_ID3.get(path.suffix.lower())
     if kind is not None:
         try:
-            return kind(path, known_frames=_FRAMES)
+            with BoundedFile(path) as file:
+                return kind(file, known_frames=_FRAMES)
         except UNREADABLE:
             pass  # perhaps another format under a wrong name
-    return mutagen.File(path)
+    with BoundedFile(path) as file:
+        return mutagen.File(file)
 
 
 def _header(tags: dict[str, tuple[str, ...]], duration_s: Any, sample_rate: Any) -> Header:
@@ -110,7 +112,8 @@ def _read_few(file: Any, path: Path) -> dict[str, tuple[str, ...]]:
 
 def _read_ape(path: Path) -> dict[str, tuple[str, ...]]:
     try:
-        return _values_of_all(APEv2(path), "vorbis")
+        with BoundedFile(path) as file:
+            return _values_of_all(APEv2(file), "vorbis")
     except mutagen.MutagenError:
         return {}
 

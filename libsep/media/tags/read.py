@@ -1,6 +1,5 @@
 """The tags of a source file, whatever its format."""
 
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from mutagen.mp4 import MP4Tags
 
 from libsep.errors import TagError
 from libsep.media.ffmpeg import find_ffmpeg
+from libsep.media.tags.bounded import UNREADABLE, BoundedFile
 from libsep.media.tags.collect import FALLBACK, PREFERRED, Collector
 from libsep.media.tags.ffmetadata import read_ffmetadata
 from libsep.media.tags.read_id3 import read_id3, serato_objects
@@ -22,12 +22,6 @@ from libsep.media.tags.read_riff import read_texts
 from libsep.media.tags.read_vorbis import read_ape, read_pictures, read_vorbis
 from libsep.media.tags.record import Tags
 from libsep.media.tags.serato import from_id3
-
-UNREADABLE = (
-    mutagen.MutagenError, OSError, ValueError, LookupError, TypeError, AttributeError, EOFError,
-    OverflowError, struct.error,
-)  # fmt: skip
-"""What mutagen raises on damaged files: its own errors, and slips of its parsers."""
 
 
 def read_tags(path: Path, *, ffmpeg: Path | None = None) -> Tags:
@@ -65,7 +59,8 @@ def read_tags(path: Path, *, ffmpeg: Path | None = None) -> Tags:
 
 def _open(path: Path) -> tuple[Any, Exception | None]:
     try:
-        return mutagen.File(path), None
+        with BoundedFile(path) as file:
+            return mutagen.File(file), None
     except UNREADABLE as exc:
         return None, exc
 
@@ -97,7 +92,8 @@ def _read_mp3(tags: Any, path: Path, collector: Collector, sample_rate: int | No
         read_id3(tags, collector, weakness=2 * FALLBACK if is_v1 else PREFERRED)
         _read_serato(tags, collector, mp3_sample_rate=sample_rate)
     try:
-        read_ape(APEv2(path), collector, weakness=FALLBACK)
+        with BoundedFile(path) as file:
+            read_ape(APEv2(file), collector, weakness=FALLBACK)
     except APENoHeaderError:
         return
     except UNREADABLE as exc:
@@ -115,7 +111,8 @@ def _read_without_header(
 ) -> None:
     """Read a file whose audio mutagen does not understand: its ID3 tag, else what ffmpeg sees."""
     try:
-        tags = ID3(path)
+        with BoundedFile(path) as file:
+            tags = ID3(file)
     except ID3NoHeaderError:
         tags = None
     except UNREADABLE as exc:

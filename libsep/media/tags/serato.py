@@ -69,7 +69,10 @@ def from_id3(
             continue
         atoms[_ATOMS[name]] = _wrap(name, converted)
         problems += losses
-    return _complete(atoms), problems
+    try:
+        return _complete(atoms), problems
+    except ValueError as exc:
+        return atoms, [*problems, f"Serato Markers2 could not be read: {exc}"]
 
 
 def _convert(name: str, data: bytes, offset_ms: int) -> tuple[bytes, list[str]]:

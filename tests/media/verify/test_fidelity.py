@@ -55,7 +55,7 @@ def test_one_changed_step_of_alac_breaks_d2(alac_stem, sources) -> None:
 
 
 def test_stems_that_do_not_add_up_break_d3(make_stem_file, sources) -> None:
-    louder = sources.copy()
+    louder = sources / 4
     louder[1] *= 3
     assert broken_rules(make_stem_file(louder), louder) == ["D3"]
 
