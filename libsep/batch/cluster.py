@@ -94,7 +94,9 @@ def cluster_or_embedded_ray(
     found = prepare_access(os.environ["RAY_ADDRESS"], is_insecure=is_insecure)
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     try:
-        ray.init(address=found, configure_logging=False, log_to_driver=False)
+        ray.init(
+            address=found, configure_logging=False, log_to_driver=False, job_config=_job_config()
+        )
     except Exception as exc:  # Ray raises no class of its own here
         raise ClusterError(
             f"{found}: this machine is no node of that Ray cluster, or the cluster has another "
@@ -119,11 +121,6 @@ def _remove_folders_of_the_dead(parent: Path) -> None:
 
 
 def _start(n_cpus: int, object_store_bytes: int, n_gpus: int | None, folder: Path) -> None:
-    """Start Ray; a slow machine may need several attempts.
-
-    The job says that it is a client's, because Ray's workers would otherwise import modules from
-    the current folder first: a ``wave.py`` among the music would be run.
-    """
     for attempt in range(1, START_ATTEMPTS + 1):
         try:
             ray.init(
@@ -138,7 +135,7 @@ def _start(n_cpus: int, object_store_bytes: int, n_gpus: int | None, folder: Pat
                 object_store_memory=object_store_bytes,
                 _node_ip_address="127.0.0.1",
                 _temp_dir=str(folder),
-                job_config=JobConfig(_client_job=True),
+                job_config=_job_config(),
             )
         except Exception as exc:  # Ray raises no class of its own here
             ray.shutdown()
@@ -147,6 +144,15 @@ def _start(n_cpus: int, object_store_bytes: int, n_gpus: int | None, folder: Pat
             logger.warning("Ray did not start in time; trying once more", exc_info=True)
         else:
             return
+
+
+def _job_config() -> JobConfig:
+    """Return a job whose workers do not import modules from the current folder.
+
+    They would look there first, before Python's own: a ``wave.py`` among the music would be run.
+    Of a job that was submitted, which brings its own files, Ray has been told already.
+    """
+    return JobConfig(_client_job="RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ)
 
 
 def ray_version() -> str:

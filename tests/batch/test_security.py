@@ -1,5 +1,6 @@
 """Who gets in: clusters with and without a token, and the file that holds it."""
 
+import colorsys
 import dataclasses
 import json
 import os
@@ -36,23 +37,22 @@ cluster.shutdown()
 """A cluster that lives until its standard input ends, as when this process dies."""
 
 CONNECT = """
-import json, sys
-from libsep.batch.environment import VARIABLES
-from libsep.batch.security import prepare_access
+import json, os, sys
+from libsep.batch.cluster import cluster_or_embedded_ray
 from libsep.errors import ClusterError
+import ray
+is_insecure = sys.argv[1] == "insecure"
 try:
-    address = prepare_access(sys.argv[1], is_insecure=sys.argv[2] == "insecure")
+    with cluster_or_embedded_ray(n_cpus=1, object_store_bytes=1, is_insecure=is_insecure):
+        task = ray.remote(num_cpus=0)(lambda: __import__("colorsys").__file__)
+        print(json.dumps({"imported": ray.get(task.remote()), "mode": os.environ["RAY_AUTH_MODE"]}))
 except ClusterError as exc:
     print(json.dumps({"refused": str(exc)}))
-else:
-    import os
-    import ray
-    ray.init(address, configure_logging=False, log_to_driver=False)
-    square = ray.remote(lambda x: x * x)
-    answer = {"answer": ray.get(square.remote(7)), "mode": os.environ["RAY_AUTH_MODE"]}
-    print(json.dumps(answer))
 """
-"""A driver: prepares its access, connects, and lets the cluster compute something."""
+"""A driver: connects to the cluster that the environment names, and lets it import something."""
+
+TRAP = "raise SystemExit('ran a program from the library')"
+"""A module that nobody must import."""
 
 Connect = Callable[..., dict[str, object]]
 
@@ -100,12 +100,20 @@ def head(
 
 @pytest.fixture
 def connect(head: Head, tmp_path: Path) -> Connect:
-    """Return a function that runs a driver at the head, with these variables and no others."""
+    """Return a function that runs a driver at the head, with these variables and no others.
+
+    It runs where the music lies, with a module among it that would hide one of Python's own.
+    """
+    music = tmp_path / "music"
+    music.mkdir()
+    (music / "colorsys.py").write_text(TRAP)
+    (tmp_path / "driver.py").write_text(CONNECT)
 
     def run_driver(trust: str = "", **variables: str) -> dict[str, object]:
         done = subprocess.run(
-            [sys.executable, "-c", CONNECT, head.address, trust],
-            env=environment(tmp_path, **variables),
+            [sys.executable, tmp_path / "driver.py", trust],
+            env=environment(tmp_path, RAY_ADDRESS=head.address, **variables),
+            cwd=music,
             capture_output=True,
             text=True,
             check=True,
@@ -130,7 +138,7 @@ def test_a_cluster_that_lets_in_strangers_is_refused_unless_insecure(connect: Co
     refused = str(connect()["refused"])
     assert "asks for no token" in refused
     assert "--insecure" in refused
-    assert connect("insecure") == {"answer": 49, "mode": "disabled"}
+    assert connect("insecure") == {"imported": colorsys.__file__, "mode": "disabled"}
 
 
 @pytest.mark.parametrize("head", ["token"], indirect=True)
@@ -140,14 +148,14 @@ def test_a_cluster_with_a_token_opens_to_that_token_only(
     without = connect()
     assert "expected it in RAY_AUTH_TOKEN" in str(without["refused"])
     path = token_file(tmp_path, head.token)
-    assert connect() == {"answer": 49, "mode": "token"}
+    assert connect() == {"imported": colorsys.__file__, "mode": "token"}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("head", ["token"], indirect=True)
 def test_a_mode_that_would_switch_the_token_off_is_overridden(head: Head, connect: Connect) -> None:
     found = connect(RAY_AUTH_TOKEN=head.token, RAY_AUTH_MODE="disabled")
-    assert found == {"answer": 49, "mode": "token"}
+    assert found == {"imported": colorsys.__file__, "mode": "token"}
 
 
 @pytest.mark.parametrize("head", ["token"], indirect=True)
@@ -170,3 +178,63 @@ def test_a_token_file_is_taken_from_everybody_but_its_owner(tmp_path: Path) -> N
     tighten(path)  # there is nothing left to do
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     tighten(tmp_path / "nothing")  # somebody else's business: the cluster says that no token came
+
+
+EMBEDDED = """
+import json, os
+from libsep.batch.cluster import embedded_ray  # before Ray, which reads its environment then
+import ray
+
+def children(pid):
+    found = [pid]
+    for parent in found:
+        for task in os.listdir(f"/proc/{parent}/task"):
+            with open(f"/proc/{parent}/task/{task}/children") as file:
+                found += map(int, file.read().split())
+    return found
+
+with embedded_ray(n_track_slots=1, object_store_bytes=100_000_000, n_gpus=0):
+    look = ray.remote(lambda: __import__("colorsys").__file__)
+    imported = ray.get(look.remote())
+    commands, inodes = [], set()
+    for pid in children(os.getpid()):
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            commands.append(file.read().decode(errors="replace"))
+        for entry in os.scandir(f"/proc/{pid}/fd"):
+            try:
+                inodes.add(os.readlink(entry.path))
+            except OSError:
+                pass
+    listening = []
+    for table in ("tcp", "tcp6"):
+        with open(f"/proc/net/{table}") as file:
+            fields = [line.split() for line in file.readlines()[1:]]
+        listening += [f[1] for f in fields if f[3] == "0A" and f"socket:[{f[9]}]" in inodes]
+    print(json.dumps({"imported": imported, "commands": commands, "listening": listening}))
+"""
+"""A driver that says what its embedded Ray shows to other users of the machine."""
+
+
+def test_the_embedded_ray_shows_nothing_to_others(tmp_path: Path) -> None:
+    """Run it where the music lies, with a module among it that a worker would have to import."""
+    music = tmp_path / "music"
+    music.mkdir()
+    (music / "colorsys.py").write_text(TRAP)
+    (tmp_path / "driver.py").write_text(EMBEDDED)
+    token = secrets.token_hex(32)
+    done = subprocess.run(
+        [sys.executable, tmp_path / "driver.py"],
+        env=environment(tmp_path, RAY_AUTH_TOKEN=token),
+        cwd=music,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    assert found["imported"] == colorsys.__file__
+    assert len(found["commands"]) > 3  # Ray's programs, which `ps` shows to everybody
+    assert not any(token in command for command in found["commands"])
+    loopback = socket.inet_aton("127.0.0.1")[::-1].hex().upper()
+    assert found["listening"]
+    assert {address.rpartition(":")[0][-8:] for address in found["listening"]} == {loopback}
+    assert not (tmp_path / ".ray").exists()  # the token was never written
