@@ -1,5 +1,7 @@
 """How good estimates are: SDR in its variants, and what one hears of spectrum and transients."""
 
+import math
+
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Float64, Int64
@@ -97,6 +99,31 @@ def lsd(
     ]
     per_frame = (logs[0] - logs[1]).square().mean(dim=-2).sqrt()
     return float(per_frame.mean()) if per_frame.numel() else 0.0
+
+
+def band_lsd(
+    source: Float[Tensor, "C T"],
+    estimate: Float[Tensor, "C T"],
+    sample_rate: int,
+    low_hz: float,
+    high_hz: float,
+) -> float:
+    """Return the log-spectral distance (as `lsd`) of the bins from ``low_hz`` to below ``high_hz``.
+
+    0 if there is no such bin.
+    """
+    n_fft, floor = 2048, 1e-8
+    low, high = (math.ceil(hertz * n_fft / sample_rate) for hertz in (low_hz, high_hz))
+    total, count = 0.0, 0
+    spectra = zip(stft_parts(source, n_fft, n_fft // 4), stft_parts(estimate, n_fft, n_fft // 4),
+                  strict=True)  # fmt: skip
+    for parts in spectra:
+        logs = [part[:, low:high].abs().square().clamp(min=floor).log10() for part in parts]
+        if logs[0].numel() == 0:
+            continue
+        per_frame = (logs[0] - logs[1]).square().mean(dim=-2).sqrt()
+        total, count = total + float(per_frame.sum()), count + per_frame.numel()
+    return total / count if count else 0.0
 
 
 def find_onsets(signal: Float[Tensor, "C T"]) -> Int64[Tensor, " onsets"]:

@@ -7,6 +7,7 @@ import typer
 
 from libsep import config
 from libsep.cli.train_genre import train_genre
+from libsep.cli.train_restoration import train_restoration
 
 
 def train(
@@ -64,6 +65,9 @@ def train(
         return
     if not data:
         raise typer.BadParameter("--data: expected at least one folder of sources")
+    if isinstance(loaded, config.RestorationTrainingConfig):
+        print(train_restoration(loaded, data, validation or [], out=out, cache=cache))
+        return
     if (model is None) != (about is None):
         raise typer.BadParameter("--model and --about belong together")
     job = Job(

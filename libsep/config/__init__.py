@@ -12,6 +12,13 @@ from libsep.config.conversion import (
 from libsep.config.genre_training import GenreTrainingConfig, load_training
 from libsep.config.night import NightConfig
 from libsep.config.restoration import RestorationConfig
+from libsep.config.restoration_training import (
+    RestorationAdversarialConfig,
+    RestorationLossConfig,
+    RestorationMaterialConfig,
+    RestorationNetworkConfig,
+    RestorationTrainingConfig,
+)
 from libsep.config.routing import AnyGenre, Genre, RoutingConfig
 from libsep.config.section import Section, load, parse
 from libsep.config.storage import StorageConfig
@@ -40,7 +47,12 @@ __all__ = [
     "NetworkConfig",
     "NightConfig",
     "OptimiserConfig",
+    "RestorationAdversarialConfig",
     "RestorationConfig",
+    "RestorationLossConfig",
+    "RestorationMaterialConfig",
+    "RestorationNetworkConfig",
+    "RestorationTrainingConfig",
     "RoutingConfig",
     "RunConfig",
     "ScanConfig",

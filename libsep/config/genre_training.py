@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from libsep.config.conversion import ScanConfig
+from libsep.config.restoration_training import RestorationTrainingConfig
 from libsep.config.routing import RoutingConfig
 from libsep.config.section import Section, parse, read_values
 from libsep.config.training import TrainingConfig
@@ -54,8 +55,12 @@ class GenreTrainingConfig(Section):
     """Start of all random numbers."""
 
 
-def load_training(path: Path) -> TrainingConfig | GenreTrainingConfig:
+def load_training(
+    path: Path,
+) -> TrainingConfig | GenreTrainingConfig | RestorationTrainingConfig:
     """Read what ``libsep train`` is told: a file with ``kind: genre`` trains a classifier.
+
+    One with ``kind: super_resolution`` trains a super-resolution network.
 
     Raises
     ------
@@ -66,4 +71,6 @@ def load_training(path: Path) -> TrainingConfig | GenreTrainingConfig:
     values = read_values(path)
     if values.get("kind") == "genre":
         return parse(GenreTrainingConfig, values, origin=str(path))
+    if values.get("kind") == "super_resolution":
+        return parse(RestorationTrainingConfig, values, origin=str(path))
     return parse(TrainingConfig, values, origin=str(path))

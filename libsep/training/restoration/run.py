@@ -1,0 +1,244 @@
+"""From folders of music to a super-resolution network: the loop with its checkpoints and gate."""
+
+import dataclasses
+import functools
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from jaxtyping import Float32
+
+from libsep.config import RestorationTrainingConfig
+from libsep.datasets.audio_cache import FULL_SCALE, AudioCache
+from libsep.evaluation.restoration import CUTOFFS_HZ, Measures, evaluate_restoration, restored
+from libsep.ledger.lock import RunLock
+from libsep.media.decode import SAMPLE_RATE
+from libsep.nets.super_resolution import AmplitudePhaseNet
+from libsep.separation.cpu import has_native_bfloat16, tune_allocator
+from libsep.training.checkpoint import load_checkpoint, save_checkpoint
+from libsep.training.gate import Verdict
+from libsep.training.job import BEST, CHECKPOINT, CONFIG
+from libsep.training.journal import Journal
+from libsep.training.restoration.examples import Examples
+from libsep.training.restoration.material import (
+    Recording,
+    find_files,
+    load_recordings,
+    with_copies,
+)
+from libsep.training.restoration.step import (
+    as_amplitude_phase_net,
+    new_adversary,
+    restoration_step,
+)
+from libsep.training.state import State, new_state
+
+logger = logging.getLogger(__name__)
+
+Excerpts = Mapping[str, tuple[Float32[np.ndarray, "2 T"], float]]
+"""Middles of the validation recordings, with their bandwidth in Hz."""
+
+Say = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class RestorationJob:
+    """What a training is told, and where its files are; the cache may be shared."""
+
+    config: RestorationTrainingConfig
+    data: tuple[Path, ...]
+    validation: tuple[Path, ...]
+    out: Path
+    cache: Path
+
+
+def train_restoration(job: RestorationJob, say: Say = logger.info) -> None:
+    """Train until the last step; a checkpoint in the output folder is resumed from.
+
+    The output folder receives ``config.yaml``, ``checkpoint.pt`` (the newest), ``best.pt`` (the
+    best on the validation), ``curve.jsonl``, the same as ``curve.png`` and for TensorBoard. The
+    same material, seed and number of threads give the same weights. ``say`` is told how far it is.
+
+    Raises
+    ------
+    ConfigError
+        There is no full-band material, or the checkpoint belongs to another network.
+    LedgerError
+        Another training writes to the output folder.
+    """
+    tune_allocator()
+    torch.set_num_threads(job.config.threads)
+    with RunLock(job.out, run=job.out.name):
+        values = job.config.model_dump(mode="json")
+        (job.out / CONFIG).write_text(yaml.safe_dump(values, sort_keys=False))
+        state = begin(job.config)
+        if (job.out / CHECKPOINT).is_file():
+            load_checkpoint(job.out / CHECKPOINT, state)
+            say(f"goes on after step {state.step}")
+        recordings, excerpts = _load(job, say)
+        network = as_amplitude_phase_net(state.network)
+        examples = Examples(recordings, job.config.material, SAMPLE_RATE, network.n_fft)
+        journal = Journal(job.out, step=state.step, songs=())
+        try:
+            _Loop(job, state, examples, excerpts, journal, say).run()
+        finally:
+            journal.close()
+
+
+def begin(config: RestorationTrainingConfig) -> State:
+    """Return the state before the first step; its weights follow from the seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network = AmplitudePhaseNet(**config.network.model_dump())
+        adversary = new_adversary(config.adversarial) if config.adversarial else None
+    return new_state(network, config.optimiser, adversary)
+
+
+def judge_distance(state: State, distance: float, config: RestorationTrainingConfig) -> Verdict:
+    """Prefer the smallest log-spectral distance; of adversarial steps, the newest that keeps it.
+
+    Once the network hears discriminators, the distance to keep is the best one before, with
+    ``adversarial.max_distance_gain`` on top, and is not lowered any more.
+    """
+    adversarial = config.adversarial
+    first = adversarial.from_step + adversarial.n_warmup_steps if adversarial else None
+    best = state.best_distance
+    if adversarial is None or first is None or state.step <= first or not np.isfinite(best):
+        if distance < best:
+            state.best_distance = distance
+            return Verdict(is_best=True, reason=f"distance {distance:.4f}, the smallest")
+        return Verdict(is_best=False, reason=f"distance {distance:.4f}, the best has {best:.4f}")
+    limit = best * (1 + adversarial.max_distance_gain)
+    if distance <= limit:
+        return Verdict(is_best=True, reason=f"distance {distance:.4f}, at most {limit:.4f} allowed")
+    reason = f"refused: distance {distance:.4f}, at most {limit:.4f} allowed"
+    return Verdict(is_best=False, reason=reason)
+
+
+class _Loop:
+    """Repeats the step, with log lines, validations and checkpoints between."""
+
+    def __init__(
+        self,
+        job: RestorationJob,
+        state: State,
+        examples: Examples,
+        excerpts: Excerpts,
+        journal: Journal,
+        say: Say,
+    ) -> None:
+        self._out = job.out
+        self._config = job.config
+        self._state = state
+        self._examples = examples
+        self._excerpts = excerpts
+        self._journal = journal
+        self._say = say
+        precision = job.config.precision
+        is_native = precision == "auto" and has_native_bfloat16()
+        self._is_bfloat16 = is_native or precision == "bfloat16"
+        self._started = time.monotonic()
+        self._first = state.step
+
+    def run(self) -> None:
+        """Step until the end."""
+        config, state = self._config, self._state
+        validated = saved = time.monotonic()
+        metrics: dict[str, list[float]] = defaultdict(list)
+        while state.step < config.optimiser.n_steps:
+            batch = self._examples.batch(config.seed, state.step, config.optimiser.n_batch)
+            step = restoration_step(state, batch, config, is_bfloat16=self._is_bfloat16)
+            for name, value in step.items():
+                metrics[name].append(value)
+            is_last = state.step == config.optimiser.n_steps
+            if state.step % config.log_interval and not is_last:
+                continue
+            self._log(metrics)
+            metrics.clear()
+            is_best = False
+            if self._excerpts and (is_last or _is_due(validated, config.validation_interval_s)):
+                is_best = self._validate()
+                validated = time.monotonic()
+            # A training that is resumed knows of the best weights: see `libsep.training.loop`.
+            if is_last or is_best or _is_due(saved, config.checkpoint_interval_s):
+                save_checkpoint(self._out / CHECKPOINT, state)
+                saved = time.monotonic()
+
+    def _log(self, metrics: Mapping[str, list[float]]) -> None:
+        state, config = self._state, self._config
+        n_steps = config.optimiser.n_steps
+        elapsed_s = time.monotonic() - self._started
+        step_s = elapsed_s / (state.step - self._first)
+        audio_h = state.n_examples * config.material.segment_s / 3600
+        values = {name: float(f"{np.mean(list_):.5g}") for name, list_ in metrics.items()}
+        left_min = (n_steps - state.step) * step_s / 60
+        speed = {"audio_h": round(audio_h, 3), "eta_min": round(left_min, 1)}
+        self._journal.record(state.step, values | {"rate": metrics["rate"][-1]} | speed)
+        self._say(
+            f"step {state.step} of {n_steps} · loss {values['loss']:.4f} · "
+            f"{audio_h:.2f} h of audio · {left_min:.0f} min left"
+        )
+
+    def _validate(self) -> bool:
+        """Measure the averaged weights, and keep them if they are the best; return whether."""
+        measures = self._measures()
+        means = {
+            f"{cutoff_hz:g}": float(np.mean([m["lsd_high"] for m in found]))
+            for cutoff_hz, found in measures.items()
+        }
+        distance = float(np.mean(list(means.values())))
+        verdict = judge_distance(self._state, distance, self._config)
+        if verdict.is_best:
+            save_checkpoint(self._out / BEST, self._state)
+        scores = {**means, "mean": distance}
+        values = {"lsd_high": scores, "is_best": verdict.is_best, "verdict": verdict.reason}
+        self._journal.record(self._state.step, values)
+        told = ", ".join(f"{name} {value:.3f}" for name, value in scores.items())
+        self._say(f"step {self._state.step}: LSD above the cut {told}; {verdict.reason}")
+        return verdict.is_best
+
+    def _measures(self) -> dict[float, list[Measures]]:
+        """Return the measures of all excerpts by cut-off."""
+        average = as_amplitude_phase_net(self._state.average)
+        restore = functools.partial(
+            restored, sample_rate=SAMPLE_RATE, network=average, is_bfloat16=self._is_bfloat16
+        )
+        found = evaluate_restoration(self._excerpts, {"network": restore}, SAMPLE_RATE, CUTOFFS_HZ)
+        by_cutoff: dict[float, list[Measures]] = defaultdict(list)
+        for cutoffs in found.values():
+            for cutoff_hz, methods in cutoffs.items():
+                by_cutoff[cutoff_hz].append(methods["network"])
+        return by_cutoff
+
+
+def excerpt(recording: Recording, duration_s: float) -> Float32[np.ndarray, "2 T"]:
+    """Return the middle of a recording, full scale ±1.0."""
+    length = int(duration_s * SAMPLE_RATE)
+    start = max((recording.samples.shape[1] - length) // 2, 0)
+    return recording.samples[:, start : start + length].astype(np.float32) / FULL_SCALE
+
+
+def _load(job: RestorationJob, say: Say) -> tuple[list[Recording], Excerpts]:
+    """Return the material; what is in the validation is not trained on, wherever it lies."""
+    config, cache = job.config.material, AudioCache(job.cache, SAMPLE_RATE)
+    judged = find_files(job.validation) if job.validation else []
+    held_out = {path.resolve() for path in judged}
+    files = [f for f in find_files(job.data, config.exclude) if f.resolve() not in held_out]
+    found = load_recordings(files, cache, config.min_bandwidth_hz, say)
+    recordings = with_copies(found, cache, config, job.config.seed, say)
+    excerpts = {}
+    if judged:
+        say("validation:")
+        for path, recording in load_recordings(judged, cache, config.min_bandwidth_hz, say):
+            samples = excerpt(recording, job.config.validation_s)
+            excerpts[str(path)] = (samples, recording.bandwidth_hz)
+    return recordings, excerpts
+
+
+def _is_due(last_s: float, interval_s: float) -> bool:
+    return time.monotonic() - last_s > interval_s
