@@ -21,6 +21,8 @@ from libsep.batch.batching import Batcher
 from libsep.batch.machines import Place
 from libsep.config import SeparationConfig
 from libsep.errors import DeviceError
+from libsep.pipeline.restoring import StemMaker
+from libsep.restoration.model import RestorationModel, located_restoration_model
 from libsep.separation.cpu import tune_allocator, use_one_thread
 from libsep.separation.faults import is_sticky
 from libsep.separation.registry import Model, located
@@ -53,7 +55,7 @@ class Stint:
 
 
 class SeparatorActor:
-    """One device slot; holds the weights of one model and nothing else.
+    """One device slot; holds the weights of one model, and of the run's restoration, nothing else.
 
     Parameters
     ----------
@@ -61,14 +63,22 @@ class SeparatorActor:
         Device and precision.
     log_folder
         Folder that receives a log of this process.
+    restoration_model
+        What the stems of tracks go through that were cut off; None: no track is restored.
     """
 
-    def __init__(self, config: SeparationConfig, log_folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        config: SeparationConfig,
+        log_folder: Path | None = None,
+        restoration_model: RestorationModel | None = None,
+    ) -> None:
         if log_folder is not None:
             log.setup_worker(log_folder)
         use_one_thread()
         tune_allocator()
         self._config = config
+        self._restoration_model = restoration_model
         self._lock = threading.Lock()
         self._separator: Separator | None = None
         self._batcher: Batcher | None = None
@@ -98,11 +108,12 @@ class SeparatorActor:
         return self._stints
 
     def separate(
-        self, segment: Float32[np.ndarray, "2 T"], model: Model
+        self, segment: Float32[np.ndarray, "2 T"], model: Model, cutoff_hz: float | None = None
     ) -> Float32[np.ndarray, "4 2 T"]:
         """Return the estimates of one segment; segments of several threads share a batch.
 
-        An actor that was started again after a crash loads the model that is asked for.
+        With a cut-off, in Hz, the estimates are restored above it. An actor that was started again
+        after a crash loads the model that is asked for.
 
         Raises
         ------
@@ -122,7 +133,7 @@ class SeparatorActor:
             raise RuntimeError(f"holds {held.name} now, asked for {model.name}")
         start_s = time.time()
         with self._ending_if_device_is_lost():
-            estimates = batcher(segment)
+            estimates = batcher(segment, cutoff_hz)
         end_s = time.time()
         stint.first_s = stint.first_s or start_s
         # Threads that share a batch overlap: no second counts twice.
@@ -151,12 +162,19 @@ class SeparatorActor:
         self._separator = Separator(
             located(model), device=self._config.device, precision=self._config.precision
         )
-        self._batcher = Batcher(self._separator.separate, self._separator.segments_per_batch)
+        restoration_model = self._restoration_model and located_restoration_model(
+            self._restoration_model
+        )
+        maker = StemMaker.loaded(self._separator, restoration_model)
+        self._batcher = Batcher(maker.separate, self._separator.segments_per_batch)
         self._stints.append(Stint(model.name, began_s, time.time()))
 
 
 def start_separator(
-    config: SeparationConfig, place: Place, log_folder: Path | None = None
+    config: SeparationConfig,
+    place: Place,
+    log_folder: Path | None = None,
+    restoration_model: RestorationModel | None = None,
 ) -> ActorHandle[Any]:
     """Start a separator, which holds no model yet, and lives as long as its node does.
 
@@ -168,6 +186,8 @@ def start_separator(
         Where it runs.
     log_folder
         Folder that receives its log.
+    restoration_model
+        What it restores tracks with that were cut off.
     """
     # An actor on the CPU asks Ray for nothing: the operating system shares the cores between
     # separators and encoders better than slots would.
@@ -178,4 +198,4 @@ def start_separator(
         max_concurrency=GPU_CALLS if place.gpu_share else 1,
         scheduling_strategy=NodeAffinitySchedulingStrategy(place.node_id, soft=False),
     )
-    return actor_class.remote(config, log_folder)
+    return actor_class.remote(config, log_folder, restoration_model)

@@ -3,12 +3,17 @@
 import concurrent.futures
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float32
 
-Request = tuple[np.ndarray, "concurrent.futures.Future[np.ndarray]"]
+Request = tuple[np.ndarray, float | None, "concurrent.futures.Future[np.ndarray]"]
+"""A segment, where its track is to be restored from in Hz (None: it is not), and the answer."""
+
+Compute = Callable[
+    [Float32[np.ndarray, "B 2 T"], Sequence[float | None]], Float32[np.ndarray, "B 4 2 T"]
+]
 
 
 class Batcher:
@@ -21,16 +26,12 @@ class Batcher:
     Parameters
     ----------
     compute
-        Turns segments ``(B, 2, T)`` into estimates ``(B, 4, 2, T)``.
+        Turns segments ``(B, 2, T)`` into estimates ``(B, 4, 2, T)``, given the cut-off of each.
     max_batch
         Largest number of segments in one call of ``compute``.
     """
 
-    def __init__(
-        self,
-        compute: Callable[[Float32[np.ndarray, "B 2 T"]], Float32[np.ndarray, "B 4 2 T"]],
-        max_batch: int,
-    ) -> None:
+    def __init__(self, compute: Compute, max_batch: int) -> None:
         self._compute = compute
         self._max_batch = max_batch
         self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
@@ -41,10 +42,12 @@ class Batcher:
         """How many segments wait for the device."""
         return self._requests.qsize()
 
-    def __call__(self, segment: Float32[np.ndarray, "2 T"]) -> Float32[np.ndarray, "4 2 T"]:
+    def __call__(
+        self, segment: Float32[np.ndarray, "2 T"], cutoff_hz: float | None = None
+    ) -> Float32[np.ndarray, "4 2 T"]:
         """Return the estimates of one segment; an error of ``compute`` is raised here."""
         future: concurrent.futures.Future[np.ndarray] = concurrent.futures.Future()
-        self._requests.put((segment, future))
+        self._requests.put((segment, cutoff_hz, future))
         return future.result()
 
     def close(self) -> None:
@@ -53,14 +56,15 @@ class Batcher:
 
     def _serve(self) -> None:
         while requests := self._next_batch():
+            segments, cutoffs_hz, futures = zip(*requests, strict=True)
             try:
-                estimates = self._compute(np.stack([segment for segment, _ in requests]))
-                answers = list(zip(requests, estimates, strict=True))
+                estimates = self._compute(np.stack(segments), cutoffs_hz)
+                answers = list(zip(futures, estimates, strict=True))
             except Exception as exc:  # noqa: BLE001 - every caller must be answered, whatever failed
-                for _, future in requests:
+                for future in futures:
                     future.set_exception(exc)
             else:
-                for (_, future), estimate in answers:
+                for future, estimate in answers:
                     future.set_result(estimate)
 
     def _next_batch(self) -> list[Request]:

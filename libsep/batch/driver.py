@@ -309,7 +309,7 @@ class Driver:
             error="TrackError",
             message=message,
             tag_genres=track.genres,
-            config_sha256=self._settings.config.fingerprint(),
+            config_sha256=self._settings.config_sha256(None),
             size_bytes=track.size_bytes,
             mtime_ns=track.mtime_ns,
             duration_s=track.duration_s or 0.0,

@@ -15,6 +15,7 @@ from libsep.batch.machines import Place
 from libsep.batch.tasks import Seat
 from libsep.config import SeparationConfig
 from libsep.errors import ClusterError, DeviceError
+from libsep.restoration.model import RestorationModel
 from libsep.separation.registry import Model
 
 logger = logging.getLogger(__name__)
@@ -41,14 +42,21 @@ class Separators:
         All models of the run, by name.
     log_folder
         Folder that receives their logs.
+    restoration_model
+        What they restore tracks with that were cut off; None: no track is restored.
     """
 
     def __init__(
-        self, config: SeparationConfig, models: Mapping[str, Model], log_folder: Path | None = None
+        self,
+        config: SeparationConfig,
+        models: Mapping[str, Model],
+        log_folder: Path | None = None,
+        restoration_model: RestorationModel | None = None,
     ) -> None:
         self._config = config
         self._models = models
         self._log_folder = log_folder
+        self._restoration_model = restoration_model
         self._seats: dict[int, Seat] = {}
         self._loading: dict[Any, tuple[int, str, int, float]] = {}
         self._again: list[tuple[float, int, str, int]] = []
@@ -81,7 +89,7 @@ class Separators:
 
     def start(self, slot: int, place: Place) -> None:
         """Start the separator of a slot; it holds no model yet."""
-        actor = start_separator(self._config, place, self._log_folder)
+        actor = start_separator(self._config, place, self._log_folder, self._restoration_model)
         self._seats[slot] = Seat(actor, place.node_id)
         self.places[slot] = place
         self._roster = None

@@ -146,7 +146,9 @@ def start_crew(
         max_listening=n_listeners(),
         fits=None if night is None else night.fits,
     )
-    separators = Separators(config.separation, models, settings.log_folder)
+    separators = Separators(
+        config.separation, models, settings.log_folder, settings.restoration_model
+    )
     staffing = Staffing(
         config.run.separators,
         [model.cost for model in models.values()],

@@ -71,13 +71,30 @@ class RemoteSeparator:
         Separators that hold this model, on any node.
     first
         Index of the one that gets the first segment: tracks that start together differ in it.
+    cutoff_hz
+        Where the track ends, in Hz, if its stems are to be restored above.
     """
 
-    def __init__(self, path: Path, model: Model, seats: Sequence[Seat], *, first: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        model: Model,
+        seats: Sequence[Seat],
+        *,
+        first: int = 0,
+        cutoff_hz: float | None = None,
+    ) -> None:
         self._path = path
         self._model = model
         self._seats = list(seats)
         self._next = first
+        self._cutoff_hz = cutoff_hz
+
+    def restoring(self, cutoff_hz: float) -> "RemoteSeparator":
+        """Return the same for a track that ends at ``cutoff_hz``, in Hz."""
+        return RemoteSeparator(
+            self._path, self._model, self._seats, first=self._next, cutoff_hz=cutoff_hz
+        )
 
     def map(
         self, segments: Iterator[Float32[np.ndarray, "2 T"]]
@@ -108,7 +125,8 @@ class RemoteSeparator:
             raise SeparatorsLostError(f"{self._path.name}: its separators are gone")
         seat = nearest[self._next % len(nearest)]
         self._next += 1
-        return _Request(stored, seat, seat.actor.separate.remote(stored, self._model))
+        answer = seat.actor.separate.remote(stored, self._model, self._cutoff_hz)
+        return _Request(stored, seat, answer)
 
     def _receive(self, request: _Request) -> Float32[np.ndarray, "4 2 T"]:
         for attempt, pause_s in enumerate((*RETRY_PAUSES_S, None), start=1):

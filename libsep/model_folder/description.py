@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -93,6 +94,37 @@ def read_folder(section: type[StoredType], folder: Path) -> StoredType:
         return config.parse(section, {**_read_values(path), "folder": folder}, origin=str(path))
     except ConfigError as exc:
         raise ModelError(str(exc)) from exc
+
+
+def located(model: StoredType, find: Callable[[], StoredType]) -> StoredType:
+    """Return a model as it lies on this machine, for one that was found on another.
+
+    It is the same folder if there is one here. Else it is the model of this name that came with
+    libsep, or was pulled: the two machines have libsep in different places.
+
+    Parameters
+    ----------
+    model
+        As it lies there.
+    find
+        Finds the model of the same name here.
+
+    Raises
+    ------
+    ModelError
+        Neither is there, or the one of this name has other weights.
+    """
+    if model.weights_path.is_file():
+        return model
+    try:
+        found = find()
+    except ModelError as exc:
+        raise ModelError(f"{model.weights_path}: not on this machine, and {exc}") from exc
+    if found.sha256 != model.sha256:
+        raise ModelError(
+            f"{model.weights_path}: not on this machine, and {found.folder} has other weights"
+        )
+    return found
 
 
 def folders_of_kind(kind: str, folder: Path) -> list[Path]:

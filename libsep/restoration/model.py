@@ -13,6 +13,7 @@ from libsep.model_folder.description import (
     Description,
     Stored,
     folders_of_kind,
+    located,
     models_folder,
     pulled_folder,
     read_folder,
@@ -47,6 +48,17 @@ class RestorationInfo(Description):
 
 class RestorationModel(RestorationInfo, Stored):
     """A super-resolution network as it lies on this machine."""
+
+
+def located_restoration_model(model: RestorationModel) -> RestorationModel:
+    """Return a model as it lies on this machine, for one that was found on another.
+
+    Raises
+    ------
+    ModelError
+        It is not here, or the one of this name has other weights.
+    """
+    return located(model, lambda: find_restoration_model(model.name))
 
 
 def find_restoration_model(name_or_path: str | Path) -> RestorationModel:

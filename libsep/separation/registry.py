@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from libsep.errors import ModelError
+from libsep.model_folder import description
 from libsep.model_folder.description import (
     DESCRIPTION_FILE,
     folders_of_kind,
@@ -69,22 +70,9 @@ def read_model(folder: Path) -> Model:
 def located(model: Model) -> Model:
     """Return a model as it lies on this machine, for one that was found on another.
 
-    It is the same folder if there is one here. Else it is the model of this name that came with
-    libsep, or was pulled: the two machines have libsep in different places.
-
     Raises
     ------
     ModelError
-        Neither is there, or the one of this name has other weights.
+        It is not here, or the one of this name has other weights.
     """
-    if model.weights_path.is_file():
-        return model
-    try:
-        found = find_model(model.name)
-    except ModelError as exc:
-        raise ModelError(f"{model.weights_path}: not on this machine, and {exc}") from exc
-    if found.sha256 != model.sha256:
-        raise ModelError(
-            f"{model.weights_path}: not on this machine, and {found.folder} has other weights"
-        )
-    return found
+    return description.located(model, lambda: find_model(model.name))

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 from libsep.batch.batching import Batcher
 
 
-def four_stems(segments: np.ndarray) -> np.ndarray:
+def four_stems(segments: np.ndarray, cutoffs_hz: Sequence[float | None]) -> np.ndarray:
+    assert len(cutoffs_hz) == len(segments)
     return np.stack([segments * weight for weight in (1, 2, 3, 4)], axis=1)
 
 
@@ -19,18 +21,18 @@ def test_every_caller_gets_the_estimates_of_his_own_segment() -> None:
     segments = [np.full((2, 8), index, np.float32) for index in range(40)]
     with ThreadPoolExecutor(8) as pool:
         for segment, estimates in zip(segments, pool.map(batcher, segments), strict=True):
-            np.testing.assert_array_equal(estimates, four_stems(segment[None])[0])
+            np.testing.assert_array_equal(estimates, four_stems(segment[None], [None])[0])
 
 
 def test_segments_that_wait_share_a_batch_of_bounded_size() -> None:
     sizes: list[int] = []
     begun, gate = threading.Event(), threading.Event()
 
-    def compute(segments: np.ndarray) -> np.ndarray:
+    def compute(segments: np.ndarray, cutoffs_hz: Sequence[float | None]) -> np.ndarray:
         sizes.append(len(segments))
         begun.set()
         gate.wait(30)
-        return four_stems(segments)
+        return four_stems(segments, cutoffs_hz)
 
     batcher = Batcher(compute, max_batch=3)
     with ThreadPoolExecutor(7) as pool:
@@ -46,12 +48,26 @@ def test_segments_that_wait_share_a_batch_of_bounded_size() -> None:
 
 
 def test_an_error_reaches_every_caller_of_the_batch_and_the_next_batch_works() -> None:
-    def compute(segments: np.ndarray) -> np.ndarray:
+    def compute(segments: np.ndarray, cutoffs_hz: Sequence[float | None]) -> np.ndarray:
         if segments.max() > 1:
             raise RuntimeError("device lost")
-        return four_stems(segments)
+        return four_stems(segments, cutoffs_hz)
 
     batcher = Batcher(compute, max_batch=1)
     with pytest.raises(RuntimeError, match="device lost"):
         batcher(np.full((2, 4), 2, np.float32))
     assert batcher(np.ones((2, 4), np.float32)).shape == (4, 2, 4)
+
+
+def test_every_segment_keeps_its_own_cut_off() -> None:
+    def compute(segments: np.ndarray, cutoffs_hz: Sequence[float | None]) -> np.ndarray:
+        cuts = np.array([hertz or 0 for hertz in cutoffs_hz], np.float32)
+        return four_stems(segments + cuts[:, None, None], cutoffs_hz)
+
+    batcher = Batcher(compute, max_batch=5)
+    cutoffs_hz = [None, 16_000.0, 8_000.0] * 10
+    segments = [np.full((2, 8), index, np.float32) for index in range(30)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(batcher, segments, cutoffs_hz))
+    expected = [index + (hertz or 0) for index, hertz in enumerate(cutoffs_hz)]
+    assert [answer[0, 0, 0] for answer in answers] == expected
