@@ -1,0 +1,213 @@
+"""The ledger of an output in a store: written here, copied there, found again anywhere."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from libsep.config import StorageConfig
+from libsep.errors import ConfigError, LedgerError
+from libsep.ledger import FOLDER, Ledger
+from libsep.storage import ledger as ledger_module
+from libsep.storage.ends import opened_output
+from libsep.storage.ledger import TABLES, CopiedLedger, copied_ledger, state_folder
+from libsep.storage.places import RemoteFolder
+from libsep.track import Outcome
+
+from .conftest import BUCKET, S3Server
+
+OUTPUT = RemoteFolder("s3", BUCKET, "stems")
+LIBRARY = RemoteFolder("s3", BUCKET, "music")
+
+
+def row(source: str, **changes: Any) -> Outcome:
+    return Outcome(source=source, output=f"{source}.stem.mp4", status="done", **changes)
+
+
+@pytest.fixture
+def opened(storage: StorageConfig) -> Callable[..., Any]:
+    """Return a function that opens the ledger as a run does, on this machine or another one."""
+
+    def open_ledger(run: str, machine: str = "here", **options: Any) -> Any:
+        assert storage.state is not None
+        config = storage.model_copy(update={"state": storage.state / machine})
+        return copied_ledger(LIBRARY, OUTPUT, config, run=run, **options)
+
+    return open_ledger
+
+
+def ended_run(opened: Callable[..., Any], run: str, *sources: str, machine: str = "here") -> None:
+    with opened(run, machine) as ledger:
+        ledger.begin(run)
+        for source in sources:
+            ledger.append(row(source))
+        ledger.end("finished")
+
+
+def test_the_rows_of_a_run_are_known_on_another_machine(
+    opened: Callable[..., Any], s3: S3Server
+) -> None:
+    ended_run(opened, "one", "a", "b")
+    assert list(s3.sizes(f"stems/{TABLES}")) == [f"stems/{TABLES}/one.parquet"]
+    with opened("two", "elsewhere") as ledger:
+        assert set(ledger.latest()) == {"a", "b"}
+
+
+def test_runs_on_two_machines_add_up(opened: Callable[..., Any]) -> None:
+    for number, machine in enumerate(("here", "elsewhere", "here", "elsewhere")):
+        ended_run(opened, f"run{number}", f"track{number}", machine=machine)
+    for machine in ("here", "elsewhere", "a third"):
+        with opened("look", machine) as ledger:
+            assert set(ledger.latest()) == {f"track{number}" for number in range(4)}
+
+
+def test_many_runs_are_merged_here_and_there(
+    opened: Callable[..., Any], s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("libsep.ledger.store._MAX_FILES", 2)
+    for number in range(4):
+        ended_run(opened, f"run{number}", f"track{number}")
+    assert len(s3.sizes(f"stems/{TABLES}")) <= 3
+    with opened("look", "elsewhere") as ledger:
+        assert set(ledger.latest()) == {f"track{number}" for number in range(4)}
+
+
+def test_rows_of_a_run_that_lasts_are_copied_and_those_of_a_killed_one_are_not_lost(
+    opened: Callable[..., Any], s3: S3Server, storage: StorageConfig
+) -> None:
+    with opened("killed") as ledger:
+        ledger.begin("killed")
+        ledger.append(row("a"))
+        ledger.started("b")
+        ledger.push()
+        assert f"stems/{TABLES}/killed.parquet" in s3.sizes()
+        ledger.append(row("c"))
+        with opened_output(OUTPUT.uri, storage) as (seen, in_work):
+            assert in_work == "killed"
+            assert set(seen.latest()) == {"a"}
+    # no end: as after kill -9, but for the last copy
+    with opened("next") as ledger:
+        assert set(ledger.latest()) == {"a", "c"}
+        assert ledger.crashed() == {"b": 1}
+        ledger.begin("next")
+        ledger.end()
+    with opened("third", "elsewhere") as ledger:
+        assert set(ledger.latest()) == {"a", "c"}
+        assert ledger.crashed() == {"b": 1}
+
+
+def test_the_copy_in_the_store_never_takes_rows_away_from_this_machine(
+    opened: Callable[..., Any], s3: S3Server
+) -> None:
+    with opened("one") as ledger:
+        ledger.begin("one")
+        ledger.append(row("a"))
+        ledger.push()
+        early = s3.get(f"stems/{TABLES}/one.parquet")
+        ledger.append(row("b"))
+        ledger.end("finished")
+    s3.put(f"stems/{TABLES}/one.parquet", early)
+    ended_run(opened, "two", "c")
+    with opened("three", "elsewhere") as ledger:
+        assert set(ledger.latest()) == {"a", "b", "c"}
+
+
+def test_the_ledger_is_copied_every_now_and_then(s3: S3Server, storage: StorageConfig) -> None:
+    copied = threading.Event()
+    original = CopiedLedger.push
+
+    def push(self: CopiedLedger) -> None:
+        original(self)
+        if s3.sizes(f"stems/{TABLES}"):
+            copied.set()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CopiedLedger, "push", push)
+        frequent = storage.model_copy(update={"sync_ledger_s": 0.05})
+        with copied_ledger(LIBRARY, OUTPUT, frequent, run="one") as ledger:
+            ledger.begin("one")
+            ledger.append(row("a"))
+            assert copied.wait(120)
+            ledger.end()
+
+
+def test_a_store_that_goes_away_costs_no_rows(
+    opened: Callable[..., Any], s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(self: CopiedLedger) -> None:
+        raise ledger_module.TransferError(Path("x"), "no network")
+
+    with monkeypatch.context() as patch, opened("one") as ledger:
+        patch.setattr(CopiedLedger, "_push", fails)
+        ledger.begin("one")
+        ledger.append(row("a"))
+        ledger.end("finished")
+        ledger.push()
+    ended_run(opened, "two", "b")
+    with opened("three", "elsewhere") as ledger:
+        assert set(ledger.latest()) == {"a", "b"}
+
+
+def test_a_damaged_copy_stops_the_run_and_can_be_mended(
+    opened: Callable[..., Any], s3: S3Server
+) -> None:
+    ended_run(opened, "one", "a")
+    s3.put(f"stems/{TABLES}/one.parquet", b"PAR1 no more")
+    with pytest.raises(LedgerError, match=r"one\.parquet"), opened("two", "elsewhere"):
+        pass
+    with opened("three", "here", rebuild=True) as ledger:
+        assert set(ledger.latest()) == {"a"}
+    with opened("four", "elsewhere") as ledger:
+        assert set(ledger.latest()) == {"a"}
+
+
+def test_an_output_remembers_its_library(
+    opened: Callable[..., Any], storage: StorageConfig, tmp_path: Path
+) -> None:
+    ended_run(opened, "one", "a")
+    for other in (RemoteFolder("s3", BUCKET, "other"), tmp_path):
+        with (
+            pytest.raises(ConfigError, match="holds the stems of s3://bucket/music"),
+            copied_ledger(other, OUTPUT, storage, run="two"),
+        ):
+            pass
+
+
+def test_outputs_have_states_of_their_own(storage: StorageConfig) -> None:
+    there = storage.model_copy(update={"endpoint": "http://other:9000"})
+    folders = {
+        state_folder(OUTPUT, storage),
+        state_folder(OUTPUT, there),
+        state_folder(RemoteFolder("s3", BUCKET, "stems/x"), storage),
+        state_folder(RemoteFolder("s3", BUCKET, "stems x"), storage),
+        state_folder(RemoteFolder("gs", BUCKET, "stems"), storage),
+    }
+    assert len(folders) == 5
+    assert all(folder.parent == storage.state for folder in folders)
+
+
+def test_the_state_lies_where_the_desktop_keeps_states(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert state_folder(OUTPUT, StorageConfig()).parent == tmp_path / "libsep"
+
+
+def test_an_output_without_a_ledger_has_no_status(storage: StorageConfig) -> None:
+    with (
+        pytest.raises(ConfigError, match="no ledger of libsep"),
+        opened_output(OUTPUT.uri, storage),
+    ):
+        pass
+
+
+def test_the_ledger_of_a_local_output_is_seen_as_before(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / FOLDER)
+    ledger.begin("one")
+    ledger.append(row("a"))
+    with opened_output(str(tmp_path), StorageConfig()) as (seen, in_work):
+        assert set(seen.latest()) == {"a"}
+        assert in_work == ""
+    ledger.close()
