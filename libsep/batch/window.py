@@ -102,5 +102,5 @@ class Window:
         return min(self._opened_s + self._length_s - steady_s, self._at_s - wall_s)
 
     def closes_at(self) -> str:
-        """Return the hour and minute at which it closes, as a clock on the wall shows them."""
-        return time.strftime("%H:%M", time.localtime(self._wall() + self.left_s()))
+        """Return the hour and minute, the nearest one, at which a clock shows that it closes."""
+        return time.strftime("%H:%M", time.localtime(self._wall() + self.left_s() + 30))

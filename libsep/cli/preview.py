@@ -15,7 +15,7 @@ from libsep.library.plan import Action
 from libsep.library.survey import Survey, source_of
 from libsep.machine import n_cores
 from libsep.pipeline import Assigner
-from libsep.report.estimate import Estimate, estimate
+from libsep.report.estimate import Estimate, estimate, n_within
 from libsep.report.genres import shares
 from libsep.storage.ends import readable_ledger
 from libsep.units import format_bytes, format_duration
@@ -26,13 +26,15 @@ def preview(options: RunOptions) -> None:
     with readable_ledger(options.ends.stems, options.ends.storage) as ledger:
         history = list(ledger.rows())
         found = look(options, ledger, Assigner(options.config))
+    to_convert = [p.track for p in found.work if p.decision.action is Action.CONVERT]
     expected = estimate(
-        (p.track for p in found.work if p.decision.action is Action.CONVERT),
+        to_convert,
         history,
         codec=options.config.encode.codec,
         bitrate_kbps=options.config.encode.bitrate_kbps,
         n_cores=n_cores(),
     )
+    n_in_time = n_within(options.window.left_s(), to_convert, expected)
     folder = options.ends.local_stems
     free_bytes = shutil.disk_usage(_existing(folder)).free if folder is not None else None
     if options.as_json:
@@ -48,13 +50,16 @@ def preview(options: RunOptions) -> None:
         ]
         genres = [share.as_json() for share in shares(found.work)]
         values = dataclasses.asdict(expected) | {"free_bytes": free_bytes, "work": work}
-        values |= {"genres": genres}
+        values |= {"genres": genres, "n_in_time": n_in_time}
         print(json.dumps(values | counts(found), indent=2))
         return
     console = Console(highlight=False, soft_wrap=True)
     for planned in found.work:
         console.print(f"{markup(source_of(planned))} [dim]{markup(planned.decision.reason)}[/]")
     console.print(_preview_table(found, expected, free_bytes))
+    if options.window.is_limited:
+        closes_at = options.window.closes_at()
+        console.print(f"window closes at {closes_at}: time for about {n_in_time:,} of the tracks")
     if found.work:
         console.print(shares_table(shares(found.work)))
     print_problems(found)

@@ -16,12 +16,10 @@ from libsep.cli.options import (
     MaxHoursOption,
     ModelOption,
     RemainingOption,
+    SuperResolutionOption,
     UntilOption,
     read_config,
 )
-
-EXIT_SIGNAL = 128
-"""A run that a signal ended exits with this plus the signal's number: 130 for Ctrl-C."""
 
 
 def run(
@@ -32,6 +30,7 @@ def run(
     model: ModelOption = None,
     codec: CodecOption = None,
     device: DeviceOption = None,
+    super_resolution: SuperResolutionOption = None,
     until: UntilOption = None,
     max_hours: MaxHoursOption = None,
     exit_code_if_remaining: RemainingOption = None,
@@ -60,7 +59,10 @@ def run(
     from libsep.storage.ends import Ends
 
     settings = read_config(config, genre=genre, model=model, codec=codec, device=device)
-    settings = settings.replaced(night={"until": until, "max_hours": max_hours})
+    settings = settings.replaced(
+        restoration={"super_resolution": super_resolution},
+        night={"until": until, "max_hours": max_hours},
+    )
     options = RunOptions(
         ends=Ends.of(library, stems, settings.storage),
         config=settings,
@@ -74,10 +76,4 @@ def run(
     if dry_run:
         preview(options)
         return
-    ended = start(options)
-    if ended.interrupted is not None:
-        raise typer.Exit(EXIT_SIGNAL + ended.interrupted)
-    if ended.n_failed or ended.is_stopped_early:
-        raise typer.Exit(1)
-    if ended.n_left and exit_code_if_remaining is not None:
-        raise typer.Exit(exit_code_if_remaining)
+    raise typer.Exit(start(options).exit_code(if_remaining=exit_code_if_remaining))

@@ -29,6 +29,10 @@ from libsep.pipeline.priority import prioritised
 from libsep.report.summary import Summary
 from libsep.storage.ends import Ends
 
+EXIT_FAILED = 1
+EXIT_SIGNAL = 128
+"""A run that a signal ended exits with this plus the signal's number: 130 for Ctrl-C."""
+
 MAX_PROBLEMS = 10
 """Folders and links that could not be walked, of which each is printed; the rest is counted."""
 
@@ -67,10 +71,19 @@ class Ended:
     reason: str = ""
     is_window_closed: bool = False
 
-    @property
-    def is_stopped_early(self) -> bool:
-        """Whether something went wrong that concerns no single track."""
-        return bool(self.reason) and not self.is_window_closed
+    def exit_code(self, *, if_remaining: int | None) -> int:
+        """Return how the command exits.
+
+        Parameters
+        ----------
+        if_remaining
+            What stands for 0 when tracks are left.
+        """
+        if self.interrupted is not None:
+            return EXIT_SIGNAL + self.interrupted
+        if self.n_failed or (self.reason and not self.is_window_closed):
+            return EXIT_FAILED
+        return if_remaining if if_remaining is not None and self.n_left else 0
 
     def as_json(self) -> dict[str, Any]:
         """Return the end as plain values; the failures are part of the summary."""

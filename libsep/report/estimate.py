@@ -1,6 +1,7 @@
 """How long a run will take and how much disk it needs, before it starts."""
 
 import dataclasses
+import itertools
 from collections.abc import Iterable
 from typing import Literal
 
@@ -58,6 +59,23 @@ def estimate(
         output_bytes=audio_s * bytes_per_s,
         is_measured=measured is not None,
     )
+
+
+def n_within(limit_s: float, tracks: Iterable[Track], expected: Estimate) -> int:
+    """Return how many of ``tracks``, in their order, are expected to be converted in time.
+
+    Parameters
+    ----------
+    limit_s
+        Seconds that there are.
+    tracks, expected
+        The tracks, and the estimate for all of them.
+    """
+    if expected.wall_s <= limit_s:
+        return expected.n_tracks
+    ends_s = itertools.accumulate(track.expected_s for track in tracks)
+    audio_s = expected.audio_s * limit_s / expected.wall_s
+    return sum(1 for _ in itertools.takewhile(lambda end_s: end_s <= audio_s, ends_s))
 
 
 def _times_real_time(history: Iterable[Outcome]) -> float | None:

@@ -1,0 +1,153 @@
+"""A run that ends by the clock, and what a run takes first."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from libsep.batch.window import Window
+from libsep.cli.progress import MAX_LINES, REPORT_S, RunDisplay
+from libsep.cli.session import Ended
+from libsep.ledger import FOLDER, Ledger
+from libsep.media.verify import verify_stems
+from libsep.report.summary import Summary
+from libsep.track import Outcome, Track
+
+from ..conftest import tone, write_wave
+
+SECONDS_PER_SECOND = 1000.0
+"""What a second of audio took in the earlier run of this test, so that real speeds do not count."""
+
+
+def remember_a_slow_run(stems: Path) -> None:
+    """Let the ledger say that an earlier run took an hour for a few seconds of audio."""
+    wall_s = 600 * SECONDS_PER_SECOND
+    earlier = Outcome(
+        source="earlier.wav",
+        output="earlier.stem.mp4",
+        status="done",
+        model="tiny",
+        duration_s=600.0,
+        separate_s=wall_s / 2,
+        wall_s=wall_s,
+        started_at=time.time() - wall_s,
+        ended_at=time.time(),
+    )
+    ledger = Ledger(stems / FOLDER)
+    ledger.begin("earlier")
+    ledger.append(earlier)
+    ledger.end()
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_window_closes_before_a_track_that_would_not_end_and_the_next_run_does_it(
+    libsep: Callable[..., Any], config_file: Path, tmp_path: Path
+) -> None:
+    library, stems = tmp_path / "music", tmp_path / "stems"
+    write_wave(library / "a long mix.wav", tone(200, 30.0))
+    for name in ("b song", "c song"):
+        write_wave(library / f"{name}.wav", tone(300, 3.0))
+    remember_a_slow_run(stems)
+    command = ("run", library, stems, "--config", config_file)
+    until = time.strftime("%H:%M", time.localtime(time.time() + 7 * 3600))
+    first = libsep(*command, "--until", until, "--exit-code-if-remaining", 75)
+    assert first.code == 75, first.err
+    assert first.err.splitlines()[0] == f"3 tracks, 0.6 min of audio, window closes at {until}"
+    assert f"window closed: what is left would not end by {until}: finishing" in first.err
+    assert "window closed: 2 done, 1 left, about" in first.out
+    assert "stopped early" not in first.out
+    assert not (stems / "a long mix.stem.mp4").exists()
+
+    rest = libsep(*command, "--json", "--max-hours", 9.5e5)
+    assert rest.code == 0, rest.err
+    assert (rest.json["n_converted"], rest.json["n_up_to_date"]) == (1, 2)
+    assert (rest.json["n_left"], rest.json["is_window_closed"]) == (0, False)
+    rows = [row for row in Ledger(stems / FOLDER).rows() if row.run != "earlier"]
+    assert sorted(row.source for row in rows) == ["a long mix.wav", "b song.wav", "c song.wav"]
+    assert all(row.status == "done" for row in rows)
+    assert all(verify_stems(path).is_conformant for path in stems.glob("*.stem.mp4"))
+
+
+@pytest.mark.slow
+def test_a_preview_shows_what_comes_first_and_how_far_a_night_gets(
+    libsep: Callable[..., Any], config_file: Path, tmp_path: Path
+) -> None:
+    library = tmp_path / "music"
+    long_ago_s = time.time() - 400 * 24 * 3600
+    for name in ("a old", "b played", "c new", "d old"):
+        write_wave(library / f"{name}.wav", tone(300, 1.0))
+        if name != "c new":
+            os.utime(library / f"{name}.wav", (long_ago_s, long_ago_s))
+    (tmp_path / "played.m3u8").write_text("music/b played.wav\n")
+    values = yaml.safe_load(config_file.read_text())
+    values["night"] = {"order": [f"playlist:{tmp_path / 'played.m3u8'}", "new"], "max_hours": 1e-6}
+    config_file.write_text(yaml.safe_dump(values))
+    command = ("run", library, tmp_path / "stems", "--config", config_file, "--dry-run", "--json")
+    found = libsep(*command, "--limit", 3)
+    assert found.code == 0, found.err
+    sources = [work["source"] for work in found.json["work"]]
+    assert sources == ["b played.wav", "c new.wav", "a old.wav"]
+    assert found.json["n_in_time"] == 0
+
+
+def test_an_hour_of_the_day_is_two_numbers(libsep: Callable[..., Any], tmp_path: Path) -> None:
+    wrong = libsep("run", tmp_path, tmp_path / "stems", "--until", "6 am")
+    assert wrong.code == 2
+    assert 'night.until: Value error, expected hour and minute, such as "06:00"' in wrong.err
+
+
+@pytest.mark.parametrize(
+    ("ended", "if_remaining", "code"),
+    [
+        (Ended(n_failed=0), 75, 0),
+        (Ended(n_failed=0, n_left=3, reason="window closed", is_window_closed=True), None, 0),
+        (Ended(n_failed=0, n_left=3, reason="window closed", is_window_closed=True), 75, 75),
+        (Ended(n_failed=1, n_left=3, reason="window closed", is_window_closed=True), 75, 1),
+        (Ended(n_failed=0, n_left=3), 75, 75),
+        (Ended(n_failed=0, n_left=3, reason="the disk is full"), 75, 1),
+        (Ended(n_failed=1), None, 1),
+        (Ended(n_failed=1, n_left=3, reason="SIGTERM received", interrupted=15), 75, 143),
+    ],
+)
+def test_the_exit_code_tells_what_a_script_wants_to_know(
+    ended: Ended, if_remaining: int | None, code: int
+) -> None:
+    assert ended.exit_code(if_remaining=if_remaining) == code
+
+
+def test_the_journal_of_a_long_run_is_short(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 0.0
+    monkeypatch.setattr("libsep.cli.progress.time.monotonic", lambda: now_s)
+    names = [f"{index}.mp3" for index in range(MAX_LINES + 1)]
+    tracks = [
+        Track(
+            path=Path(name),
+            source=Path(name),
+            output=Path(name),
+            size_bytes=1,
+            mtime_ns=1,
+            duration_s=60.0,
+        )
+        for name in names
+    ]
+    with RunDisplay(tracks, Summary(), Window(max_hours=1.0)) as display:
+        for name in names:
+            now_s += REPORT_S / 100
+            status = "failed" if name == "7.mp3" else "done"
+            display.track_ended(
+                Outcome(source=name, output=name, status=status, duration_s=60.0, wall_s=1.0)
+            )
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("201 tracks, 3.4 h of audio, window closes at ")
+    assert lines[1].startswith("8/201 failed 7.mp3")
+    assert [line.partition(" ")[2].partition(" ·")[0] for line in lines[2:]] == [
+        "100 of 201 tracks",
+        "200 of 201 tracks",
+    ]
