@@ -29,6 +29,9 @@ N_COPIES = 2
 SLACK_BYTES = 64 << 20
 """Room for covers, tags and headers beside the audio."""
 
+MARGIN_S = 60.0
+"""Seconds for which there is room beyond what the header says, and a tenth of that."""
+
 UNKNOWN_BYTES_PER_S = 8_000
 """Rate of a track whose header does not tell its length: 64 kbit/s, so that it is rather long."""
 
@@ -81,7 +84,7 @@ class Stage:
         if self._outputs is None:
             return [longest_s]
         expected_s = track.duration_s or track.size_bytes / UNKNOWN_BYTES_PER_S
-        first_s = min(1.1 * expected_s + 60.0, longest_s)
+        first_s = min(1.1 * expected_s + MARGIN_S, longest_s)
         room_bytes = self._max_bytes - SLACK_BYTES - track.size_bytes
         most_s = min(room_bytes / self._bytes_per_s, longest_s)
         return [first_s, most_s] if most_s > first_s else [first_s]

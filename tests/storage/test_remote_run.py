@@ -1,0 +1,138 @@
+"""``libsep run`` from store to store, as a user runs it: real server, real Ray, real kills."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from libsep.media.verify import verify_stems
+from libsep.separation.registry import Model
+
+from ..conftest import tone
+from .conftest import S3Server
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+COMMAND = [sys.executable, "-c", "from libsep.cli.app import main; main()"]
+LIBRARY, STEMS = "s3://bucket/music", "s3://bucket/stems #1"
+NAMES = ("One.mp3", "a b/#2 50%.flac", "a b/三 größe.ogg", "deep/er/Four [live].m4a")
+DEADLINE_S = 900.0
+
+
+def stem_of(name: str) -> str:
+    return f"stems #1/{name.rpartition('.')[0]}.stem.mp4"
+
+
+@pytest.fixture
+def library(s3: S3Server, encode: Callable[..., Path], rng: np.random.Generator) -> None:
+    """Fill a library in the store with four good tracks and a bad one."""
+    for name in NAMES:
+        noise = 0.1 * rng.standard_normal((2, 2 * 44100))
+        path = encode(f"source{Path(name).suffix}", (tone(330.0, 2.0) + noise).astype(np.float32))
+        s3.put_file(f"music/{name}", path)
+    s3.put("music/letter.mp3", b"Dear reader, this is no song.\n" * 40)
+
+
+@pytest.fixture
+def config_file(tmp_path: Path, tiny_model: Model, s3: S3Server) -> Path:
+    values = {
+        "separation": {"model": str(tiny_model.folder), "segment_s": 2.0, "overlap_s": 0.5},
+        "run": {"separators": 1, "tracks_in_flight": 2, "min_free_bytes": 0},
+        "storage": {
+            "scratch": str(tmp_path / "scratch"),
+            "state": str(tmp_path / "state"),
+            "attempts": 2,
+        },
+    }
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def environment(s3: S3Server) -> dict[str, str]:
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    return ours | {"RAY_worker_niceness": "0", "AWS_ENDPOINT_URL": s3.endpoint}
+
+
+def libsep(s3: S3Server, *arguments: object) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=1500,
+        env=environment(s3),
+    )
+
+
+def run(s3: S3Server, config: Path, *options: str) -> Any:
+    ended = libsep(s3, "run", LIBRARY, STEMS, "--config", config, "--json", *options)
+    assert ended.returncode in (0, 1), ended.stderr
+    return json.loads(ended.stdout)
+
+
+def wait_until(condition: Callable[[], object], process: "subprocess.Popen[str]") -> None:
+    start_s = time.monotonic()
+    while not condition():
+        assert process.poll() is None, "the run ended too early"
+        assert time.monotonic() - start_s < DEADLINE_S
+        time.sleep(0.1)
+
+
+def test_a_run_from_store_to_store_is_killed_resumed_and_then_has_nothing_to_do(
+    s3: S3Server, library: None, config_file: Path, tmp_path: Path
+) -> None:
+    music = {key: s3.get(key) for key in s3.sizes("music")}
+    killed = subprocess.Popen(
+        [*COMMAND, "run", LIBRARY, STEMS, "--config", str(config_file)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment(s3),
+    )
+    try:
+        stems = {stem_of(name) for name in NAMES}
+        wait_until(lambda: stems & set(s3.sizes("stems")), killed)
+    finally:
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+    rest = run(s3, config_file)
+    assert rest["n_failed"] == 1
+    assert set(s3.sizes("stems")) >= stems
+    assert rest["n_up_to_date"] + rest["n_converted"] + rest["n_skipped"] >= len(NAMES)
+
+    again = run(s3, config_file)
+    assert (again["n_up_to_date"], again["n_failed_before"]) == (len(NAMES), 1)
+    verified = libsep(s3, "verify", STEMS, "--config", config_file, "--json")
+    assert verified.returncode == 0, verified.stdout
+    assert len(json.loads(verified.stdout)) == len(NAMES)
+    for name in NAMES:
+        path = tmp_path / "back.stem.mp4"
+        path.write_bytes(s3.get(stem_of(name)))
+        assert verify_stems(path).is_conformant
+    assert {key: s3.get(key) for key in s3.sizes("music")} == music, "inputs are never changed"
+
+    shutil.rmtree(tmp_path / "state")
+    elsewhere = run(s3, config_file)
+    assert (elsewhere["n_up_to_date"], elsewhere["n_failed_before"]) == (len(NAMES), 1)
+
+    shutil.rmtree(tmp_path / "state")
+    for key in s3.sizes("stems #1/.libsep"):
+        s3.client.delete_object(Bucket="bucket", Key=key)
+    rebuilt = run(s3, config_file)
+    assert (rebuilt["n_up_to_date"], rebuilt["n_failed"]) == (len(NAMES), 1)
+
+    status = libsep(s3, "status", STEMS, "--json")
+    assert status.returncode == 0, status.stderr
+    assert json.loads(status.stdout)["n_converted"] == len(NAMES)
+    left = [path.name for path in (tmp_path / "scratch").iterdir() if path.name != "gate"]
+    assert left == []
