@@ -292,6 +292,11 @@ class Process:
             raise self._stalled() from exc
 
     def _stalled(self) -> TrackError:
+        if _cpu_s(self.pid) > self._stall_timeout_s / 2:
+            return self.fail(
+                f"ffmpeg computed for {self._stall_timeout_s:g} s without a result and was stopped;"
+                " is the file damaged, or are its tags huge?"
+            )
         error = self.fail(
             f"ffmpeg moved no byte for {self._stall_timeout_s:g} s and was stopped; "
             "is the disk or the network drive still there?"
@@ -315,6 +320,15 @@ class Process:
         # The first names the cause, the last what came of it.
         reason = "; ".join(dict.fromkeys((complaints[0], complaints[-1])))
         return self.fail(f"ffmpeg ended with code {code}: {reason}")
+
+
+def _cpu_s(pid: int) -> float:
+    """Return the seconds that a process has computed; 0 where the system does not tell."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError, ValueError):
+        return 0.0
 
 
 def _complaint(line: str) -> str:

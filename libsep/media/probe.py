@@ -11,6 +11,7 @@ import ffmpeg as graphs
 from libsep.errors import DecodeError, ProbeError
 from libsep.media.cut_short import ogg_missing_bytes, wav_duration_s
 from libsep.media.ffmpeg import STALL_TIMEOUT_S, Process, file_url
+from libsep.media.id3_objection import id3_objection
 
 FORMATS = (
     "aac", "aiff", "ape", "asf", "au", "caf", "dsf", "flac", "matroska", "mov", "mp3", "mpc",
@@ -127,10 +128,13 @@ def read_head(path: Path) -> bytes:
             return b""
         with path.open("rb") as file:
             head = file.read(1024)
+            objection = id3_objection(file, is_skipped=True)
     except OSError as exc:
         raise ProbeError(path, f"cannot be read: {exc.strerror}") from exc
     if not head:
         raise ProbeError(path, "is empty (0 bytes), expected audio")
+    if objection:
+        raise ProbeError(path, f"cannot be opened: {objection}; remove the tag")
     return head
 
 

@@ -12,6 +12,13 @@ FALLBACK = 100
 
 _PARTIAL_DATES = ("date", "original_date")
 
+MAX_KEYS = 1_000
+MAX_VALUES = 1_000
+MAX_VALUE_CHARS = 1 << 20
+MAX_PICTURES = 100
+MAX_PROBLEMS = 100
+"""How much of the tags of one file is carried over, each far above what programs write."""
+
 
 class Collector:
     """What was found so far: a field takes the values of its strongest name.
@@ -21,9 +28,10 @@ class Collector:
     """
 
     def __init__(self) -> None:
-        self._fields: dict[str, dict[int, tuple[str, list[str]]]] = {}
-        self._extras: dict[str, list[str]] = {}
+        self._fields: dict[str, dict[int, tuple[str, dict[str, None]]]] = {}
+        self._extras: dict[str, dict[str, None]] = {}
         self._extra_keys: dict[str, tuple[str, int]] = {}
+        self._n_beyond_limits = 0
         self.pictures: list[Picture] = []
         self.serato: dict[str, bytes] = {}
         self.ratings: list[int] = []
@@ -37,7 +45,7 @@ class Collector:
         A key that is no field's name becomes an extra, unless it is never carried over. Values are
         split at NUL characters; empty ones vanish.
         """
-        cleaned = _clean(values)
+        cleaned = self._clean(values)
         if not cleaned:
             return
         found = find_field(column, key)
@@ -50,20 +58,24 @@ class Collector:
         self, name: str, values: Iterable[str], *, key: str = "", rank: int = PREFERRED
     ) -> None:
         """Take the values of the field ``name``, found under ``key``; a lower rank is stronger."""
-        _, known = self._fields.setdefault(name, {}).setdefault(rank, (_extra_key(key), []))
-        known.extend(value for value in _clean(values) if value not in known)
+        _, known = self._fields.setdefault(name, {}).setdefault(rank, (_extra_key(key), {}))
+        self._extend(known, values)
 
     def add_extra(self, key: str, values: Iterable[str], *, weakness: int = PREFERRED) -> None:
         """Take values that have no field; keys that differ in case only are one key."""
         known_key, known_weakness = self._extra_keys.setdefault(key.casefold(), (key, weakness))
         if weakness > known_weakness:
             return
-        known = self._extras.setdefault(known_key, [])
-        known.extend(value for value in _clean(values) if value not in known)
+        if known_key not in self._extras and len(self._extras) >= MAX_KEYS:
+            self._n_beyond_limits += 1
+            return
+        self._extend(self._extras.setdefault(known_key, {}), values)
 
     def add_picture(self, picture: Picture) -> None:
         """Take a picture, unless the same bytes are there already."""
-        if all(known.data != picture.data for known in self.pictures):
+        if len(self.pictures) >= MAX_PICTURES:
+            self._n_beyond_limits += 1
+        elif all(known.data != picture.data for known in self.pictures):
             self.pictures.append(picture)
 
     def result(self) -> Tags:
@@ -80,23 +92,43 @@ class Collector:
             pictures=tuple(self.pictures),
             serato=dict(sorted(self.serato.items())),
             rating=max(self.ratings, default=None),
-            problems=tuple(dict.fromkeys(self.problems)),
+            problems=self._all_problems(),
         )
 
-    def _resolve(self, name: str, ranks: dict[int, tuple[str, list[str]]]) -> tuple[str, ...]:
-        (_, (_, chosen)), *others = sorted(ranks.items())
+    def _extend(self, known: dict[str, None], values: Iterable[str]) -> None:
+        """Add the values that are new, up to the limit."""
+        for value in self._clean(values):
+            if value not in known and len(known) >= MAX_VALUES:
+                self._n_beyond_limits += 1
+            else:
+                known[value] = None
+
+    def _clean(self, values: Iterable[str]) -> list[str]:
+        """Return the values that say something, as valid Unicode; NUL separates values."""
+        parts = (part for value in values for part in value.split("\0"))
+        valid = (part.encode("utf-8", "replace").decode("utf-8") for part in parts)
+        found = list(dict.fromkeys(part for part in valid if part.strip()))
+        short = [part for part in found if len(part) <= MAX_VALUE_CHARS]
+        self._n_beyond_limits += len(found) - len(short)
+        return short
+
+    def _all_problems(self) -> tuple[str, ...]:
+        problems = list(dict.fromkeys(self.problems))
+        if len(problems) > MAX_PROBLEMS:
+            more = len(problems) - MAX_PROBLEMS
+            problems[MAX_PROBLEMS:] = [f"{more} more parts of the tags were dropped"]
+        if self._n_beyond_limits:
+            problems.append(f"{self._n_beyond_limits} values, keys or pictures too many: dropped")
+        return tuple(problems)
+
+    def _resolve(self, name: str, ranks: dict[int, tuple[str, dict[str, None]]]) -> tuple[str, ...]:
+        (_, (_, strongest)), *others = sorted(ranks.items())
+        chosen = list(strongest)
         for rank, (key, values) in others:
             left = [value for value in values if not _is_said(name, value, chosen)]
             if left and key and rank < FALLBACK:
                 self.add_extra(key, left)
         return tuple(chosen)
-
-
-def _clean(values: Iterable[str]) -> list[str]:
-    """Return the values that say something, as valid Unicode; NUL separates values."""
-    parts = (part for value in values for part in value.split("\0"))
-    valid = (part.encode("utf-8", "replace").decode("utf-8") for part in parts)
-    return list(dict.fromkeys(part for part in valid if part.strip()))
 
 
 def _extra_key(key: str) -> str:

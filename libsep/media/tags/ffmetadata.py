@@ -8,6 +8,7 @@ import ffmpeg as graphs
 
 from libsep.errors import TagError
 from libsep.media.ffmpeg import Process, file_url
+from libsep.media.id3_objection import id3_objection
 from libsep.media.probe import FORMATS
 
 _MAX_BYTES = 16 << 20
@@ -27,6 +28,7 @@ def read_ffmetadata(path: Path, ffmpeg: Path) -> tuple[list[tuple[str, str]], fl
     TagError
         ffmpeg cannot open the file, finds no audio in it, or stalls.
     """
+    _check_tag(path)
     source = graphs.input(
         file_url(path), protocol_whitelist="file,pipe", format_whitelist=",".join(FORMATS)
     )
@@ -48,6 +50,16 @@ def read_ffmetadata(path: Path, ffmpeg: Path) -> tuple[list[tuple[str, str]], fl
         raise TagError(path, "neither mutagen nor ffmpeg finds audio in it")
     duration_s = _to_seconds(*duration.groups()) if duration else None
     return list(parse_ffmetadata(text)), duration_s, int(sample_rate.group(1))
+
+
+def _check_tag(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            objection = id3_objection(file, is_skipped=True)
+    except OSError as exc:
+        raise TagError(path, f"cannot be read: {exc.strerror}") from exc
+    if objection:
+        raise TagError(path, objection)
 
 
 def _to_seconds(hours: str, minutes: str, seconds: str) -> float:

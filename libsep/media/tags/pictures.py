@@ -10,6 +10,9 @@ from libsep.media.tags.record import FRONT_COVER, Picture
 MAX_PICTURE_BYTES = 16 << 20
 """Largest picture that is carried over: the limit that FLAC has for its own."""
 
+MAX_ALL_PICTURES_BYTES = 64 << 20
+"""Most that the pictures of a file have in all; players read them before they play."""
+
 _MAGIC = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG"}
 _JPEG_QUALITY = 95
 _BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
@@ -30,6 +33,11 @@ def prepare_pictures(
     lost: list[str] = []
     for picture in sorted(pictures, key=_rank):
         try:
+            left_bytes = MAX_ALL_PICTURES_BYTES - sum(len(data) for data, _ in prepared)
+            if len(picture.data) > left_bytes:
+                raise ValueError(
+                    f"with it the pictures have more than {MAX_ALL_PICTURES_BYTES} bytes"
+                )
             prepared.append(_prepare(picture.data))
         except _BROKEN as exc:
             what = "cover" if picture.kind == FRONT_COVER else "picture"

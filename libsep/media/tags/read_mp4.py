@@ -43,10 +43,18 @@ def _read_atom(key: str, value: Any, collector: Collector) -> None:
     elif key.startswith(f"{SERATO}:"):
         collector.serato[key.rpartition(":")[2]] = bytes(value[0])
     elif key.startswith("----:"):
-        collector.add("mp4", key, [bytes(data).decode("utf-8") for data in value])
+        collector.add("mp4", _freeform_name(key), [bytes(data).decode("utf-8") for data in value])
     else:
         values = value if isinstance(value, list) else [value]
         collector.add("mp4", key, [_to_text(item) for item in values])
+
+
+def _freeform_name(key: str) -> str:
+    """Return the name of a free-form atom, of which mutagen makes a letter of each byte."""
+    try:
+        return key.encode("latin-1").decode("utf-8")
+    except UnicodeError:  # it was Latin-1
+        return key
 
 
 def _to_text(value: Any) -> str:

@@ -54,7 +54,8 @@ def write_tags(
     TagError
         The file cannot be read as MP4, or not be written.
     """
-    atoms, losses = to_atoms(tags)
+    by_name, losses = to_atoms(tags)
+    atoms = {_to_key(name): value for name, value in by_name.items()}
     if fingerprint is not None:
         atoms[ATOM] = _freeform([fingerprint.to_json()])
     try:
@@ -79,8 +80,9 @@ def to_atoms(tags: Tags) -> tuple[dict[str, Any], list[str]]:
     for field in FIELDS:
         if field.name in tags.fields:
             _put_field(field, tags, atoms, losses)
+    taken = {key.casefold() for key in atoms}
     for key, values in tags.extras.items():
-        _put_extra(key, values, atoms)
+        _put_extra(key, values, atoms, taken)
     if tags.rating is not None:
         atoms["rate"] = [str(tags.rating)]
     covers, lost = prepare_pictures(tags.pictures)
@@ -108,15 +110,24 @@ def _put_field(field: Field, tags: Tags, atoms: dict[str, Any], losses: list[str
         atoms.setdefault(f"{FREEFORM}ARTISTS", _freeform(values))
 
 
-def _put_extra(key: str, values: tuple[str, ...], atoms: dict[str, Any]) -> None:
-    """Carry a key without a field, unless a field has taken its atom."""
+def _put_extra(key: str, values: tuple[str, ...], atoms: dict[str, Any], taken: set[str]) -> None:
+    """Carry a key without a field, unless a field or another key has taken its atom."""
     is_native = (key.startswith("©") and len(key) == 4) or key in _NATIVE_EXTRAS
     if is_native:
         atoms.setdefault(key, list(values))
         return
     atom = key if key.startswith("----:") and key.count(":") >= 2 else FREEFORM + key
-    if atom.casefold() not in {known.casefold() for known in atoms}:
+    if atom.casefold() not in taken:
+        taken.add(atom.casefold())
         atoms[atom] = _freeform(values)
+
+
+def _to_key(name: str) -> str:
+    """Return the name of an atom as mutagen wants it: a letter for each byte.
+
+    Names of free-form atoms are UTF-8, those of the others are four bytes of Latin-1.
+    """
+    return name.encode().decode("latin-1") if name.startswith("----:") else name
 
 
 def _freeform(values: tuple[str, ...] | list[str]) -> list[Any]:
