@@ -23,7 +23,13 @@ from libsep.cli.tables import (
 )
 from libsep.config import Config
 from libsep.ledger import FOLDER, Ledger
-from libsep.library.survey import Survey, remove_leftovers, source_of, survey
+from libsep.library.survey import (
+    Survey,
+    remove_all_leftovers,
+    remove_leftovers,
+    source_of,
+    survey,
+)
 from libsep.pipeline import Assigner, Settings
 from libsep.pipeline.priority import prioritised
 from libsep.report.summary import Summary
@@ -110,6 +116,8 @@ def start(options: RunOptions) -> Ended:
     with options.ends.ledger(run, rebuild=options.rebuild_ledger) as ledger:
         found = look(options, ledger, assigner)
         print_problems(found)
+        if ledger.crashed():
+            remove_all_leftovers(options.stems)
         summary = Summary()
         ended = Ended(n_failed=0)
         if not found.work:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -228,6 +229,15 @@ def remove_leftovers(stems: Path, tracks: Iterable[Track]) -> int:
     """
     folders = {(stems / track.output).parent for track in tracks}
     return sum(len(remove_stale(folder)) for folder in sorted(folders) if folder.is_dir())
+
+
+def remove_all_leftovers(stems: Path) -> int:
+    """Delete what killed runs left anywhere, also beside tracks that have gone since.
+
+    The caller holds the lock of ``stems``, as for `remove_leftovers`.
+    """
+    folders = (Path(folder) for folder, _, _ in os.walk(stems))
+    return sum(len(remove_stale(folder)) for folder in folders)
 
 
 def track_of_file(file: Path, output: Path | None = None) -> tuple[Track, Path]:

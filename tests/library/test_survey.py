@@ -10,7 +10,7 @@ from libsep.config import ScanConfig
 from libsep.errors import ConfigError, LedgerError
 from libsep.ledger import FOLDER
 from libsep.library.plan import Action
-from libsep.library.survey import locked_ledger, remove_leftovers, survey
+from libsep.library.survey import locked_ledger, remove_all_leftovers, remove_leftovers, survey
 from libsep.media.atomic import temporary
 from libsep.media.ffmpeg import find_ffmpeg
 from libsep.media.tags import Fingerprint, write_fingerprint
@@ -227,3 +227,13 @@ def test_leftovers_of_killed_runs_go_and_all_else_stays(tmp_path: Path) -> None:
     assert remove_leftovers(tmp_path, [track]) == 1
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert names == [".hidden", "notes.part", "x.stem.mp4"]
+
+
+def test_leftovers_beside_a_track_that_is_gone_are_removed_too(tmp_path: Path) -> None:
+    (tmp_path / "gone" / "deep").mkdir(parents=True)
+    goal = tmp_path / "gone" / "deep" / "song.stem.mp4"
+    goal.write_bytes(b"whole")
+    with temporary(goal) as part:
+        part.write_bytes(b"half")
+        assert remove_all_leftovers(tmp_path) == 1
+        assert [path.name for path in goal.parent.iterdir()] == [goal.name]
