@@ -135,8 +135,8 @@ def wait_until(condition: Callable[[], Any]) -> Any:
     return found
 
 
-def descendants(pid: int, title: str) -> list[int]:
-    """Return the children of a process, and theirs, whose command line begins with ``title``."""
+def descendants(pid: int, words: str) -> list[int]:
+    """Return the children of a process, and theirs, in whose command line ``words`` stand."""
     parents = {child: _parent(child) for child in _processes()}
 
     def is_below(child: int | None) -> bool:
@@ -146,7 +146,7 @@ def descendants(pid: int, title: str) -> list[int]:
                 return True
         return False
 
-    return [child for child in parents if is_below(child) and _title(child).startswith(title)]
+    return [child for child in parents if is_below(child) and words in _title(child)]
 
 
 def running(words: str) -> list[int]:
@@ -179,7 +179,7 @@ def small_disk(folder: Path, n_bytes: int) -> Iterator[bool]:
         try:
             yield True
         finally:
-            subprocess.run(["umount", "--lazy", os.fspath(folder)], check=True)
+            unmount(folder)
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes // 3, hard))
@@ -187,6 +187,12 @@ def small_disk(folder: Path, n_bytes: int) -> Iterator[bool]:
         yield False
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def unmount(folder: Path) -> None:
+    """Take a disk away again, if there is one."""
+    command = ["umount", "--lazy", os.fspath(folder)]
+    subprocess.run(command, capture_output=True, check=False)
 
 
 def _mounts_work() -> bool:
