@@ -15,9 +15,25 @@ import numpy as np
 import pytest
 import yaml
 
+from libsep.ledger import FOLDER
 from libsep.separation.registry import Model
 
+GOOD = {
+    "One.stem.mp4",
+    "nested/deeper/Zwei Größen.stem.mp4",
+    "三.stem.mp4",
+    "nested/deeper/Four [live].stem.mp4",
+}
+BAD = {"empty.mp3", "letter.mp3", "broken.flac"}
+"""What becomes of the tracks of `library`: stem files, or failures."""
+
 COMMAND = [sys.executable, "-c", "from libsep.cli.app import main; main()"]
+
+
+def stems_in(folder: Path) -> set[str]:
+    """Return the finished files of an output folder, without libsep's own."""
+    found = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    return {str(path) for path in found if path.parts[0] != FOLDER}
 
 
 @dataclasses.dataclass(frozen=True)
