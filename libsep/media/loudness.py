@@ -1,5 +1,6 @@
 """Loudness and peak of the stems while they stream by, in numpy and without a loop over samples."""
 
+import array
 import functools
 import math
 from collections.abc import Sequence
@@ -37,7 +38,9 @@ class LoudnessMeter:
         self._hop_samples = sample_rate // 10
         self._filter = KWeighting(sample_rate)
         self._rest: Float32[np.ndarray, "C _"] | None = None
-        self._energies: list[Float64[np.ndarray, " hops"]] = []
+        # One buffer that grows: many small ones, between large ones that come and go, would keep
+        # the allocator from using these again.
+        self._energies = array.array("d")
 
     def add(self, block: Float32[np.ndarray, "C T"]) -> None:
         """Take the next samples, full scale ±1.0."""
@@ -48,14 +51,14 @@ class LoudnessMeter:
         self._rest = block[:, n_samples:].copy()
         if n_hops:
             squares = self._filter.energies(block[:, :n_samples])  # of rows, which divide a hop
-            self._energies.append(squares.sum(axis=0).reshape(n_hops, -1).sum(axis=1))
+            self._energies.frombytes(squares.sum(axis=0).reshape(n_hops, -1).sum(axis=1).tobytes())
 
     def integrated_lufs(self) -> float:
         """Return the gated loudness so far in LUFS.
 
         ``-inf`` for silence, and for less than the 400 ms of a gating block.
         """
-        energies = np.concatenate([np.zeros(0), *self._energies])
+        energies = np.array(self._energies)
         if len(energies) < _HOPS_PER_BLOCK:
             return -math.inf
         powers = sliding_window_view(energies, _HOPS_PER_BLOCK).mean(axis=1) / self._hop_samples
