@@ -281,9 +281,12 @@ class Driver:
             raise ClusterError(f"Ray lost the task of {source}: {exc}") from exc
 
     def _crashed(self, attempt: Attempt) -> None:
-        if not self._plan.crashed(attempt):
-            message = f"its process, or the run, died {attempt.number} times"
-            self._end(self._lost(attempt, "crash", message))
+        if self._plan.crashed(attempt):
+            source = path_to_text(attempt.track.source)
+            self._ledger.process_died(source, attempt=attempt.number)
+            return
+        message = f"its process, or the run, died {attempt.number} times"
+        self._end(self._lost(attempt, "crash", message))
 
     def _start_again(self, attempt: Attempt) -> None:
         logger.warning("%s starts again: its machine is gone", attempt.track.source)

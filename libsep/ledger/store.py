@@ -75,10 +75,11 @@ class Ledger:
         return {row.source: row for row in table.outcomes(table.final_rows(self.history()))}
 
     def crashed(self) -> dict[str, int]:
-        """Return the sources that took a run down with them, and how often.
+        """Return the sources that took their process or a whole run down with them, and how often.
 
-        Counted are the runs that were killed (no ``end`` row) while the source was in work, after
-        its last outcome. Innocent tracks that were in work at the same time are among them.
+        Counted are, after the last outcome of a source, the deaths of its process, and the runs
+        that were killed (no ``end`` row) while it was in work. Innocent tracks that were in work at
+        the same time as a culprit that killed the run are among them.
         """
         rows = self.history()
         names = ("event", "run", "source")
@@ -92,6 +93,9 @@ class Ledger:
             elif event == "started" and run not in ended and (run, source) not in open_tracks:
                 open_tracks.add((run, source))
                 counts[source] += 1
+            elif event == "crashed" and run != self._run:
+                counts[source] += (run, source) not in open_tracks
+                open_tracks.discard((run, source))
         return dict(counts)
 
     def begin(self, run: str) -> None:
@@ -122,6 +126,10 @@ class Ledger:
         """Note that ``source`` is handed out, so that a crash of the whole host leaves a trace."""
         row = {"source": source, "attempt": attempt, "started_at": time.time()}
         self._append("started", row)
+
+    def process_died(self, source: str, *, attempt: int) -> None:
+        """Note that ``source`` took its process down, and is to be tried again."""
+        self._append("crashed", {"source": source, "attempt": attempt, "ended_at": time.time()})
 
     def append(self, outcome: Outcome) -> None:
         """Note what became of a track; ``outcome.run`` is set to the open run.

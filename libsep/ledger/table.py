@@ -17,8 +17,8 @@ from libsep.track import Outcome
 Row: TypeAlias = dict[str, Any]
 """One row as plain values: ``event``, ``sequence`` and the fields of `Outcome`."""
 
-EVENTS = ("started", "outcome", "end")
-"""What a row says: a track was handed out, a track has ended, the run has ended."""
+EVENTS = ("started", "crashed", "outcome", "end")
+"""What a row says: a track was handed out, its process has died, it has ended, the run has."""
 
 
 _BATCH_ROWS = 10_000
@@ -148,7 +148,7 @@ def united(tables: Iterable[Any]) -> Any:
 
 
 def settled(table: Any) -> Any:
-    """Return ``table`` without the ``started`` rows whose track has ended in the same run."""
+    """Return ``table`` with the last word only on each track that has ended in its run."""
     rows = zip(
         table["event"].to_pylist(),
         table["run"].to_pylist(),
@@ -157,7 +157,8 @@ def settled(table: Any) -> Any:
     )
     listed = list(rows)
     ended = {(run, source) for event, run, source in listed if event == "outcome"}
-    kept = [event != "started" or (run, source) not in ended for event, run, source in listed]
+    unsettled = ("started", "crashed")
+    kept = [event not in unsettled or (run, source) not in ended for event, run, source in listed]
     return table.filter(pa.array(kept, type=pa.bool_()))
 
 

@@ -186,6 +186,27 @@ def test_tracks_in_work_when_a_run_is_killed_are_counted_as_crashed(tmp_path: Pa
     assert ledger.crashed() == {}
 
 
+def test_a_process_that_died_counts_though_its_run_ended_in_order(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.begin("r1")
+    for source in ("left", "mended"):
+        ledger.started(source)
+        ledger.process_died(source, attempt=1)
+    assert ledger.crashed() == {}, "the open run has its own count"
+    ledger.started("mended", attempt=2)
+    ledger.append(outcome("mended"))
+    ledger.end("window closed")
+    assert ledger.crashed() == {"left": 1}
+    ledger.begin("r2")
+    ledger.started("left", attempt=2)
+    ledger.process_died("left", attempt=2)
+    ledger.started("left", attempt=3)
+    ledger.close()  # killed
+    assert ledger.crashed() == {"left": 3}
+    rows = pq.read_table(tmp_path / "ledger" / "r1.parquet")["event"].to_pylist()
+    assert rows == ["started", "crashed", "outcome", "end"]
+
+
 def test_many_runs_leave_few_files_and_every_row(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     for number in range(40):
