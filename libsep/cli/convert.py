@@ -14,10 +14,11 @@ from libsep.cli.options import (
     DeviceOption,
     GenreOption,
     ModelOption,
+    SuperResolutionOption,
     read_config,
     refuse_uris,
 )
-from libsep.cli.progress import describe, markup
+from libsep.cli.progress import describe, describe_spectrum, markup
 
 
 def convert(
@@ -31,19 +32,24 @@ def convert(
     model: ModelOption = None,
     codec: CodecOption = None,
     device: DeviceOption = None,
+    super_resolution: SuperResolutionOption = None,
 ) -> None:
     """Convert one track to a stem file, in this process and without Ray."""
     from libsep.pipeline.single import Converter
 
     refuse_uris("convert", file, output)
     log.setup(level=logging.CRITICAL)  # what a track's log says is in its outcome
-    converter = Converter(read_config(config, genre=genre, model=model, codec=codec, device=device))
+    settings = read_config(config, genre=genre, model=model, codec=codec, device=device)
+    settings = settings.replaced(restoration={"super_resolution": super_resolution})
+    converter = Converter(settings)
     console = Console(soft_wrap=True, highlight=False)
     with Console(stderr=True).status(f"converting {markup(file.name)}"):
         outcome = converter.convert(file, output)
     console.print(describe(outcome))
     console.print(f"   [dim]{markup(outcome.genre_reason)}[/]")
     console.print(f"   [dim]{markup(converter.describe())}[/]")
+    if spectrum := describe_spectrum(outcome):
+        console.print(f"   [dim]{spectrum}[/]")
     for warning in outcome.warnings:
         console.print(f"   [yellow]{markup(warning)}[/]")
     if outcome.status == "failed":

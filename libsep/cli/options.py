@@ -27,6 +27,14 @@ CodecOption = Annotated[
     ),
 ]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")]
+SuperResolutionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--super-resolution",
+        help="auto (tracks that end below 17 kHz, as if cut off), on (all that were cut off) or "
+        "off: give them back what is missing above.",
+    ),
+]
 UntilOption = Annotated[
     str | None,
     typer.Option(

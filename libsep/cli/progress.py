@@ -209,6 +209,16 @@ def describe(outcome: Outcome) -> str:
     return f"[green]done[/] {name} [dim]{length} in {wall}, {speed:.1f} × real time[/]"
 
 
+def describe_spectrum(outcome: Outcome) -> str:
+    """Return where a track was cut off, and whether it was restored; empty if it was not."""
+    if outcome.cutoff_hz is None or outcome.cutoff_confidence is None:
+        return ""
+    text = (
+        f"cut off at {outcome.cutoff_hz / 1000:.1f} kHz (sure to {outcome.cutoff_confidence:.0%})"
+    )
+    return f"{text}, restored above" if outcome.restored_from_hz is not None else text
+
+
 def markup(text: str) -> str:
     """Return text of a user so that rich prints it as it is, without control characters."""
     return escape("".join(char if char.isprintable() else "�" for char in text))

@@ -1,6 +1,7 @@
 """What ``libsep run`` does between its options and its exit code: survey, run, summary."""
 
 import dataclasses
+import functools
 import json
 import os
 import time
@@ -31,6 +32,7 @@ from libsep.library.survey import (
     survey,
 )
 from libsep.pipeline import Assigner, Settings
+from libsep.pipeline.cutoffs import config_sha256, restoration_model_of
 from libsep.pipeline.priority import prioritised
 from libsep.report.summary import Summary
 from libsep.storage.ends import Ends
@@ -158,6 +160,7 @@ def _convert(
         models=assigner.models_of(planned.assignment for planned in found.work),
         output_root=options.stems.absolute(),
         run=run,
+        restoration_model=restoration_model_of(options.config),
         log_folder=options.stems.absolute() / FOLDER / "runs" / run,
         staging=options.ends.staging,
     )
@@ -223,7 +226,9 @@ def look(options: RunOptions, ledger: Ledger, assigner: Assigner) -> Survey:
             ledger.latest(),
             options.config.scan,
             assign=assigner.assign,
-            config_sha256=options.config.fingerprint(),
+            config_sha256=functools.partial(
+                config_sha256, options.config, restoration_model_of(options.config)
+            ),
             retry_failed=options.retry_failed,
         )
     work = prioritised(found.work, options.config.night, now_s=time.time())

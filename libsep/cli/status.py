@@ -9,7 +9,7 @@ from rich.table import Table
 
 from libsep.cli.options import ConfigOption, JsonOption
 from libsep.cli.progress import markup
-from libsep.cli.tables import failures_table, format_hours, genres_table
+from libsep.cli.tables import bandwidth, failures_table, format_hours, genres_table
 from libsep.report.summary import Summary
 from libsep.units import format_bytes
 
@@ -50,5 +50,6 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
     return [
         ("converted", f"{summary.n_converted} tracks, {format_hours(summary.audio_s)} of audio"),
         ("stem files", format_bytes(summary.output_bytes)),
+        *([("bandwidth", bandwidth(summary))] if summary.n_cut_off else []),
         ("failed", str(summary.n_failed)),
     ]

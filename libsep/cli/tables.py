@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from libsep.cli.progress import markup
+from libsep.config.restoration import HIGHEST_CUTOFF_HZ
 from libsep.library.survey import Survey
 from libsep.report.genres import GenreShare
 from libsep.report.summary import STAGES, Summary
@@ -85,6 +86,7 @@ def summary_table(summary: Summary, found: Survey, *, wall_s: float, n_left: int
         "converted": _converted(summary),
         "re-tagged": str(summary.n_retagged) if summary.n_retagged else "",
         "up to date": str(summary.n_skipped + found.n_up_to_date),
+        "bandwidth": bandwidth(summary),
         "remarks": _remarks(summary),
         "failed": f"[bold red]{summary.n_failed}[/]" if summary.n_failed else "0",
         "left": f"{n_left}, the next run goes on with them" if n_left else "",
@@ -109,6 +111,17 @@ def _converted(summary: Summary) -> str:
         return "0"
     size = format_bytes(summary.output_bytes)
     return f"{summary.n_converted} tracks, {format_hours(summary.audio_s)} of audio, {size}"
+
+
+def bandwidth(summary: Summary) -> str:
+    """Return how many tracks were cut off, and how many of them restored; empty if none was."""
+    if not summary.n_cut_off:
+        return ""
+    text = f"{summary.n_cut_off} tracks cut off below {HIGHEST_CUTOFF_HZ / 1000:.0f} kHz"
+    if summary.lowest_restored_hz is None:
+        return text
+    lowest = f"{summary.lowest_restored_hz / 1000:.1f} kHz"
+    return f"{text}, {summary.n_restored} restored above {lowest} or higher"
 
 
 def _remarks(summary: Summary) -> str:

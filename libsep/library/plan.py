@@ -19,8 +19,15 @@ Assign = Callable[[Track, Outcome | None], Assignment | None]
 OutputSize = Callable[[Path], int | None]
 """Tells the size of a stem file, in bytes, by its path in the output; None if there is none."""
 
+ConfigOf = Callable[[Outcome | None], str]
+"""Gives the SHA-256 of the settings for a track, by its last outcome: what is known of its cut-off
+says whether it is restored."""
+
 UNCHANGED = "unchanged"
 """Reason for leaving a track alone whose stem file is as it should be."""
+
+OTHER_SETTINGS = "its stem file was made with other settings"
+"""Reason for converting a track again whose settings are not those of today."""
 
 
 class Action(enum.StrEnum):
@@ -61,7 +68,7 @@ def plan_tracks(
     outputs: Path | OutputSize,
     *,
     assign: Assign,
-    config_sha256: str,
+    config_sha256: str | ConfigOf,
     retry_failed: bool = False,
 ) -> Iterator[PlannedTrack]:
     """Decide for each track without opening any file: one ``stat`` of its output is all.
@@ -77,7 +84,7 @@ def plan_tracks(
     assign
         Gives each track the model that it would be converted with now.
     config_sha256
-        The settings that it would be converted with now.
+        The settings that it would be converted with now, or what tells them.
     retry_failed
         Whether failed tracks that have not changed are tried again.
     """
@@ -91,9 +98,11 @@ def plan_tracks(
             track,
             previous,
             output_size(track.output),
-            wanted=(known.model_sha256 if known else "", config_sha256),
+            wanted=(known.model_sha256 if known else "", _told(config_sha256, previous)),
             retry_failed=retry_failed,
         )
+        if decision.reason == OTHER_SETTINGS and _may_lack_nothing(previous, config_sha256):
+            decision = Decision(Action.CHECK, "its cut-off has not been looked for yet")
         if assignment is None and decision.reason == UNCHANGED:
             decision = Decision(Action.CHECK, "its genre has not been heard yet")
         yield PlannedTrack(track, previous, assignment, decision)
@@ -143,7 +152,7 @@ def decide(
     if previous.model_sha256 != wanted[0]:
         return Decision(Action.CONVERT, "its stem file was made with another model")
     if not has_same_settings:
-        return Decision(Action.CONVERT, "its stem file was made with other settings")
+        return Decision(Action.CONVERT, OTHER_SETTINGS)
     if not is_unchanged:
         return Decision(Action.CHECK, "the file has changed since")
     if output_size_bytes != previous.output_size_bytes:
@@ -207,6 +216,18 @@ def _decide_by_content(outcome: Outcome, previous: Outcome | None, goal: Path) -
     if made.source != outcome.source:
         return Decision(Action.RETAG, "same audio and tags, other source")
     return Decision(Action.SKIP, "same audio, tags, model and settings")
+
+
+def _told(config_sha256: str | ConfigOf, previous: Outcome | None) -> str:
+    return config_sha256 if isinstance(config_sha256, str) else config_sha256(previous)
+
+
+def _may_lack_nothing(previous: Outcome | None, config_sha256: str | ConfigOf) -> bool:
+    """Return whether a stem file is as it should be if its track turns out not to be cut off."""
+    if previous is None or previous.cutoff_confidence is not None:
+        return False
+    whole = dataclasses.replace(previous, cutoff_hz=None, cutoff_confidence=0.0)
+    return _told(config_sha256, whole) == previous.config_sha256
 
 
 def _to_do(output_size_bytes: int | None, reason: str) -> Decision:

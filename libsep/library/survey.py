@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from libsep.config import ScanConfig
-from libsep.errors import ConfigError, ProbeError
+from libsep.errors import ConfigError, LedgerError, ProbeError
 from libsep.ledger import FOLDER, Ledger, RunLock
 from libsep.library.headers import read_headers
 from libsep.library.naming import Namer
-from libsep.library.plan import Action, Assign, OutputSize, PlannedTrack, plan_tracks
+from libsep.library.plan import Action, Assign, ConfigOf, OutputSize, PlannedTrack, plan_tracks
 from libsep.library.rebuild import outcomes_from_files
 from libsep.library.scan import named, scan
 from libsep.library.walk import FoundFile, Problem
@@ -61,7 +61,7 @@ def survey(
     config: ScanConfig,
     *,
     assign: Assign,
-    config_sha256: str,
+    config_sha256: str | ConfigOf,
     retry_failed: bool = False,
 ) -> Survey:
     """Scan a library and decide what each track needs; no audio is read, nothing is written.
@@ -79,7 +79,7 @@ def survey(
     assign
         Gives each track the model that it would be converted with now.
     config_sha256
-        The settings that tracks would be converted with now.
+        The settings that tracks would be converted with now, or what tells them.
     retry_failed
         Whether failed tracks that have not changed are tried again.
 
@@ -213,13 +213,20 @@ def locked_ledger(
 def _remember_library(note: Path, library: Path | str) -> None:
     """Refuse a second library: tracks of the same relative path would replace each other."""
     ours = library if isinstance(library, str) else path_to_text(library.resolve())
-    found = note.read_text(encoding="utf-8") if note.is_file() else ours
+    stored = note.read_text(encoding="utf-8") if note.is_file() else ""
+    found = stored or ours
     if found != ours and ("://" in found or text_to_path(found).is_dir()):
         raise ConfigError(
             f"{note.parent.parent}: holds the stems of {found}; choose another output folder"
             f" (or delete {note} if the library has moved and this is a copy of it)"
         )
-    note.write_text(ours, encoding="utf-8")
+    if stored != ours:
+        partial = note.with_name(f".{note.name}.partial")
+        try:
+            partial.write_text(ours, encoding="utf-8")
+            partial.replace(note)
+        except OSError as exc:
+            raise LedgerError(f"{note}: cannot be written: {exc}") from exc
 
 
 def remove_leftovers(stems: Path, tracks: Iterable[Track]) -> int:

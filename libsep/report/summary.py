@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
+from libsep.config.restoration import HIGHEST_CUTOFF_HZ
 from libsep.track import Outcome
 
 STAGES = ("decode", "separate", "encode", "tag", "verify")
@@ -29,8 +30,10 @@ class Summary:
     """What outcomes add up to; durations are in seconds, sizes in bytes.
 
     ``audio_s`` and ``output_bytes`` count converted tracks only; ``n_with_warnings`` are tracks
-    that lost a tag or had something odd about them. ``genres`` are converted tracks by genre and
-    model.
+    that lost a tag or had something odd about them. ``n_cut_off`` are converted tracks that an
+    encoder or a resampler had cut off below 20 kHz, ``n_restored`` those that were given the band
+    above again, from ``lowest_restored_hz`` or higher up. ``genres`` are converted tracks by genre
+    and model.
     """
 
     n_converted: int = 0
@@ -44,6 +47,9 @@ class Summary:
     )
     failures: list[Outcome] = dataclasses.field(default_factory=list)
     n_with_warnings: int = 0
+    n_cut_off: int = 0
+    n_restored: int = 0
+    lowest_restored_hz: float | None = None
     genres: dict[tuple[str, str], GenreTotal] = dataclasses.field(default_factory=dict)
 
     @classmethod
@@ -74,11 +80,19 @@ class Summary:
             self.output_bytes += outcome.output_size_bytes
             for stage in STAGES:
                 self.stage_s[stage] += getattr(outcome, f"{stage}_s")
+            self._add_spectrum(outcome)
             total = self.genres.setdefault((outcome.genre, outcome.model), GenreTotal())
             total.n_converted += 1
             total.audio_s += outcome.duration_s
             total.wall_s += outcome.wall_s
         self.n_with_warnings += bool(outcome.warnings)
+
+    def _add_spectrum(self, outcome: Outcome) -> None:
+        self.n_cut_off += outcome.cutoff_hz is not None and outcome.cutoff_hz <= HIGHEST_CUTOFF_HZ
+        if outcome.restored_from_hz is not None:
+            self.n_restored += 1
+            lowest_hz = self.lowest_restored_hz or outcome.restored_from_hz
+            self.lowest_restored_hz = min(lowest_hz, outcome.restored_from_hz)
 
     def by_hours(self) -> list[tuple[tuple[str, str], GenreTotal]]:
         """Return the totals by genre and model, the most hours first."""
