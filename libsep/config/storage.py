@@ -30,7 +30,7 @@ class StorageConfig(Section):
     """Folder, on each machine, where tracks lie while they are converted; by default a temporary
     one. It should be on a local disk."""
 
-    max_scratch_bytes: Annotated[int, Field(ge=10_000_000)] = 20_000_000_000
+    max_scratch_bytes: Annotated[int, Field(ge=100_000_000)] = 20_000_000_000
     """What all tracks in flight on a machine may take in the scratch folder together."""
 
     scratch_wait_s: Annotated[float, Field(gt=0)] = 3600.0

@@ -66,11 +66,10 @@ def scan_store(
         (each for each in tracks if _may_be_track(each.name, scan, on_problem)), key=_place
     )
     files = iter([(_as_file(each), each) for each in tracks])
-    n_bytes = storage.n_readers * _SCRATCH_BYTES_PER_READER
-    bound = min(n_bytes, storage.max_scratch_bytes)
+    n_readers = min(storage.n_readers, storage.max_scratch_bytes // _SCRATCH_BYTES_PER_READER)
     with (
-        Scratch(storage).room(bound, Path("headers")) as folder,
-        ThreadPoolExecutor(storage.n_readers) as pool,
+        Scratch(storage).room(n_readers * _SCRATCH_BYTES_PER_READER, Path("headers")) as folder,
+        ThreadPoolExecutor(n_readers) as pool,
     ):
 
         def described(pair: tuple[FoundFile, StoredObject]) -> FoundFile | None:

@@ -17,7 +17,7 @@ MB = 1_000_000
 
 @pytest.fixture
 def config(tmp_path: Path) -> StorageConfig:
-    return StorageConfig(scratch=tmp_path / "scratch", max_scratch_bytes=10 * MB)
+    return StorageConfig(scratch=tmp_path / "scratch", max_scratch_bytes=100 * MB)
 
 
 def left_in(config: StorageConfig) -> list[str]:
@@ -35,8 +35,8 @@ def test_room_is_a_folder_that_is_gone_afterwards(config: StorageConfig) -> None
 
 def test_a_track_that_never_fits_fails_at_once(config: StorageConfig) -> None:
     with (
-        pytest.raises(TransferError, match=r"needs 10\.0 MB of scratch, .*allows 10\.0 MB"),
-        Scratch(config).room(10 * MB + 1, SONG),
+        pytest.raises(TransferError, match=r"needs 100\.0 MB of scratch, .*allows 100\.0 MB"),
+        Scratch(config).room(100 * MB + 1, SONG),
     ):
         pass
 
@@ -46,20 +46,20 @@ def test_a_track_waits_until_another_one_has_gone(config: StorageConfig) -> None
     has_first, may_end = threading.Event(), threading.Event()
 
     def first() -> None:
-        with Scratch(config).room(6 * MB, SONG):
+        with Scratch(config).room(60 * MB, SONG):
             has_first.set()
             may_end.wait(60)
             order.append("first ends")
 
     def second() -> None:
-        with Scratch(config).room(5 * MB, SONG):
+        with Scratch(config).room(50 * MB, SONG):
             order.append("second has room")
 
     threads = [threading.Thread(target=first), threading.Thread(target=second)]
     threads[0].start()
     assert has_first.wait(60)
     threads[1].start()
-    with Scratch(config).room(4 * MB, SONG):  # what fits beside the first need not wait
+    with Scratch(config).room(40 * MB, SONG):  # what fits beside the first need not wait
         assert order == []
     may_end.set()
     for thread in threads:
@@ -70,9 +70,9 @@ def test_a_track_waits_until_another_one_has_gone(config: StorageConfig) -> None
 def test_a_track_that_waits_too_long_fails_and_says_what_is_taken(config: StorageConfig) -> None:
     impatient = config.model_copy(update={"scratch_wait_s": 0.1})
     with (
-        Scratch(config).room(6 * MB, SONG),
-        pytest.raises(TransferError, match=r"6\.0 MB of 10\.0 MB are taken, 5\.0 MB needed"),
-        Scratch(impatient).room(5 * MB, SONG),
+        Scratch(config).room(60 * MB, SONG),
+        pytest.raises(TransferError, match=r"60\.0 MB of 100\.0 MB are taken, 50\.0 MB needed"),
+        Scratch(impatient).room(50 * MB, SONG),
     ):
         pass
 
@@ -82,13 +82,13 @@ def test_what_a_killed_process_left_is_removed_and_counts_no_more(config: Storag
         "import os, signal; from pathlib import Path;"
         "from libsep.config import StorageConfig; from libsep.storage.scratch import Scratch;"
         f"room = Scratch(StorageConfig(scratch=Path({str(config.scratch)!r}),"
-        f" max_scratch_bytes={10 * MB})).room({9 * MB}, Path('x'));"
+        f" max_scratch_bytes={100 * MB})).room({90 * MB}, Path('x'));"
         "folder = room.__enter__(); (folder / 'half.mp3').write_bytes(b'x');"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == -9
     assert len(left_in(config)) == 1
-    with Scratch(config).room(9 * MB, SONG):
+    with Scratch(config).room(90 * MB, SONG):
         assert len(left_in(config)) == 1
     assert left_in(config) == []
 
