@@ -23,6 +23,7 @@ from libsep.cli.tables import (
     summary_table,
 )
 from libsep.config import Config
+from libsep.errors import LedgerError
 from libsep.ledger import FOLDER, Ledger
 from libsep.library.survey import (
     Survey,
@@ -211,10 +212,13 @@ def _begin_log(settings: Settings) -> None:
     folder = settings.log_folder
     if folder is None:
         raise ValueError("the run has no folder")
-    folder.mkdir(parents=True)
     config_text = yaml.safe_dump(settings.config.model_dump(mode="json"), sort_keys=False)
-    (folder / "config.yaml").write_text(config_text, encoding="utf-8")
-    log.setup(path=folder / "driver.jsonl")
+    try:
+        folder.mkdir(parents=True)
+        (folder / "config.yaml").write_text(config_text, encoding="utf-8")
+        log.setup(path=folder / "driver.jsonl")
+    except OSError as exc:
+        raise LedgerError(f"{folder}: cannot be written: {exc}") from exc
 
 
 def look(options: RunOptions, ledger: Ledger, assigner: Assigner) -> Survey:

@@ -25,9 +25,10 @@ STALE_S = 180.0
 class RunLock:
     """Keeps a second run out of an output folder; a context manager.
 
-    The lock is the file ``lock``, created exclusively. It names the host, process and run, and a
-    thread touches it every `HEARTBEAT_S`. It is taken over when it was made by a process of this
-    very machine that is dead, or by any other that has not touched it for `STALE_S`.
+    The lock is the file ``lock``, created exclusively and filled at once. It names the host,
+    process and run, and a thread touches it every `HEARTBEAT_S`. It is taken over when it was made
+    by a process of this very machine that is dead, or by any other that has not touched it for
+    `STALE_S`.
 
     Parameters
     ----------
@@ -97,15 +98,30 @@ class RunLock:
             raise LedgerError(in_use(str(self.path.parent), _read(self.path)))
 
     def _create(self) -> bool:
-        """Create the lock and fill it; False if there is one."""
-        content = describe_self(self._token, self._run)
+        """Create the lock, filled; False if there is one."""
+        draft = self.path.with_name(f"lock.{self._token}.new")
         try:
-            with self.path.open("x", encoding="utf-8") as file:
-                json.dump(content, file)
-                file.flush()
-                os.fsync(file.fileno())
+            _write(draft, "w", describe_self(self._token, self._run))
+            try:
+                os.link(draft, self.path)
+            except (FileExistsError, FileNotFoundError):  # its owner clears drafts away
+                return False
+            except OSError:  # a disk without hard links: killed now, it would leave an empty lock
+                return self._create_exclusively()
+        finally:
+            draft.unlink(missing_ok=True)
+        for left in self.path.parent.glob("lock.*.new"):
+            left.unlink(missing_ok=True)
+        return True
+
+    def _create_exclusively(self) -> bool:
+        try:
+            _write(self.path, "x", describe_self(self._token, self._run))
         except FileExistsError:
             return False
+        except OSError:
+            self.path.unlink(missing_ok=True)
+            raise
         return True
 
     def _why_stale(self, holder: dict[str, object]) -> str | None:
@@ -159,6 +175,13 @@ def run_in_work(folder: Path) -> str:
         if time.time() - path.stat().st_mtime <= STALE_S:
             return str(holder.get("run", "?"))
     return ""
+
+
+def _write(path: Path, mode: str, content: dict[str, object]) -> None:
+    with path.open(mode, encoding="utf-8") as file:
+        json.dump(content, file)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _read(path: Path) -> dict[str, object]:

@@ -1,5 +1,7 @@
+import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -74,6 +76,40 @@ def test_a_process_that_got_the_number_of_a_dead_one_holds_no_lock(tmp_path: Pat
     (tmp_path / "lock").write_text(json.dumps(content))
     with RunLock(tmp_path, run="second") as held:
         held.check()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from libsep.ledger import RunLock
+os.{step} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+RunLock(Path(sys.argv[1]), run="killed").__enter__()
+"""
+
+
+@pytest.mark.parametrize("step", ["fsync", "link"])
+def test_a_process_that_is_killed_while_it_locks_keeps_nobody_out(
+    tmp_path: Path, step: str
+) -> None:
+    command = [sys.executable, "-c", KILLED.format(step=step), str(tmp_path)]
+    assert subprocess.run(command).returncode == -signal.SIGKILL
+    with RunLock(tmp_path, run="mine") as held:
+        assert [path.name for path in tmp_path.iterdir()] == [held.path.name]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_without_hard_links_has_locks_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "no hard links")
+
+    monkeypatch.setattr("os.link", refuse)
+    with RunLock(tmp_path, run="mine") as held:
+        held.check()
+        with pytest.raises(LedgerError, match="in use by run mine"), RunLock(tmp_path, run="two"):
+            pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_lock_is_one_that_is_just_being_made(tmp_path: Path) -> None:

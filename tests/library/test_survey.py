@@ -237,3 +237,12 @@ def test_leftovers_beside_a_track_that_is_gone_are_removed_too(tmp_path: Path) -
         part.write_bytes(b"half")
         assert remove_all_leftovers(tmp_path) == 1
         assert [path.name for path in goal.parent.iterdir()] == [goal.name]
+
+
+def test_a_note_that_was_cut_by_a_power_failure_keeps_nobody_out(tmp_path: Path) -> None:
+    (tmp_path / "music").mkdir()
+    (tmp_path / "stems" / FOLDER).mkdir(parents=True)
+    note = tmp_path / "stems" / FOLDER / "library"
+    note.touch()
+    with locked_ledger(tmp_path / "music", tmp_path / "stems", "run"):
+        assert note.read_text() == str(tmp_path / "music")
