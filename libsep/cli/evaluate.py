@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from libsep.cli.evaluate_restoration import evaluate_restoration
 from libsep.cli.options import ConfigOption, DeviceOption
 from libsep.config import Config, load
 
@@ -33,8 +34,21 @@ def evaluate(
     config: ConfigOption = None,
     device: DeviceOption = None,
 ) -> None:
-    """Score models on songs with stems: SDR, cSDR, SIR, SAR, spectral distance, by target."""
+    """Score models on songs with stems: SDR, cSDR, SIR, SAR, spectral distance, by target.
+
+    A super-resolution model is scored on any full-band recordings, which are cut off for it.
+    """
     from libsep.cli.evaluation import Request, run_evaluation, show
+    from libsep.model_folder.description import kind_of
+    from libsep.restoration.model import KIND
+
+    if kind_of(model) == KIND:
+        if against or routing or bsseval or jobs > 1 or config:
+            raise typer.BadParameter(
+                "--against, --routing, --bsseval, --jobs and --config are for separators"
+            )
+        evaluate_restoration(model, datasets, out=out, json_file=json_file, device=device)
+        return
 
     settings = load(Config, config) if config else Config()
     request = Request(

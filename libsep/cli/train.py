@@ -17,7 +17,7 @@ def train(
         list[Path] | None,
         typer.Option(
             help="Folder of songs with stems, of single sources, or a pack; repeatable. "
-            "For a genre classifier: the library."
+            "For a genre classifier: the library; for super-resolution: any music."
         ),
     ] = None,
     validation: Annotated[
@@ -49,7 +49,7 @@ def train(
         Path | None, typer.Option(help="YAML with the model's name, licence, data and so on.")
     ] = None,
 ) -> None:
-    """Train a separation network, or with `kind: genre` a genre classifier.
+    """Train a separator; with `kind: genre` a classifier, `kind: super_resolution` a restorer.
 
     The run folder receives what a stopped training goes on from, and the curve.
     """
@@ -65,11 +65,16 @@ def train(
         return
     if not data:
         raise typer.BadParameter("--data: expected at least one folder of sources")
-    if isinstance(loaded, config.RestorationTrainingConfig):
-        print(train_restoration(loaded, data, validation or [], out=out, cache=cache))
-        return
     if (model is None) != (about is None):
         raise typer.BadParameter("--model and --about belong together")
+    if isinstance(loaded, config.RestorationTrainingConfig):
+        if start or unpaired:
+            raise typer.BadParameter("--from and --unpaired are for separators")
+        judged = validation or []
+        print(
+            train_restoration(loaded, data, judged, out=out, cache=cache, model=model, about=about)
+        )
+        return
     job = Job(
         config=loaded,
         data=tuple(data),

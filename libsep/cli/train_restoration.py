@@ -14,8 +14,12 @@ def train_restoration(
     *,
     out: Path,
     cache: Path | None,
+    model: Path | None,
+    about: Path | None,
 ) -> Path:
-    """Train, and return the folder of the run."""
+    """Train, and return the folder of the model, or without one that of the run."""
+    from libsep.training.job import BEST, CHECKPOINT
+    from libsep.training.restoration.export import describe, export_restoration
     from libsep.training.restoration.run import RestorationJob, train_restoration
 
     job = RestorationJob(
@@ -25,5 +29,9 @@ def train_restoration(
         out=out,
         cache=cache or out / "cache",
     )
+    if about is not None:
+        describe(settings, about)  # a wrong one is refused before the training, not after
     train_restoration(job, say=functools.partial(print, file=sys.stderr, flush=True))
-    return out
+    if model is not None and about is not None:
+        export_restoration(out, BEST if validation else CHECKPOINT, about, model)
+    return model or out

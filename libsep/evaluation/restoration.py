@@ -1,6 +1,7 @@
 """How well a missing band is restored, beside doing nothing and copying the band below."""
 
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,124 +12,133 @@ from libsep.dsp.low_pass import apply_response, brick_wall, response_hertz
 from libsep.dsp.replication import replicate
 from libsep.dsp.stft import istft, stft
 from libsep.metrics import band_lsd, si_sdr
-from libsep.nets.super_resolution import AmplitudePhaseNet
 from libsep.restoration.band import FADE_HZ, band_weights, first_bin, generated_band
 
 CUTOFFS_HZ = (4000.0, 8000.0, 11_000.0, 16_000.0)
 """Where recordings are cut for a measurement."""
 
+MIN_BAND_HZ = 1000.0
+"""Width that a missing band must have in the source to be measured."""
+
 N_FFT, HOP = 2048, 512
+"""Of the spectrogram in which bands are exchanged."""
 
 Stereo = Float32[np.ndarray, "2 T"]
 
 Restore = Callable[[Stereo, float], Stereo]
-"""Returns a recording with the band above a cut-off restored."""
+"""Returns a recording with the band above a cut-off, in Hz, restored."""
 
-Measures = dict[str, float]
-"""``lsd``, ``lsd_high`` and ``low_si_sdr_db`` of one recording, cut-off and method."""
+Fill = Callable[[Tensor, Tensor], Tensor]
+"""Takes a spectrogram and the first missing bin of each item; fills the band from there on."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A recording that lost its band above a cut-off; ``name`` says how."""
+
+    name: str
+    degraded: Stereo
+    cutoff_hz: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """A recording with its bandwidth in Hz, and the cases that are made of it."""
+
+    name: str
+    source: Stereo
+    bandwidth_hz: float
+    cases: tuple[Case, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class RestorationRow:
+    """What was measured of one recording, case and method.
+
+    ``lsd`` is the log-spectral distance of all bins up to the bandwidth of the source, and
+    ``lsd_high`` of those above the cut-off; 0 for equal signals. ``low_si_sdr_db`` compares the
+    band more than 400 Hz below the cut-off with what was there before the restoration; infinite
+    if nothing changed at all.
+    """
+
+    recording: str
+    case: str
+    method: str
+    lsd: float
+    lsd_high: float
+    low_si_sdr_db: float
+
+
+def cut_cases(
+    source: Stereo, bandwidth_hz: float, sample_rate: int, cutoffs_hz: Sequence[float] = CUTOFFS_HZ
+) -> tuple[Case, ...]:
+    """Return a recording cut off as by a brick wall, wherever that takes 1 kHz or more from it."""
+    return tuple(
+        Case(f"{cutoff_hz:g} Hz", cut_off(source, cutoff_hz, sample_rate), cutoff_hz)
+        for cutoff_hz in cutoffs_hz
+        if cutoff_hz + MIN_BAND_HZ <= bandwidth_hz
+    )
 
 
 def cut_off(samples: Stereo, cutoff_hz: float, sample_rate: int) -> Stereo:
-    """Return a recording without what is above a cut-off, as a brick wall leaves it."""
+    """Return a recording without what is above a cut-off."""
     hertz = response_hertz(samples.shape[1], sample_rate)
     return apply_response(samples, brick_wall(hertz, cutoff_hz))
 
 
-def measure(
-    source: Stereo, estimate: Stereo, cutoff_hz: float, bandwidth_hz: float, sample_rate: int
-) -> Measures:
-    """Return how far an estimate is from the source.
-
-    Returns
-    -------
-    The log-spectral distance of all bins up to the bandwidth of the source (``lsd``) and of those
-    above the cut-off (``lsd_high``), 0 for equal signals; and the SI-SDR in dB of the band that
-    was there, below the cross-fade (``low_si_sdr_db``).
-    """
-    signals = torch.from_numpy(source), torch.from_numpy(estimate)
-    low = [cut_off(each, cutoff_hz - FADE_HZ, sample_rate) for each in (source, estimate)]
-    return {
-        "lsd": band_lsd(*signals, sample_rate, 0.0, bandwidth_hz),
-        "lsd_high": band_lsd(*signals, sample_rate, cutoff_hz, bandwidth_hz),
-        "low_si_sdr_db": si_sdr(*low),
-    }
-
-
 def evaluate_restoration(
-    recordings: Mapping[str, tuple[Stereo, float]],
-    methods: Mapping[str, Restore],
-    sample_rate: int,
-    cutoffs_hz: tuple[float, ...] = CUTOFFS_HZ,
-) -> dict[str, dict[float, dict[str, Measures]]]:
-    """Return the measures by recording, cut-off and method.
-
-    Parameters
-    ----------
-    recordings
-        Samples and bandwidth in Hz by name; a cut-off that leaves less than 1 kHz of it to restore
-        is left out.
-    methods
-        What restores, by name.
-    sample_rate
-        Of the recordings, in Hz.
-    cutoffs_hz
-        Where they are cut.
-    """
-    found: dict[str, dict[float, dict[str, Measures]]] = {}
-    for name, (source, bandwidth_hz) in recordings.items():
-        found[name] = {}
-        for cutoff_hz in cutoffs_hz:
-            if cutoff_hz + 1000.0 > bandwidth_hz:
-                continue
-            degraded = cut_off(source, cutoff_hz, sample_rate)
-            found[name][cutoff_hz] = {
-                method: measure(
-                    source, restore(degraded, cutoff_hz), cutoff_hz, bandwidth_hz, sample_rate
-                )
-                for method, restore in methods.items()
-            }
-    return found
+    subjects: Iterable[Subject], methods: Mapping[str, Restore], sample_rate: int
+) -> list[RestorationRow]:
+    """Return what was measured, a row for each case of each recording and method."""
+    return [
+        _measure(subject, case, method, restore(case.degraded, case.cutoff_hz), sample_rate)
+        for subject in subjects
+        for case in subject.cases
+        for method, restore in methods.items()
+    ]
 
 
 def left_as_it_is(degraded: Stereo, cutoff_hz: float) -> Stereo:
-    """Return the band-limited recording itself."""
+    """Return the band-limited recording itself: the first baseline."""
     return degraded
 
 
 def replicated(degraded: Stereo, cutoff_hz: float, sample_rate: int) -> Stereo:
-    """Return a recording whose missing band are copies of the octave below, with its tilt."""
+    """Return a recording whose missing band are copies of the octave below: the second baseline.
 
-    def fill(spectrum: Tensor, first_bins: Tensor) -> Tensor:
-        return replicate(spectrum, first_bins)
-
-    return _with_band(degraded, cutoff_hz, sample_rate, fill)
-
-
-def restored(
-    degraded: Stereo,
-    cutoff_hz: float,
-    sample_rate: int,
-    network: AmplitudePhaseNet,
-    *,
-    is_bfloat16: bool,
-) -> Stereo:
-    """Return a recording whose missing band a network made, as `SuperResolver` does it."""
-
-    def fill(spectrum: Tensor, first_bins: Tensor) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=is_bfloat16):
-            made: Tensor = network(spectrum, first_bins)
-        return made
-
-    return _with_band(degraded, cutoff_hz, sample_rate, fill)
+    The spectrum goes on falling as it falls below the cut-off; see `libsep.dsp.replication`.
+    """
+    return with_band(degraded, cutoff_hz, sample_rate, replicate)
 
 
-def _with_band(
-    degraded: Stereo, cutoff_hz: float, sample_rate: int, fill: Callable[[Tensor, Tensor], Tensor]
-) -> Stereo:
+def with_band(degraded: Stereo, cutoff_hz: float, sample_rate: int, fill: Fill) -> Stereo:
+    """Return a recording whose band above a cut-off is what ``fill`` makes of its spectrogram."""
     with torch.inference_mode():
         spectrum = stft(torch.from_numpy(degraded), N_FFT, HOP)
         first_bins = torch.full((2,), first_bin(cutoff_hz, sample_rate, N_FFT))
-        made = fill(spectrum, first_bins)
-        band = generated_band(spectrum, made, band_weights(cutoff_hz, sample_rate, N_FFT))
+        weights = band_weights(cutoff_hz, sample_rate, N_FFT)
+        band = generated_band(spectrum, fill(spectrum, first_bins), weights)
         added = istft(band, N_FFT, HOP, degraded.shape[1]).numpy()
     return np.asarray(degraded + added, dtype=np.float32)
+
+
+def low_band(samples: Stereo, cutoff_hz: float, sample_rate: int) -> Stereo:
+    """Return what lies more than 400 Hz below a cut-off, twice as far as the cross-fade reaches."""
+    spectrum = stft(torch.from_numpy(samples), N_FFT, HOP)
+    spectrum[:, first_bin(cutoff_hz - FADE_HZ, sample_rate, N_FFT) :] = 0
+    return istft(spectrum, N_FFT, HOP, samples.shape[1]).numpy()
+
+
+def _measure(
+    subject: Subject, case: Case, method: str, estimate: Stereo, sample_rate: int
+) -> RestorationRow:
+    signals = torch.from_numpy(subject.source), torch.from_numpy(estimate)
+    low = [low_band(each, case.cutoff_hz, sample_rate) for each in (case.degraded, estimate)]
+    return RestorationRow(
+        recording=subject.name,
+        case=case.name,
+        method=method,
+        lsd=band_lsd(*signals, sample_rate, 0.0, subject.bandwidth_hz),
+        lsd_high=band_lsd(*signals, sample_rate, case.cutoff_hz, subject.bandwidth_hz),
+        low_si_sdr_db=si_sdr(*low),
+    )

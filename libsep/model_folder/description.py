@@ -141,6 +141,21 @@ def folders_of_kind(kind: str, folder: Path) -> list[Path]:
     return [path.parent for path in paths if _read_values(path).get("kind") == kind]
 
 
+def kind_of(name_or_path: str | Path) -> str | None:
+    """Return the kind of the model of this name or in this folder; None if there is none.
+
+    Raises
+    ------
+    ModelError
+        Its description cannot be read.
+    """
+    for folder in (models_folder() / name_or_path, pulled_folder() / name_or_path):
+        if (folder / DESCRIPTION_FILE).is_file():
+            return str(_read_values(folder / DESCRIPTION_FILE).get("kind"))
+    path = Path(name_or_path) / DESCRIPTION_FILE
+    return str(_read_values(path).get("kind")) if path.is_file() else None
+
+
 def models_folder() -> Path:
     """Return the folder of the models that come with libsep.
 

@@ -28,6 +28,7 @@ TITLES = {
     "adversarial": "adversarial parts of the generator's loss",
     "sdr_db": "SDR on the validation, dB (ringed: accepted as the best)",
     "lsd": "log-spectral distance",
+    "lsd_high": "log-spectral distance above the cut-off (ringed: accepted as the best)",
     "onset_lsd": "log-spectral distance at onsets",
     "sharpness_db": "sharpness of onsets, dB above the source",
     "high_band_db": "energy above 8 kHz, dB above the source",
@@ -55,7 +56,7 @@ def plot_curve(rows: Sequence[Row], path: Path) -> None:
 
 def _draw(axes: "Axes", rows: Sequence[Row], family: str) -> None:
     x_name = "audio_h" if any(row.get("audio_h") for row in rows) else "step"
-    is_measure = family.endswith(("_db", "lsd"))
+    is_measure = family.endswith(("_db", "lsd", "lsd_high"))
     for name in _names(rows, family):
         points = [(row[x_name], row[name]) for row in rows if name in row]
         label = name.removeprefix(f"{family}/")
@@ -67,7 +68,7 @@ def _draw(axes: "Axes", rows: Sequence[Row], family: str) -> None:
             linewidth=2 if label in ("mean", "loss") else 1,
         )
         best = [(row[x_name], row[name]) for row in rows if name in row and row.get("is_best")]
-        if name == "sdr_db/mean" and best:
+        if name in ("sdr_db/mean", "lsd_high/mean") and best:
             x, y = zip(*best, strict=True)
             axes.scatter(x, y, s=70, facecolors="none", edgecolors="black")
     axes.set_title(TITLES[family], fontsize=10)

@@ -5,7 +5,7 @@ import functools
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +15,9 @@ from jaxtyping import Float32
 
 from libsep.config import RestorationTrainingConfig
 from libsep.datasets.audio_cache import FULL_SCALE, AudioCache
-from libsep.evaluation.restoration import CUTOFFS_HZ, Measures, evaluate_restoration, restored
+from libsep.evaluation.restoration import Subject, cut_cases, evaluate_restoration, with_band
 from libsep.ledger.lock import RunLock
 from libsep.media.decode import SAMPLE_RATE
-from libsep.nets.super_resolution import AmplitudePhaseNet
 from libsep.separation.cpu import has_native_bfloat16, tune_allocator
 from libsep.training.checkpoint import load_checkpoint, save_checkpoint
 from libsep.training.gate import Verdict
@@ -33,15 +32,12 @@ from libsep.training.restoration.material import (
 )
 from libsep.training.restoration.step import (
     as_amplitude_phase_net,
-    new_adversary,
+    begin,
     restoration_step,
 )
-from libsep.training.state import State, new_state
+from libsep.training.state import State
 
 logger = logging.getLogger(__name__)
-
-Excerpts = Mapping[str, tuple[Float32[np.ndarray, "2 T"], float]]
-"""Middles of the validation recordings, with their bandwidth in Hz."""
 
 Say = Callable[[str], None]
 
@@ -80,23 +76,14 @@ def train_restoration(job: RestorationJob, say: Say = logger.info) -> None:
         if (job.out / CHECKPOINT).is_file():
             load_checkpoint(job.out / CHECKPOINT, state)
             say(f"goes on after step {state.step}")
-        recordings, excerpts = _load(job, say)
+        recordings, subjects = _load(job, say)
         network = as_amplitude_phase_net(state.network)
         examples = Examples(recordings, job.config.material, SAMPLE_RATE, network.n_fft)
         journal = Journal(job.out, step=state.step, songs=())
         try:
-            _Loop(job, state, examples, excerpts, journal, say).run()
+            _Loop(job, state, examples, subjects, journal, say).run()
         finally:
             journal.close()
-
-
-def begin(config: RestorationTrainingConfig) -> State:
-    """Return the state before the first step; its weights follow from the seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        network = AmplitudePhaseNet(**config.network.model_dump())
-        adversary = new_adversary(config.adversarial) if config.adversarial else None
-    return new_state(network, config.optimiser, adversary)
 
 
 def judge_distance(state: State, distance: float, config: RestorationTrainingConfig) -> Verdict:
@@ -128,7 +115,7 @@ class _Loop:
         job: RestorationJob,
         state: State,
         examples: Examples,
-        excerpts: Excerpts,
+        subjects: Sequence[Subject],
         journal: Journal,
         say: Say,
     ) -> None:
@@ -136,7 +123,7 @@ class _Loop:
         self._config = job.config
         self._state = state
         self._examples = examples
-        self._excerpts = excerpts
+        self._subjects = subjects
         self._journal = journal
         self._say = say
         precision = job.config.precision
@@ -161,7 +148,7 @@ class _Loop:
             self._log(metrics)
             metrics.clear()
             is_best = False
-            if self._excerpts and (is_last or _is_due(validated, config.validation_interval_s)):
+            if self._subjects and (is_last or _is_due(validated, config.validation_interval_s)):
                 is_best = self._validate()
                 validated = time.monotonic()
             # A training that is resumed knows of the best weights: see `libsep.training.loop`.
@@ -186,34 +173,32 @@ class _Loop:
 
     def _validate(self) -> bool:
         """Measure the averaged weights, and keep them if they are the best; return whether."""
-        measures = self._measures()
-        means = {
-            f"{cutoff_hz:g}": float(np.mean([m["lsd_high"] for m in found]))
-            for cutoff_hz, found in measures.items()
-        }
-        distance = float(np.mean(list(means.values())))
+        distances = self._distances()
+        distance = float(np.mean(list(distances.values())))
         verdict = judge_distance(self._state, distance, self._config)
         if verdict.is_best:
             save_checkpoint(self._out / BEST, self._state)
-        scores = {**means, "mean": distance}
+        scores = {**distances, "mean": distance}
         values = {"lsd_high": scores, "is_best": verdict.is_best, "verdict": verdict.reason}
         self._journal.record(self._state.step, values)
         told = ", ".join(f"{name} {value:.3f}" for name, value in scores.items())
         self._say(f"step {self._state.step}: LSD above the cut {told}; {verdict.reason}")
         return verdict.is_best
 
-    def _measures(self) -> dict[float, list[Measures]]:
-        """Return the measures of all excerpts by cut-off."""
+    def _distances(self) -> dict[str, float]:
+        """Return the mean log-spectral distance above each cut-off."""
         average = as_amplitude_phase_net(self._state.average)
-        restore = functools.partial(
-            restored, sample_rate=SAMPLE_RATE, network=average, is_bfloat16=self._is_bfloat16
-        )
-        found = evaluate_restoration(self._excerpts, {"network": restore}, SAMPLE_RATE, CUTOFFS_HZ)
-        by_cutoff: dict[float, list[Measures]] = defaultdict(list)
-        for cutoffs in found.values():
-            for cutoff_hz, methods in cutoffs.items():
-                by_cutoff[cutoff_hz].append(methods["network"])
-        return by_cutoff
+
+        def fill(spectrum: torch.Tensor, first_bins: torch.Tensor) -> torch.Tensor:
+            with torch.autocast("cpu", torch.bfloat16, enabled=self._is_bfloat16):
+                made: torch.Tensor = average(spectrum, first_bins)
+            return made
+
+        restore = functools.partial(with_band, sample_rate=SAMPLE_RATE, fill=fill)
+        found: dict[str, list[float]] = defaultdict(list)
+        for row in evaluate_restoration(self._subjects, {"network": restore}, SAMPLE_RATE):
+            found[row.case].append(row.lsd_high)
+        return {case: float(np.mean(values)) for case, values in found.items()}
 
 
 def excerpt(recording: Recording, duration_s: float) -> Float32[np.ndarray, "2 T"]:
@@ -223,7 +208,7 @@ def excerpt(recording: Recording, duration_s: float) -> Float32[np.ndarray, "2 T
     return recording.samples[:, start : start + length].astype(np.float32) / FULL_SCALE
 
 
-def _load(job: RestorationJob, say: Say) -> tuple[list[Recording], Excerpts]:
+def _load(job: RestorationJob, say: Say) -> tuple[list[Recording], list[Subject]]:
     """Return the material; what is in the validation is not trained on, wherever it lies."""
     config, cache = job.config.material, AudioCache(job.cache, SAMPLE_RATE)
     judged = find_files(job.validation) if job.validation else []
@@ -231,13 +216,14 @@ def _load(job: RestorationJob, say: Say) -> tuple[list[Recording], Excerpts]:
     files = [f for f in find_files(job.data, config.exclude) if f.resolve() not in held_out]
     found = load_recordings(files, cache, config.min_bandwidth_hz, say)
     recordings = with_copies(found, cache, config, job.config.seed, say)
-    excerpts = {}
+    subjects = []
     if judged:
         say("validation:")
         for path, recording in load_recordings(judged, cache, config.min_bandwidth_hz, say):
-            samples = excerpt(recording, job.config.validation_s)
-            excerpts[str(path)] = (samples, recording.bandwidth_hz)
-    return recordings, excerpts
+            source = excerpt(recording, job.config.validation_s)
+            cases = cut_cases(source, recording.bandwidth_hz, SAMPLE_RATE)
+            subjects.append(Subject(str(path), source, recording.bandwidth_hz, cases))
+    return recordings, subjects
 
 
 def _is_due(last_s: float, interval_s: float) -> bool:

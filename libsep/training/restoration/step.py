@@ -24,7 +24,7 @@ from libsep.losses.missing_band import (
 from libsep.nets.stft_discriminator import StftDiscriminator
 from libsep.nets.super_resolution import AmplitudePhaseNet
 from libsep.training.restoration.examples import Batch
-from libsep.training.state import Adversary, State
+from libsep.training.state import Adversary, State, new_state
 from libsep.training.step import update_network
 
 OTHER_SIZES = (512, 1024)
@@ -32,6 +32,15 @@ OTHER_SIZES = (512, 1024)
 
 DISCRIMINATOR = "high_band"
 BETAS = (0.8, 0.99)
+
+
+def begin(config: RestorationTrainingConfig) -> State:
+    """Return the state before the first step; its weights follow from the seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network = AmplitudePhaseNet(**config.network.model_dump())
+        adversary = new_adversary(config.adversarial) if config.adversarial else None
+    return new_state(network, config.optimiser, adversary)
 
 
 def restoration_step(
