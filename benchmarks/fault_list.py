@@ -125,7 +125,7 @@ def fill_output_disk(scene: Scene) -> int:
 
 def fill_scratch_disk(scene: Scene) -> int:
     """Give the run a small ``/tmp`` and ``/dev/shm`` of its own, at which Ray keeps its files."""
-    size = scene.chance.randrange(1_000_000, 40_000_000)
+    size = scene.chance.randrange(200_000, 6_000_000)
     mounts = f"mount -t tmpfs -o size={size} tmpfs /tmp && mount -t tmpfs -o size=1m tmpfs /dev/shm"
     shell = ("unshare", "--mount", "sh", "-c", f'{mounts} && exec "$@"', "sh")
     return int(scene.place.run(command=(*shell, *COMMAND)).code != 0)

@@ -42,6 +42,22 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=True, default=str)
 
 
+class JsonFile(logging.FileHandler):
+    """A file of JSON lines; those that a full disk has no room for are lost, without a word."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, encoding="utf-8")
+        self.setFormatter(JsonFormatter())
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: D102, N802 - as in logging
+        pass
+
+    def close(self) -> None:
+        """Close the file, whether or not its last lines can be written."""
+        with contextlib.suppress(OSError):
+            super().close()
+
+
 @functools.cache
 def setup_worker(folder: Path) -> None:
     """Write the records of this worker process to a file of its own in ``folder``, made if need be.
@@ -69,8 +85,7 @@ def setup(level: int = logging.INFO, path: Path | None = None) -> None:
         handler.setLevel(logging.WARNING)
         handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
     else:
-        handler = logging.FileHandler(path, encoding="utf-8")
-        handler.setFormatter(JsonFormatter())
+        handler = JsonFile(path)
     root = logging.getLogger("libsep")
     for old in list(root.handlers):
         root.removeHandler(old)

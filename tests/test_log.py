@@ -50,3 +50,15 @@ def test_setting_up_twice_writes_once(log_file: Path) -> None:
     log.setup(path=log_file)
     logging.getLogger("libsep.test").info("once")
     assert len(records(log_file)) == 1
+
+
+def test_a_full_disk_costs_lines_of_the_log_and_nothing_else(
+    log_file: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log.setup(path=Path("/dev/full"))  # every write fails: no space left on device
+    for _ in range(3):
+        logging.getLogger("libsep.test").info("lost")
+    log.setup(path=log_file)
+    logging.getLogger("libsep.test").info("written again")
+    assert [record["message"] for record in records(log_file)] == ["written again"]
+    assert capfd.readouterr().err == ""
