@@ -18,6 +18,8 @@ from libsep.batch.machines import Place
 from libsep.batch.tasks import RemoteSeparator, Seat
 from libsep.config import Config
 from libsep.errors import ConfigError, ModelError, SeparationError
+from libsep.pipeline.restoring import StemMaker
+from libsep.restoration.model import RestorationModel
 from libsep.separation.registry import Model
 from libsep.separation.separator import Separator
 
@@ -76,6 +78,27 @@ def test_remote_estimates_are_those_of_this_process_in_order(
     local = Separator(tiny_model, device="cpu", precision="float32")
     for found, segment in zip(remote.map(iter(segments)), segments, strict=True):
         np.testing.assert_allclose(found, local.separate(segment[None])[0], atol=1e-6)
+
+
+def test_a_separator_restores_the_tracks_that_were_cut_off_and_no_others(
+    cluster: None,
+    tiny_model: Model,
+    tiny_restoration_model: RestorationModel,
+    segments: list[np.ndarray],
+) -> None:
+    here = ray.get_runtime_context().get_node_id()
+    actor = start_separator(CONFIG.separation, Place(here), None, tiny_restoration_model)
+    whole = RemoteSeparator(Path("x"), tiny_model, [Seat(actor, here)])
+    separator = Separator(tiny_model, device="cpu", precision="float32")
+    maker = StemMaker.loaded(separator, tiny_restoration_model)
+    for remote, cutoff_hz in (
+        (whole.restoring(12e3), 12e3),
+        (whole, None),
+        (whole.restoring(8e3), 8e3),
+    ):
+        (found,) = remote.map(iter(segments[:1]))
+        (expected,) = maker.separate(segments[0][None], [cutoff_hz])
+        np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_a_separator_that_is_killed_loses_no_segment(

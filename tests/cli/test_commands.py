@@ -21,6 +21,7 @@ from libsep.cli.tables import failures_table, summary_table
 from libsep.ledger import FOLDER, Ledger
 from libsep.library.survey import Survey
 from libsep.report.summary import Summary
+from libsep.restoration.model import RestorationModel
 from libsep.separation.registry import Model
 from libsep.track import Outcome, Track
 
@@ -47,6 +48,26 @@ def test_convert_writes_one_stem_file_and_verify_agrees(
     assert [report["is_conformant"] for report in bad.json] == [True, False]
 
 
+def test_convert_restores_a_track_that_was_cut_off(
+    libsep: Callable[..., Any],
+    encode: Callable[..., Path],
+    rng: np.random.Generator,
+    tiny_model: Model,
+    tiny_restoration_model: RestorationModel,
+    tmp_path: Path,
+) -> None:
+    noise = (0.1 * rng.standard_normal((2, 2 * 44100))).astype(np.float32)
+    source = encode("song.mp3", noise, "-b:a", "96k")
+    config = tmp_path / "config.yaml"
+    config.write_text(f"restoration: {{model: {tiny_restoration_model.folder}}}")
+    options = (source, "--model", tiny_model.folder, "--config", config)
+    plain = libsep("convert", *options)
+    assert "cut off at 15." in plain.out, plain.err
+    assert "restored" not in plain.out
+    restored = libsep("convert", *options, "--super-resolution", "auto")
+    assert "kHz (sure to 100%), restored above" in restored.out, restored.err
+
+
 def test_convert_says_why_it_failed(
     libsep: Callable[..., Any], tiny_model: Model, tmp_path: Path
 ) -> None:
@@ -63,6 +84,7 @@ def test_convert_says_why_it_failed(
     [
         (("run", "/nowhere", "/tmp/x"), "/nowhere: expected a folder of music"),
         (("convert", "x.mp3", "--codec", "opus"), "encode.codec"),
+        (("convert", "x.mp3", "--super-resolution", "no"), "restoration.super_resolution"),
         (("convert", "x.mp3", "--model", "nothing"), "no model is called 'nothing'"),
         (("convert", "x.mp3", "--config", "none.yaml"), "none.yaml: cannot be read"),
         (("status", "/"), "no ledger of libsep here"),

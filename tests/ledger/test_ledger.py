@@ -41,6 +41,8 @@ FULL = outcome(
     size_bytes=2**40,
     null_db=-float("inf"),
     peak_db=-0.5,
+    cutoff_hz=16_000.0,
+    cutoff_confidence=0.75,
     loudness_lufs={"drums": -12.5, "bass": -float("inf")},
     warnings=("one", "zwei"),
     ended_at=1.5,
@@ -159,8 +161,10 @@ def test_a_file_of_an_older_version_is_read_with_defaults(tmp_path: Path) -> Non
     ledger = Ledger(tmp_path)
     record(ledger, "r1", FULL)
     path = tmp_path / "ledger" / "r1.parquet"
-    pq.write_table(pq.read_table(path).drop_columns(["peak_db", "warnings", "node"]), path)
-    expected = dataclasses.replace(FULL, run="r1", peak_db=None, warnings=())
+    pq.write_table(
+        pq.read_table(path).drop_columns(["peak_db", "warnings", "node", "cutoff_hz"]), path
+    )
+    expected = dataclasses.replace(FULL, run="r1", peak_db=None, warnings=(), cutoff_hz=None)
     assert ledger.latest() == {FULL.source: expected}
 
 

@@ -179,3 +179,31 @@ def test_a_file_that_somebody_else_made_is_not_overwritten(goal: Path) -> None:
     )
     with pytest.raises(StemsError, match=r"x\.stem\.mp4: is not a file of libsep"):
         decide_by_content(outcome(), None, goal)
+
+
+def test_settings_that_depend_on_the_cut_off_convert_again_only_what_they_change(
+    tmp_path: Path,
+) -> None:
+    def config_of(previous: Outcome | None) -> str:
+        is_whole = previous is not None and previous.cutoff_confidence == 0
+        return "config" if is_whole else "restoring"
+
+    cases = {
+        "whole": (outcome(cutoff_confidence=0.0), Action.SKIP),
+        "cut": (outcome(cutoff_hz=16e3, cutoff_confidence=1.0), Action.CONVERT),
+        "unknown": (outcome(), Action.CHECK),
+        "restored": (
+            outcome(cutoff_hz=16e3, cutoff_confidence=1.0, config_sha256="restoring"),
+            Action.SKIP,
+        ),
+    }
+    for previous, expected in cases.values():
+        (tmp_path / "x.stem.mp4").write_bytes(bytes(30))
+        (planned,) = plan_tracks(
+            [track()],
+            {"x.mp3": previous},
+            tmp_path,
+            assign=lambda *_: ASSIGNED,
+            config_sha256=config_of,
+        )
+        assert planned.decision.action is expected

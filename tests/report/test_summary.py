@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from libsep.cli.tables import bandwidth
 from libsep.library.plan import Action, Decision, PlannedTrack
 from libsep.report.estimate import CPU_S_PER_AUDIO_S, estimate
 from libsep.report.genres import UNHEARD, shares
@@ -29,6 +30,24 @@ def test_every_outcome_is_counted_once() -> None:
     assert summary.n_ended == 4
     assert (summary.audio_s, summary.output_bytes, summary.stage_s["encode"]) == (60.0, 10, 2.0)
     assert [row["source"] for row in summary.as_json()["failures"]] == ["d"]
+
+
+def test_tracks_that_were_cut_off_and_restored_are_counted() -> None:
+    summary = Summary.of(
+        [
+            outcome("whole", "done"),
+            outcome("high", "done", cutoff_hz=20_069.0),
+            outcome("cut", "done", cutoff_hz=19_000.0),
+            outcome("mp3", "done", cutoff_hz=16_000.0, restored_from_hz=16_000.0),
+            outcome("old", "done", cutoff_hz=11_000.0, restored_from_hz=11_000.0),
+            outcome("again", "skipped", cutoff_hz=8_000.0, restored_from_hz=8_000.0),
+        ]
+    )
+    assert (summary.n_cut_off, summary.n_restored) == (3, 2)
+    assert summary.as_json()["lowest_restored_hz"] == 11_000.0
+    expected = "3 tracks cut off below 20 kHz, 2 restored above 11.0 kHz or higher"
+    assert bandwidth(summary) == expected
+    assert bandwidth(Summary.of([outcome("whole", "done")])) == ""
 
 
 def track(duration_s: float | None) -> Track:
