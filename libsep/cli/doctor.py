@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,25 +12,35 @@ import typer
 from rich.console import Console
 
 from libsep import __version__
-from libsep.cli.options import JsonOption
+from libsep.cli.options import AddressOption, InsecureOption, JsonOption
 from libsep.cli.progress import markup
-from libsep.errors import LibsepError, ModelError
+from libsep.cli.tables import nodes_table
+from libsep.errors import LibsepError, ModelError, NodesError
 from libsep.machine import n_cores
 from libsep.units import format_bytes
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One line of the report: what was looked at, what was found, whether it is usable."""
+    """One line of the report: what was looked at, what was found, whether it is usable.
+
+    ``rows`` are the nodes of a cluster that differ from this machine, as in `NodesError`.
+    """
 
     part: str
     found: str
     is_usable: bool = True
+    rows: tuple[tuple[str, str, str, str], ...] = ()
 
 
-def doctor(as_json: JsonOption = False) -> None:
-    """Check ffmpeg, devices, Ray, models and disk; exit 1 if something is not usable."""
-    findings = list(_findings())
+def doctor(
+    address: AddressOption = None, insecure: InsecureOption = False, as_json: JsonOption = False
+) -> None:
+    """Check ffmpeg, devices, Ray, models and disk; exit 1 if something is not usable.
+
+    With --address, every node of that cluster is held against this machine.
+    """
+    findings = list(_findings(address, insecure))
     if as_json:
         print(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
     else:
@@ -37,26 +48,36 @@ def doctor(as_json: JsonOption = False) -> None:
         for finding in findings:
             mark = "[green]ok[/]" if finding.is_usable else "[bold red]no[/]"
             console.print(f"{mark}  {finding.part:<7} {markup(finding.found)}")
+            if finding.rows:
+                console.print(nodes_table(finding.rows))
     if not all(finding.is_usable for finding in findings):
         raise typer.Exit(1)
 
 
-def _findings() -> Iterator[Finding]:
+def _findings(address: str | None, insecure: bool) -> Iterator[Finding]:
     yield Finding("libsep", f"{__version__}, Python {platform.python_version()}")
-    for part, look in (
-        ("ffmpeg", _ffmpeg),
-        ("device", _device),
-        ("Ray", _ray),
-        ("models", _models),
-    ):
-        yield _tried(part, look)
+    yield _tried("ffmpeg", _ffmpeg)
+    yield _tried("device", _device)
+    yield _tried("Ray", _embedded_ray) if address is None else _ray_there(address, insecure)
+    yield _tried("models", _models)
     free = shutil.disk_usage(Path.cwd()).free
     yield Finding("disk", f"{format_bytes(free)} free in {Path.cwd()}", free > 2_000_000_000)
+
+
+def _ray_there(address: str, insecure: bool) -> Finding:
+    """Return what differs on the nodes of a cluster."""
+    os.environ["RAY_ADDRESS"] = address  # Ray, and libsep.batch, read it when they are imported
+    try:
+        return _tried("Ray", lambda: _nodes(insecure))
+    except NodesError as exc:
+        return Finding("Ray", str(exc), is_usable=False, rows=exc.rows)
 
 
 def _tried(part: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(part, look())
+    except NodesError:
+        raise
     except (LibsepError, ImportError, OSError) as exc:
         return Finding(part, str(exc), is_usable=False)
 
@@ -80,11 +101,22 @@ def _device() -> str:
     return f"{', '.join(names) or 'no GPU'}; {cpu}; torch {torch.__version__}"
 
 
-def _ray() -> str:
+def _embedded_ray() -> str:
     from libsep.batch.cluster import embedded_ray, ray_version
 
     with embedded_ray(n_track_slots=1, object_store_bytes=100_000_000):
         return f"{ray_version()}, embedded: starts"
+
+
+def _nodes(insecure: bool) -> str:
+    from libsep.batch.cluster import cluster_or_embedded_ray, ray_version
+    from libsep.batch.inspection import Needs
+    from libsep.batch.preflight import check_nodes
+    from libsep.separation.registry import list_models
+
+    needs = Needs(models=tuple(list_models()))
+    with cluster_or_embedded_ray(n_cpus=1, object_store_bytes=100_000_000, is_insecure=insecure):
+        return f"{ray_version()}, cluster: {check_nodes(needs)} nodes agree with this machine"
 
 
 def _models() -> str:

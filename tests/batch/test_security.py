@@ -238,3 +238,24 @@ def test_the_embedded_ray_shows_nothing_to_others(tmp_path: Path) -> None:
     assert found["listening"]
     assert {address.rpartition(":")[0][-8:] for address in found["listening"]} == {loopback}
     assert not (tmp_path / ".ray").exists()  # the token was never written
+
+
+@pytest.mark.parametrize("head", ["token"], indirect=True)
+def test_the_doctor_shows_what_differs_on_a_cluster(head: Head, tmp_path: Path) -> None:
+    """The driver finds another ffmpeg than the cluster's node does."""
+    program = tmp_path / "ffmpeg"
+    program.write_text("#!/bin/sh\necho ffmpeg version 3.4 Copyright\n")
+    program.chmod(0o755)
+    doctor = Path(sys.executable).with_name("libsep")
+    done = subprocess.run(
+        [doctor, "doctor", "--address", head.address],
+        env=environment(
+            tmp_path, RAY_AUTH_TOKEN=head.token, LIBSEP_FFMPEG=str(program), COLUMNS="200"
+        ),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "1 of 2 machines cannot take part" in done.stdout
+    (row,) = [line for line in done.stdout.splitlines() if "│ ffmpeg │" in line]
+    assert row.split("│")[4].strip() == "ffmpeg version 3.4"
