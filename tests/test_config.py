@@ -1,8 +1,10 @@
 """The configuration: defaults, files, and errors that name the field."""
 
+import datetime
 from pathlib import Path
 
 import pytest
+import yaml
 
 from libsep.config import Config, load
 from libsep.config.section import read_values
@@ -78,3 +80,30 @@ def test_a_file_that_comes_with_libsep_is_found_from_any_folder(
     assert read_values(Path("configs/train/rock.yaml")) == {"seed": 7}
     with pytest.raises(ConfigError, match="cannot be read"):
         read_values(Path("configs/../LICENSE.yaml"))
+
+
+def test_an_hour_of_the_day_survives_the_way_into_a_file_and_back(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text('night: {until: "22:30", order: ["playlist:a.m3u8", new]}')
+    config = load(Config, path)
+    assert config.night.until == datetime.time(22, 30)
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    assert load(Config, path) == config
+    assert config.fingerprint() == Config().fingerprint(), "stem files do not depend on it"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{until: 22:30}", r"such as \"06:00\" \(in YAML quoted\) \(found 1350\)"),
+        ("{until: '24:00'}", "expected hour and minute"),
+        ("{order: [oldest]}", "expected new, shortest or playlist:FILE"),
+        ("{order: ['playlist:']}", "expected new, shortest or playlist:FILE"),
+        ("{max_hours: 0}", "greater than 0"),
+    ],
+)
+def test_a_night_that_cannot_be_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(f"night: {text}")
+    with pytest.raises(ConfigError, match=message):
+        load(Config, path)
