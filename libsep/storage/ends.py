@@ -44,7 +44,9 @@ class Ends:
             A URI is wrong, or both are the same folder of a store.
         """
         ends = cls(
-            library=parse_place(library), stems=parse_place(stems), storage=resolved(storage)
+            library=_absolute(parse_place(library)),
+            stems=_absolute(parse_place(stems)),
+            storage=resolved(storage),
         )
         if isinstance(ends.library, RemoteFolder) and ends.library == ends.stems:
             raise ConfigError(f"{ends.library}: library and output folder are the same")
@@ -210,3 +212,8 @@ def opened_output(stems: str, storage: StorageConfig) -> Iterator[tuple[Ledger, 
         except TransferError as exc:
             raise ConfigError(f"{stems}: cannot be read: {exc.message}") from exc
         yield ledger, in_work
+
+
+def _absolute(place: Path | RemoteFolder) -> Path | RemoteFolder:
+    """Return a place that means the same in other working folders, those of other nodes."""
+    return place.absolute() if isinstance(place, Path) else place

@@ -21,6 +21,9 @@ FOLDER = ".libsep/lock"
 ROUNDS = 4
 """How often a run looks again that met another one which has only just begun."""
 
+PAUSE_S = (0.2, 1.0)
+"""Range from which the pauses between two looks are drawn, in seconds; they grow."""
+
 JUST_BEGUN_S = 15.0
 """Age, in seconds, up to which another lock may be that of a run that will give way as well."""
 
@@ -97,13 +100,17 @@ class StoreLock:
             now_ns = max((each.mtime_ns for each in found if each.name == self._name), default=0)
             living = [each for each in found if self._is_alive(each, now_ns)]
             if now_ns and not living:
-                return
+                # What was stale may have come back to life before it was deleted.
+                living = self._others() if len(found) > 1 else []
+                if not living:
+                    return
             self._store.delete(self._name)
             ages_s = [(now_ns - each.mtime_ns) / 1e9 for each in living]
             if round_number == ROUNDS or any(age_s > JUST_BEGUN_S for age_s in ages_s):
                 holder = _read(self._store, living[0]) if living else {}
                 raise LedgerError(in_use(str(self._store.folder), holder))
-            time.sleep(random.uniform(0.2, 1.0) * round_number)  # the other one may give way, too
+            pause_s = random.uniform(*PAUSE_S) * round_number  # the other one may give way, too
+            time.sleep(pause_s)
 
     def _write(self) -> None:
         self._store.write(self._name, json.dumps(self._content).encode())
@@ -122,15 +129,28 @@ class StoreLock:
         self._store.delete(other.name)
         return False
 
+    def _others(self) -> list[StoredObject]:
+        return [each for each in self._store.objects(FOLDER) if each.name != self._name]
+
     def _beat(self) -> None:
+        last_s = time.time()
         while not self._released.wait(HEARTBEAT_S):
             try:
-                if self._store.find(self._name) is None:
+                if not self._is_still_ours(was_stale=time.time() - last_s > STALE_S):
                     self._lost.set()
+                    self._store.delete(self._name)
                     return
-                self._write()
+                last_s = time.time()
             except TransferError as exc:
                 logger.warning("%s: no sign of life: %s", self._store.folder, exc)
+
+    def _is_still_ours(self, *, was_stale: bool) -> bool:
+        """Give a sign of life; False if another run has the lock."""
+        if self._store.find(self._name) is None:
+            return False
+        self._write()
+        # Whoever took the lock over in between has not seen this sign.
+        return not (was_stale and self._others())
 
 
 def run_in_store(store: Store) -> str:

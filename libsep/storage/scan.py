@@ -126,9 +126,7 @@ def _may_be_track(name: str, scan: ScanConfig, on_problem: Callable[[Problem], N
     if file_name.endswith(EXTENSIONS):
         return False
     extension = source.suffix[1:].lower()
-    if extension and extension not in scan.extensions:
-        return False
-    return True
+    return not extension or extension in scan.extensions
 
 
 def _with_header(

@@ -1,6 +1,7 @@
 """A real S3 server on loopback, in a process of its own, and what lies in it."""
 
 import dataclasses
+import functools
 import os
 import subprocess
 import sys
@@ -39,7 +40,7 @@ class S3Server:
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    @property
+    @functools.cached_property
     def client(self) -> Any:
         return boto3.client(
             "s3",
@@ -93,6 +94,13 @@ def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let failing requests be tried as often as it is configured, without pauses in between."""
+    monkeypatch.setattr("libsep.storage.connection.SDK_ATTEMPTS", 1)
+    monkeypatch.setattr("libsep.storage.store.FIRST_PAUSE_S", 0.01)
 
 
 @pytest.fixture(scope="session")
