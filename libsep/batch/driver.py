@@ -3,11 +3,10 @@
 import dataclasses
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Protocol, runtime_checkable
 
 import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from libsep import __version__
 from libsep.batch.costs import Costs
@@ -15,6 +14,7 @@ from libsep.batch.fleet import Fleet
 from libsep.batch.listening import Listening
 from libsep.batch.loading import Separators
 from libsep.batch.night import Night
+from libsep.batch.nodes import LOST_THIS_MACHINE
 from libsep.batch.plan import Attempt, Plan
 from libsep.batch.stops import Stops
 from libsep.batch.tasks import process_attempt
@@ -172,7 +172,7 @@ class Driver:
         while (taken := self._plan.take()) is not None:
             attempt, slots = taken
             self._ledger.started(path_to_text(attempt.track.source), attempt=attempt.number)
-            submit = self._submit.options(**self._where(slots))
+            submit = self._submit.options(max_retries=0, num_cpus=1, **self._fleet.near(slots))
             roster = self._separators.roster
             task = submit.remote(attempt, self._shared_settings, roster, slots, self._n_submitted)
             self._n_submitted += 1
@@ -194,23 +194,6 @@ class Driver:
             else:
                 attempt, assignment = self._listening.collect(reference)
                 self._plan.heard(attempt.track, assignment)
-
-    def _where(self, slots: Sequence[int]) -> dict[str, Any]:
-        """Return Ray's options for a track: near its separators if these are on one node."""
-        nodes = self._fleet.nodes
-        options: dict[str, Any] = {"max_retries": 0, "num_cpus": 1}
-        if nodes.is_single:
-            return options
-        places = {self._separators.places[slot].node_id for slot in slots}
-        options["scheduling_strategy"] = (
-            NodeAffinitySchedulingStrategy(*places, soft=True, _spill_on_unavailable=True)
-            if len(places) == 1
-            else "SPREAD"
-        )
-        if nodes.shunned:
-            names = ", ".join(sorted(nodes.shunned))
-            options["label_selector"] = {"ray.io/node-id": f"!in({names})"}
-        return options
 
     def _watch_machines(self) -> None:
         if change := self._fleet.watch():
@@ -277,6 +260,8 @@ class Driver:
                 self._crashed(attempt)
             else:
                 self._verdicts.add(attempt, time.monotonic())
+        elif isinstance(exc, ray.exceptions.LocalRayletDiedError):
+            raise ClusterError(LOST_THIS_MACHINE) from exc
         else:
             raise ClusterError(f"Ray lost the task of {source}: {exc}") from exc
 

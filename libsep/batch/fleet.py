@@ -3,6 +3,10 @@
 import collections
 import logging
 import time
+from collections.abc import Sequence
+from typing import Any
+
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from libsep.batch.loading import Separators
 from libsep.batch.machines import Machine, Place, Staffing
@@ -70,6 +74,25 @@ class Fleet:
             self._separators.stop(slot)
         self._count_waiting()
         return self._describe() if has_changed else ""
+
+    def near(self, slots: Sequence[int]) -> dict[str, Any]:
+        """Return Ray's options for a task that uses these slots.
+
+        It runs on their node if they have one in common and there is room on it, else on any; the
+        tasks of all are spread over the nodes.
+        """
+        if self._nodes.is_single:
+            return {}
+        places = {self._separators.places[slot].node_id for slot in slots}
+        options: dict[str, Any] = {"scheduling_strategy": "SPREAD"}
+        if len(places) == 1:
+            options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(
+                *places, soft=True, _spill_on_unavailable=True
+            )
+        if self._nodes.shunned:
+            names = ", ".join(sorted(self._nodes.shunned))
+            options["label_selector"] = {"ray.io/node-id": f"!in({names})"}
+        return options
 
     def do_without(self, slot: int, problem: LibsepError) -> None:
         """Give up a separator that cannot load its model, if another machine has loaded one.

@@ -25,6 +25,9 @@ SILENT_S = 40.0
 LONGEST_STEP_S = 1.0
 """What counts at most between two looks at the clock, so that a sleep of the machine does not."""
 
+LOST_THIS_MACHINE = "Ray has lost this machine (its raylet died); run again to go on"
+"""What a driver says whose own node has died."""
+
 CORES = "libsep_cores"
 """Ray's resource that says how many separators a node bears; without it, as many as CPUs."""
 
@@ -141,7 +144,7 @@ class Nodes:
             logger.warning("node %s has died: %s", name, _reason(look, name))
             self.death_times_s.append(time.monotonic())
         if self._own_id not in self.alive:
-            raise ClusterError("Ray has lost this machine (its raylet died); run again to go on")
+            raise ClusterError(LOST_THIS_MACHINE)
 
     def _admit(self) -> None:
         """Look at nodes that have joined, one after the other, beside the run."""

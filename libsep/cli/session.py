@@ -1,10 +1,12 @@
 """What ``libsep run`` does between its options and its exit code: survey, run, summary."""
 
+import contextlib
 import dataclasses
 import functools
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from libsep.cli.tables import (
     summary_table,
 )
 from libsep.config import Config
-from libsep.errors import LedgerError
+from libsep.errors import ClusterError, LedgerError
 from libsep.ledger import FOLDER, Ledger
 from libsep.library.survey import (
     Survey,
@@ -183,7 +185,8 @@ def _convert(
         for planned in found.work
     ]
     night = night_of(options.window, settings, ledger)
-    with RunDisplay(tracks, summary, options.window) as display:
+    display = RunDisplay(tracks, summary, options.window)
+    with _blaming_nobody_for_a_lost_cluster(ledger), display:
         result = convert_all(
             attempts,
             settings,
@@ -205,6 +208,19 @@ def _convert(
         reason=result.reason,
         is_window_closed=result.is_window_closed,
     )
+
+
+@contextlib.contextmanager
+def _blaming_nobody_for_a_lost_cluster(ledger: Ledger) -> Iterator[None]:
+    """End the run in order when it loses its cluster; on this machine a track may have done it."""
+    from libsep.batch.cluster import is_cluster_named
+
+    try:
+        yield
+    except ClusterError as exc:
+        if is_cluster_named():
+            ledger.end(str(exc))
+        raise
 
 
 def _begin_log(settings: Settings) -> None:

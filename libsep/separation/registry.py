@@ -42,7 +42,7 @@ def find_model(name_or_path: str | Path) -> Model:
         Or its description is damaged.
     """
     if isinstance(name_or_path, Path) or re.search(r"[/\\]", name_or_path):
-        return read_model(Path(name_or_path))
+        return read_model(Path(name_or_path).absolute())  # other processes have other work folders
     for place in (models_folder(), pulled_folder()):
         if (place / name_or_path / DESCRIPTION_FILE).is_file():
             return read_model(place / name_or_path)

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import ray
 
 from libsep.batch.driver import RunResult
 from libsep.batch.plan import Attempt
 from libsep.batch.run import convert_all
 from libsep.config import Config
+from libsep.errors import ClusterError
 from libsep.ledger import Ledger
 from libsep.library.survey import track_of_file
 from libsep.pipeline import Assigner, Settings
@@ -124,3 +126,20 @@ def test_a_track_in_whose_work_three_runs_died_is_given_up(
     found = {outcome.source: outcome for outcome in notes.outcomes}
     assert found[str(killer.track.source)].message == "was in work when 3 runs died"
     assert [found[str(a.track.source)].status for a in (suspect, innocent)] == ["done", "done"]
+
+
+def test_a_run_whose_raylet_is_killed_ends_and_says_so(
+    songs: list[Attempt], tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Ray's GCS reads these when it starts; without them it looks for ten seconds.
+    monkeypatch.setenv("RAY_health_check_initial_delay_ms", "0")
+    monkeypatch.setenv("RAY_health_check_period_ms", "500")
+
+    def kill_the_raylet(_notes: Notes, _track: Track) -> None:
+        (raylet,) = ray._private.worker._global_node.all_processes["raylet"]
+        raylet.process.kill()
+
+    monkeypatch.setattr(Notes, "track_started", kill_the_raylet)
+    with pytest.raises(ClusterError, match="Ray has lost this machine"):
+        run_tracks(songs, tiny_model, tmp_path / "stems", CONFIG)
+    assert not ray.is_initialized()
