@@ -11,6 +11,9 @@ from libsep.machine import n_cores
 from libsep.pipeline import Settings
 from libsep.report.estimate import CPU_S_PER_AUDIO_S, estimate
 
+RECENT_ROWS = 10_000
+"""Outcomes of earlier runs, the last ones, that may tell how long tracks take."""
+
 
 def night_of(window: Window, settings: Settings, ledger: Ledger) -> Night | None:
     """Return what decides which tracks still fit; None if the window never closes."""
@@ -22,7 +25,7 @@ def night_of(window: Window, settings: Settings, ledger: Ledger) -> Night | None
         cpu_s_per_audio_s=CPU_S_PER_AUDIO_S[config.encode.codec],
         crowd=(config.run.tracks_in_flight or n_cores() + 1) / n_cores(),
     )
-    pace.remember(ledger.rows())
+    pace.remember(ledger.rows(last=RECENT_ROWS))
     return Night(window, pace, margin=config.night.margin)
 
 

@@ -66,9 +66,13 @@ class Ledger:
                 time.sleep(0.1)
         raise LedgerError(f"{self.folder}: files vanish while the ledger is read")
 
-    def rows(self) -> Iterator[Outcome]:
-        """Return every outcome of every run, in the order of writing."""
-        return table.outcomes(table.outcome_rows(self.history()))
+    def rows(self, *, last: int | None = None) -> Iterator[Outcome]:
+        """Return the outcomes of all runs in the order of writing: all, or only the ``last`` ones.
+
+        Of a large ledger, a few rows take a fraction of the time and memory.
+        """
+        rows = table.outcome_rows(self.history())
+        return table.outcomes(rows if last is None else rows.slice(max(len(rows) - last, 0)))
 
     def latest(self) -> dict[str, Outcome]:
         """Return the last outcome of each source."""

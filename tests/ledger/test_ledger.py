@@ -217,6 +217,8 @@ def test_many_runs_leave_few_files_and_every_row(tmp_path: Path) -> None:
         record(ledger, f"r{number:02d}", outcome("x", message=str(number)))
     assert len(list((tmp_path / "ledger").iterdir())) <= store._MAX_FILES
     assert [row.message for row in ledger.rows()] == [str(number) for number in range(40)]
+    assert [row.message for row in ledger.rows(last=2)] == ["38", "39"]
+    assert len(list(ledger.rows(last=99))) == 40
 
 
 def test_rows_that_stand_in_two_files_count_once(tmp_path: Path) -> None:
