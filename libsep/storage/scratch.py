@@ -1,10 +1,12 @@
 """Room on a local disk for the tracks in flight, shared by all processes of a machine."""
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
 import shutil
+import stat
 import tempfile
 import time
 import uuid
@@ -44,6 +46,7 @@ class Scratch:
 
     def __init__(self, config: StorageConfig) -> None:
         self.folder = scratch_folder(config)
+        self._is_chosen = config.scratch is not None
         self._max_bytes = config.max_scratch_bytes
         self._wait_s = config.scratch_wait_s
 
@@ -80,7 +83,7 @@ class Scratch:
 
     def _wait_for(self, n_bytes: int, source: Path) -> tuple[Path, int]:
         """Return a reserved folder, and the descriptor that keeps it ours."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._make_folder()
         start_s = time.monotonic()
         while True:
             with self._gate():
@@ -97,6 +100,14 @@ class Scratch:
                 waited = f"no room in scratch for {self._wait_s:.0f} s"
                 raise TransferError(source, f"{waited}: {message}, {needed} needed")
             time.sleep(POLL_S)
+
+    def _make_folder(self) -> None:
+        """Make the folder; in a place where everybody may write, somebody else can be faster."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        found = self.folder.lstat()
+        is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+        if not is_ours and not self._is_chosen:
+            raise PermissionError(errno.EACCES, "it was made by another user")
 
     @contextlib.contextmanager
     def _gate(self) -> Iterator[None]:

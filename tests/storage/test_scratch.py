@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -113,3 +114,19 @@ def test_a_scratch_that_cannot_be_made_is_a_fault_of_the_track(tmp_path: Path) -
         Scratch(config).room(1, SONG),
     ):
         pass
+
+
+def test_a_scratch_that_somebody_else_has_laid_out_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everybody can write to /tmp, and so can put a link where our folder is to be."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    config = StorageConfig()
+    (tmp_path / "theirs").mkdir()
+    scratch_folder(config).symlink_to(tmp_path / "theirs")
+    with (
+        pytest.raises(TransferError, match="made by another user"),
+        Scratch(config).room(1, Path("track.flac")),
+    ):
+        pass
+    assert list((tmp_path / "theirs").iterdir()) == []
