@@ -25,13 +25,16 @@ class Interrupts:
 def caught_interrupts(interrupts: Interrupts | None = None) -> Iterator[Interrupts]:
     """Take over SIGINT, SIGTERM and SIGHUP inside the block (only the main thread can).
 
-    They are counted in ``interrupts``, or in a fresh one.
+    They are counted in ``interrupts``, or in a fresh one. A SIGHUP that is ignored stays ignored:
+    ``nohup`` asked for that.
     """
     interrupts = interrupts or Interrupts()
     if threading.current_thread() is not threading.main_thread():
         yield interrupts
         return
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
     previous = {number: signal.signal(number, interrupts.note) for number in numbers}
     try:
         yield interrupts
