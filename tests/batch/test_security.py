@@ -181,7 +181,7 @@ def test_a_token_file_is_taken_from_everybody_but_its_owner(tmp_path: Path) -> N
 
 
 EMBEDDED = """
-import json, os
+import glob, json, os
 from libsep.batch.cluster import embedded_ray  # before Ray, which reads its environment then
 import ray
 
@@ -210,7 +210,13 @@ with embedded_ray(n_track_slots=1, object_store_bytes=100_000_000, n_gpus=0):
         with open(f"/proc/net/{table}") as file:
             fields = [line.split() for line in file.readlines()[1:]]
         listening += [f[1] for f in fields if f[3] == "0A" and f"socket:[{f[9]}]" in inodes]
-    print(json.dumps({"imported": imported, "commands": commands, "listening": listening}))
+    (folder,) = glob.glob(f"/tmp/libsep-ray-{os.getpid()}-*")
+    written = [os.path.join(place, name) for place, _, names in os.walk(folder) for name in names]
+    token = os.environ["RAY_AUTH_TOKEN"].encode()
+    told = [path for path in written if os.path.isfile(path) and token in open(path, "rb").read()]
+    mode = os.stat(folder).st_mode & 0o777
+print(json.dumps({"imported": imported, "commands": commands, "listening": listening,
+                  "n_written": len(written), "told": told, "mode": mode}))
 """
 """A driver that says what its embedded Ray shows to other users of the machine."""
 
@@ -237,7 +243,10 @@ def test_the_embedded_ray_shows_nothing_to_others(tmp_path: Path) -> None:
     loopback = socket.inet_aton("127.0.0.1")[::-1].hex().upper()
     assert found["listening"]
     assert {address.rpartition(":")[0][-8:] for address in found["listening"]} == {loopback}
-    assert not (tmp_path / ".ray").exists()  # the token was never written
+    assert found["n_written"] > 3  # Ray's logs
+    assert found["told"] == []
+    assert found["mode"] == 0o700
+    assert not (tmp_path / ".ray").exists()
 
 
 @pytest.mark.parametrize("head", ["token"], indirect=True)
