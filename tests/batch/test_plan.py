@@ -1,5 +1,6 @@
 """The state machine that decides which track runs next."""
 
+import collections
 import dataclasses
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from libsep.batch.costs import Costs
-from libsep.batch.plan import Attempt, Plan
+from libsep.batch.plan import MAX_LOSSES, Attempt, Plan
 from libsep.batch.slots import Slots
 from libsep.track import Assignment, Track
 
@@ -79,6 +80,28 @@ def test_a_track_that_crashed_in_earlier_runs_starts_with_fewer_tries() -> None:
     assert plan.is_finished
 
 
+def test_a_track_that_lost_its_machine_is_next_and_has_no_strike() -> None:
+    plan = plan_of([attempt(name) for name in "abc"], max_in_flight=1)
+    first = take(plan)
+    assert first is not None
+    assert plan.lost(first)
+    assert take(plan) == first
+
+
+def test_a_track_that_loses_one_machine_after_the_other_becomes_a_suspect() -> None:
+    plan = plan_of([attempt("a"), attempt("b")], max_in_flight=1)
+    for _ in range(MAX_LOSSES + 1):
+        unlucky = take(plan)
+        assert unlucky is not None
+        assert unlucky.track.path.name == "a"
+        assert plan.lost(unlucky)
+    other = take(plan)
+    assert other is not None
+    assert other.track.path.name == "b"
+    plan.ended(other)
+    assert take(plan) == dataclasses.replace(unlucky, number=2)
+
+
 def test_draining_starts_nothing_and_waits_for_what_runs() -> None:
     plan = plan_of([attempt(name) for name in "abc"], max_in_flight=1)
     running = take(plan)
@@ -143,7 +166,7 @@ def test_draining_waits_for_no_track_that_is_listened_to() -> None:
 
 
 class Runs(RuleBasedStateMachine):
-    """Random ends and crashes: every track ends once, no innocent track is given up."""
+    """Random ends, crashes and losses of machines: every track ends once, no innocent is failed."""
 
     @initialize(
         n_tracks=st.integers(0, 12),
@@ -172,6 +195,8 @@ class Runs(RuleBasedStateMachine):
         self.running: list[Attempt] = []
         self.ended: dict[str, str] = {}
         self.n_tracks = n_tracks
+        self.separators = list(range(n_separators))
+        self.losses: collections.Counter[Track] = collections.Counter()
         self.plan = plan_of(attempts, max_in_flight=slots, n_slots=n_separators)
 
     @rule()
@@ -180,6 +205,7 @@ class Runs(RuleBasedStateMachine):
         if taken is not None:
             assert taken.track.path.name not in self.ended
             self.running.append(taken)
+            assert self.plan.n_in_flight <= self.slots
             if taken.number > 1:
                 assert len(self.running) == 1, "a suspect runs alone"
 
@@ -205,11 +231,44 @@ class Runs(RuleBasedStateMachine):
             assert chosen.number == 3
             self.ended[name] = "failed"
 
+    @precondition(lambda self: self.running)
+    @rule(which=st.integers(0, 100))
+    def lose(self, which: int) -> None:
+        chosen = self.running[which % len(self.running)]
+        if self.losses[chosen.track] < MAX_LOSSES:
+            self.losses[chosen.track] += 1
+            self.running.remove(chosen)
+            assert self.plan.lost(chosen), "it starts again"
+
+    @rule(slots=st.integers(1, 4), n_new=st.integers(0, 2))
+    def grow(self, slots: int, n_new: int) -> None:
+        for _ in range(n_new):
+            self.separators.append(self.plan.slots.add())
+        self.slots = slots
+        self.plan.resize(slots)
+
+    @precondition(lambda self: len(self.separators) > 1)
+    @rule(which=st.integers(0, 100), is_dead=st.booleans())
+    def shrink(self, which: int, is_dead: bool) -> None:
+        slot = self.separators.pop(which % len(self.separators))
+        (self.plan.slots.retire if is_dead else self.plan.slots.leave)(slot)
+
+    @invariant()
+    def only_slots_that_stay_are_given(self) -> None:
+        if not hasattr(self, "plan"):
+            return
+        assert len(self.plan.slots) == len(self.separators)
+        assert set(self.plan.slots.idle()) <= set(self.separators)
+        for model in "mn":
+            assert set(self.plan.slots.holding(model)) <= set(self.separators)
+        for slot in self.plan.slots.left():
+            assert not self.plan.slots[slot].n_tracks
+
     @invariant()
     def nothing_is_lost(self) -> None:
         if not hasattr(self, "plan"):
             return
-        assert len(self.running) == self.plan.n_in_flight <= self.slots
+        assert len(self.running) == self.plan.n_in_flight
         assert len(self.ended) + len(self.running) + self.plan.n_left == self.n_tracks
         assert self.plan.is_finished == (len(self.ended) == self.n_tracks)
 
