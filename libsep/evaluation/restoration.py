@@ -122,11 +122,16 @@ def with_band(degraded: Stereo, cutoff_hz: float, sample_rate: int, fill: Fill) 
     return np.asarray(degraded + added, dtype=np.float32)
 
 
-def low_band(samples: Stereo, cutoff_hz: float, sample_rate: int) -> Stereo:
-    """Return what lies more than 400 Hz below a cut-off, twice as far as the cross-fade reaches."""
+def low_band(samples: Stereo, cutoff_hz: float, sample_rate: int) -> Float32[np.ndarray, "2 _"]:
+    """Return what lies more than 400 Hz below a cut-off, twice as far as the cross-fade reaches.
+
+    Without the ends, where an excerpt breaks off, which is heard at all frequencies.
+    """
     spectrum = stft(torch.from_numpy(samples), N_FFT, HOP)
     spectrum[:, first_bin(cutoff_hz - FADE_HZ, sample_rate, N_FFT) :] = 0
-    return istft(spectrum, N_FFT, HOP, samples.shape[1]).numpy()
+    low: np.ndarray = istft(spectrum, N_FFT, HOP, samples.shape[1]).numpy()
+    n_ends = min(2 * N_FFT, samples.shape[1] // 4)
+    return low[:, n_ends : samples.shape[1] - n_ends]
 
 
 def _measure(
