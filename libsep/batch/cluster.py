@@ -55,7 +55,8 @@ def embedded_ray(
     _remove_folders_of_the_dead(parent)
     folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent))
     try:
-        _start(n_track_slots, object_store_bytes, n_gpus, folder)
+        # Ray opens its own folder to everybody, sockets and all; the one above it stays ours.
+        _start(n_track_slots, object_store_bytes, n_gpus, folder / "r")
         yield
     finally:
         ray.shutdown()
