@@ -86,9 +86,17 @@ class Ends:
         Raises
         ------
         ConfigError
-            It is not.
+            It is not, or its store does not answer.
         """
-        if isinstance(self.library, Path) and not self.library.is_dir():
+        if isinstance(self.library, Path):
+            is_there = self.library.is_dir()
+        else:
+            try:
+                is_there = Store(self.library, self.storage).is_there()
+            except TransferError as exc:
+                message = f"{self.library}: cannot be looked at: {exc.message}"
+                raise ConfigError(message) from exc
+        if not is_there:
             raise ConfigError(f"{self.library}: expected a folder of music")
 
     @contextlib.contextmanager

@@ -15,7 +15,7 @@ from libsep.config import StorageConfig
 from libsep.errors import ConfigError, LedgerError, TransferError
 from libsep.ledger import FOLDER, Ledger, RunLock, journal, table
 from libsep.storage.lock import StoreLock
-from libsep.storage.places import RemoteFolder
+from libsep.storage.places import RemoteFolder, parse_place
 from libsep.storage.scan import outcomes_from_store
 from libsep.storage.store import Store
 from libsep.track import Outcome, path_to_text, text_to_path
@@ -212,7 +212,7 @@ def copied_ledger(
         locks = (lock, store_lock)
         ledger = CopiedLedger(folder, store, locks=locks, every_s=config.sync_ledger_s)
         try:
-            _remember_library(store, library)
+            _remember_library(store, library, config)
             ledger.pull(tolerant=rebuild)
             is_new = not any(folder.glob("ledger/*.parquet")) and not any(folder.glob("journal/*"))
             if rebuild or is_new:
@@ -259,19 +259,27 @@ def fetched_ledger(output: RemoteFolder, config: StorageConfig, folder: Path) ->
     return Ledger(folder)
 
 
-def _remember_library(store: Store, library: Path | RemoteFolder) -> None:
+def _remember_library(store: Store, library: Path | RemoteFolder, config: StorageConfig) -> None:
     """Refuse a second library: tracks of the same relative path would replace each other."""
     ours = library.uri if isinstance(library, RemoteFolder) else path_to_text(library.resolve())
     if store.find(LIBRARY_NOTE) is not None:
         noted = store.read(LIBRARY_NOTE).decode("utf-8")
         if noted == ours:
             return
-        if "://" in noted or text_to_path(noted).is_dir():
+        if _is_there(noted, config):
             raise ConfigError(
                 f"{store.folder}: holds the stems of {noted}; choose another output (or delete"
                 f" {store.uri_of(LIBRARY_NOTE)} if the library has moved)"
             )
     store.write(LIBRARY_NOTE, ours.encode("utf-8"))
+
+
+def _is_there(noted: str, config: StorageConfig) -> bool:
+    """Return whether a library that an output remembers still exists, as seen from here."""
+    if "://" not in noted:
+        return text_to_path(noted).is_dir()
+    place = parse_place(noted)
+    return place.is_dir() if isinstance(place, Path) else Store(place, config).is_there()
 
 
 def _is_copy(path: Path, size_bytes: int, mtime_ns: int) -> bool:

@@ -72,6 +72,18 @@ class Store:
         """Return an object's URI, for messages."""
         return f"{self.folder.scheme}://{self.folder.path_of(name)}"
 
+    def is_there(self) -> bool:
+        """Return whether the folder holds anything, or, if it is a bucket, exists.
+
+        Raises
+        ------
+        TransferError
+            The store does not answer, or refuses.
+        """
+        path = self.folder.path_of()
+        info = self._tried("looking at", "", lambda: self._filesystem.get_file_info(path))
+        return bool(info.type == fs.FileType.Directory)
+
     def objects(self, below: str = "") -> list[StoredObject]:
         """Return all objects, or those in the folder ``below``; none if there is no such folder.
 

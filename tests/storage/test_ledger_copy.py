@@ -163,9 +163,10 @@ def test_a_damaged_copy_stops_the_run_and_can_be_mended(
         assert set(ledger.latest()) == {"a"}
 
 
-def test_an_output_remembers_its_library(
-    opened: Callable[..., Any], storage: StorageConfig, tmp_path: Path
+def test_an_output_remembers_its_library_as_long_as_that_exists(
+    opened: Callable[..., Any], s3: S3Server, storage: StorageConfig, tmp_path: Path
 ) -> None:
+    s3.put("music/a.mp3", b"no audio")
     ended_run(opened, "one", "a")
     for other in (RemoteFolder("s3", BUCKET, "other"), tmp_path):
         with (
@@ -173,6 +174,14 @@ def test_an_output_remembers_its_library(
             copied_ledger(other, OUTPUT, storage, run="two"),
         ):
             pass
+    s3.client.delete_object(Bucket=BUCKET, Key="music/a.mp3")
+    with copied_ledger(tmp_path, OUTPUT, storage, run="three") as ledger:
+        assert set(ledger.latest()) == {"a"}
+    with (
+        pytest.raises(ConfigError, match=f"holds the stems of {tmp_path}"),
+        copied_ledger(LIBRARY, OUTPUT, storage, run="four"),
+    ):
+        pass
 
 
 def test_outputs_have_states_of_their_own(storage: StorageConfig) -> None:

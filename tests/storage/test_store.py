@@ -78,6 +78,7 @@ def test_a_bucket_that_is_not_there_is_an_error_that_is_not_tried_again(
     storage: StorageConfig,
 ) -> None:
     store = Store(RemoteFolder("s3", "no-such-bucket"), storage)
+    assert not store.is_there()
     with pytest.raises(TransferError, match=r"listing failed after 1 attempts: .*NO_SUCH_BUCKET"):
         store.objects()
     with pytest.raises(TransferError, match=r"writing failed after 1 attempts: .*NO_SUCH_BUCKET"):
