@@ -3,16 +3,20 @@
 import concurrent.futures
 import dataclasses
 import logging
+import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import ray
+from ray._private import worker as ray_worker
 from ray._private.state import state as gcs_state
 
 from libsep.batch.machines import Machine
 from libsep.errors import ClusterError
+from libsep.units import format_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +31,9 @@ LONGEST_STEP_S = 1.0
 
 LOST_THIS_MACHINE = "Ray has lost this machine (its raylet died); run again to go on"
 """What a driver says whose own node has died."""
+
+LEAST_SCRATCH_BYTES = 1_000_000
+"""Free space on the disk of Ray's own files under which Ray waits, without a word, for ever."""
 
 CORES = "libsep_cores"
 """Ray's resource that says how many separators a node bears; without it, as many as CPUs."""
@@ -67,6 +74,7 @@ class Nodes:
     def __init__(self, check: Check | None = None) -> None:
         self._check = check
         self._own_id: str = ray.get_runtime_context().get_node_id()
+        self._scratch = Path(ray_worker._global_node.get_session_dir_path())
         self._looking: concurrent.futures.Future[_Look] | None = None
         self._checking: concurrent.futures.Future[dict[str, str]] | None = None
         self._looked_s = self._stepped_s = time.monotonic()
@@ -114,7 +122,7 @@ class Nodes:
         Raises
         ------
         ClusterError
-            Ray has lost all nodes or this one, or does not answer any more.
+            Ray has lost all nodes or this one, does not answer any more, or its disk is full.
         """
         before = self.machines, self.alive
         self._count_silence()
@@ -124,6 +132,7 @@ class Nodes:
             self._take(look.result())
         elif self._looking is None and time.monotonic() - self._looked_s >= WATCH_S:
             self._looked_s = time.monotonic()
+            check_scratch(self._scratch)
             self._looking = _in_thread(_look)
         self._admit()
         return before != (self.machines, self.alive)
@@ -161,6 +170,22 @@ class Nodes:
         if self._checking is None and new:
             nodes = [node for node in self._last.nodes if node["NodeID"] in new]
             self._checking = _in_thread(lambda: _checked(nodes, self._check))
+
+
+def check_scratch(folder: Path) -> None:
+    """Do nothing while the disk of Ray's own files has room.
+
+    Raises
+    ------
+    ClusterError
+        It is full: no process would start, no block would travel, and no error would come of it.
+    """
+    free_bytes = shutil.disk_usage(folder).free
+    if free_bytes < LEAST_SCRATCH_BYTES:
+        raise ClusterError(
+            f"only {format_bytes(free_bytes)} free on the disk of Ray's files ({folder});"
+            " make room and run again to go on"
+        )
 
 
 def _machine(node: Node) -> Machine:
