@@ -2,6 +2,7 @@
 
 import os
 import time
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,8 @@ def test_the_journal_of_a_long_run_is_short(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now_s = 0.0
-    monkeypatch.setattr("libsep.cli.progress.time.monotonic", lambda: now_s)
+    clock = types.SimpleNamespace(monotonic=lambda: now_s, strftime=time.strftime)
+    monkeypatch.setattr("libsep.cli.progress.time", clock)
     names = [f"{index}.mp3" for index in range(MAX_LINES + 1)]
     tracks = [
         Track(
