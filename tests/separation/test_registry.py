@@ -8,7 +8,7 @@ import yaml
 import libsep
 from libsep.errors import ModelError
 from libsep.model_folder.description import models_folder
-from libsep.separation.registry import Model, find_model, list_models, read_model
+from libsep.separation.registry import Model, find_model, list_models, located, read_model
 
 
 def damage(model: Model, folder: Path, **changes: object) -> Path:
@@ -123,3 +123,16 @@ def test_models_are_listed_without_torch() -> None:
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_a_model_of_another_machine_is_found_by_its_name_if_its_weights_are_the_same(
+    tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tiny_model.model_copy(update={"folder": tmp_path / "elsewhere"})
+    with pytest.raises(ModelError, match="not on this machine, and no model is called 'tiny'"):
+        located(elsewhere)
+    monkeypatch.setenv("LIBSEP_MODELS", str(tiny_model.folder.parent))
+    assert located(elsewhere) == tiny_model
+    assert located(tiny_model) is tiny_model
+    with pytest.raises(ModelError, match="has other weights"):
+        located(elsewhere.model_copy(update={"sha256": "0" * 64}))
