@@ -121,7 +121,7 @@ def bandwidth(summary: Summary) -> str:
     if summary.lowest_restored_hz is None:
         return text
     lowest = f"{summary.lowest_restored_hz / 1000:.1f} kHz"
-    return f"{text}, {summary.n_restored} restored above {lowest} or higher"
+    return f"{text}, {summary.n_restored} restored from {lowest} up"
 
 
 def _remarks(summary: Summary) -> str:

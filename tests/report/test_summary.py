@@ -45,7 +45,7 @@ def test_tracks_that_were_cut_off_and_restored_are_counted() -> None:
     )
     assert (summary.n_cut_off, summary.n_restored) == (3, 2)
     assert summary.as_json()["lowest_restored_hz"] == 11_000.0
-    expected = "3 tracks cut off below 20 kHz, 2 restored above 11.0 kHz or higher"
+    expected = "3 tracks cut off below 20 kHz, 2 restored from 11.0 kHz up"
     assert bandwidth(summary) == expected
     assert bandwidth(Summary.of([outcome("whole", "done")])) == ""
 
