@@ -133,12 +133,8 @@ def fill_scratch_disk(scene: Scene) -> int:
 
 def make_output_read_only(scene: Scene) -> int:
     _mount(scene.place.stems, "size=1g")
-    running = scene.place.start()
-    scene.wait_a_while()
-    with contextlib.suppress(subprocess.CalledProcessError):  # busy: a file is open for writing
-        _remount(scene.place.stems, "ro")
-    code = ended(running).code
-    scene.place.wait_until_idle()
+    _remount(scene.place.stems, "ro")
+    code = scene.place.run().code
     _remount(scene.place.stems, "rw")
     return int(code != 0)
 
@@ -232,7 +228,7 @@ FAULTS = (
     ),
     Fault(name="output disk full", cause=fill_output_disk, needs_mount=True),
     Fault(name="scratch disk full (`/tmp`, `/dev/shm`)", cause=fill_scratch_disk, needs_mount=True),
-    Fault(name="output becomes read-only", cause=make_output_read_only, needs_mount=True),
+    Fault(name="output read-only", cause=make_output_read_only, needs_mount=True),
     Fault(name="file changes while it is converted", cause=change_file),
     Fault(name="file vanishes while it is converted", cause=delete_file),
     Fault(name="two runs started at once", cause=start_two_runs),
