@@ -80,13 +80,14 @@ def check_nodes(needs: Needs, nodes: Sequence[Node] | None = None) -> int:
     with _marked(needs):
         here = look(needs)
         expected = {what: finding.found for what, finding in here.items()}
-        rows = _differences(THIS_MACHINE, here, expected)
+        differences = [_differences(THIS_MACHINE, here, expected)]
         for name, findings in _answers(needs, asked):
-            rows += _differences(name, findings, expected)
+            differences.append(_differences(name, findings, expected))
+    rows = tuple(row for part in differences for row in part)
     if rows:
-        n_nodes = len({row[0] for row in rows})
-        message = f"{n_nodes} of {len(asked) + 1} machines cannot take part in the run as they are"
-        raise NodesError(message, tuple(rows))
+        n_different = sum(map(bool, differences))
+        message = f"{n_different} of {len(differences)} machines cannot take part as they are"
+        raise NodesError(message, rows)
     logger.info("%d nodes agree with this machine: %s", len(asked), expected)
     return len(asked)
 
