@@ -39,8 +39,8 @@ class Count:
     times: int = 0
     struck: int = 0
     tracks: int = 0
-    done_first: int = 0
-    done_second: int = 0
+    done: int = 0
+    converted_second: int = 0
     problems: list[str] = dataclasses.field(default_factory=list)
 
 
@@ -141,8 +141,8 @@ def once(fault: Fault, template: Path, chance: random.Random, usual_s: float, co
         count.problems += [f"{name}: the input changed" for name in changed]
         count.times += 1
         count.tracks += found.n_tracks
-        count.done_first += len(finished)
-        count.done_second += found.n_done
+        count.done += found.n_done
+        count.converted_second += second.json["n_converted"]
         if found.n_done != found.n_tracks:
             count.problems.append(f"only {found.n_done} of {found.n_tracks} tracks are done")
     finally:
@@ -158,8 +158,8 @@ def stem_files(place: Place) -> dict[str, tuple[int, str]]:
 
 def row(fault: Fault, count: Count) -> str:
     """Return a row of the table."""
-    lost = count.tracks - count.done_second
-    rest = count.done_second - count.done_first
+    lost = count.tracks - count.done
+    rest = count.converted_second
     verdict = "" if not count.problems else f"; {len(count.problems)} PROBLEMS"
     second = f"{rest} of {count.tracks} tracks were left, and it did them{verdict}"
     return f"| {fault.name} | {count.times} (struck {count.struck}) | {lost} | {second} |"
