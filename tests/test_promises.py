@@ -16,6 +16,8 @@ from libsep.genre.user_table import load_user_table
 from libsep.media.ffmpeg import find_ffmpeg
 from libsep.media.verify import verify_stems
 from libsep.model_folder.description import models_folder
+from libsep.restoration.model import find_restoration_model
+from libsep.restoration.weights import load_network as load_restoration_network
 from libsep.separation.registry import find_model, list_models
 from libsep.separation.weights import load_network
 from libsep.track import TARGETS
@@ -112,6 +114,18 @@ def test_the_generic_model_beats_the_baselines_on_every_target() -> None:
     for target in TARGETS:
         assert scores["validation"][target] > scores["mixture/4"][target]
         assert scores["validation"][target] > scores["hpss"][target]
+
+
+def test_the_restored_band_beats_both_baselines_at_every_cut_off() -> None:
+    model = find_restoration_model("super_resolution")
+    assert model.weights_path.stat().st_size < 8 << 20
+    assert load_restoration_network(model).n_fft == 2048
+    assert (model.folder / "README.md").is_file()
+    cuts = {name: values for name, values in model.scores.items() if name.startswith("lsd")}
+    assert len(cuts) == 28
+    for name, values in cuts.items():
+        others = (values["band-limited"], values["replication"])
+        assert values["super_resolution"] < min(others), name
 
 
 @pytest.mark.parametrize("module", ["libsep", "libsep.cli.app", "libsep.library.survey"])
