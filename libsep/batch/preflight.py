@@ -138,6 +138,8 @@ def _marked(needs: Needs) -> Iterator[None]:
 
 def _answers(needs: Needs, nodes: Sequence[Node]) -> Iterator[tuple[str, dict[str, Finding]]]:
     """Let every node look, all at once; yield each one's name and what it found."""
+    if not nodes:  # Ray would look for a cluster
+        return
     task = ray.remote(look)
     asked = {
         task.options(
