@@ -140,7 +140,17 @@ def read_head(path: Path) -> bytes:
 
 def opening_error(path: Path, head: bytes, lines: list[str], exc: ProbeError) -> ProbeError:
     """Return ``exc`` with a reason that tells more, if the file's head or ffmpeg's lines do."""
-    return ProbeError(path, _reason(head, lines) or exc.message, exc.log)
+    return ProbeError(path, _reason(head, lines) or _in_plain_words(exc.message), exc.log)
+
+
+def _in_plain_words(message: str) -> str:
+    """Return what an error of ffmpeg means to the owner of the file, with its words behind."""
+    code, separator, reason = message.partition(": ")
+    if not code.startswith("ffmpeg ended with code") or not separator:
+        return message
+    if "Error opening input" in reason:
+        return f"is no audio that can be opened; damaged, cut short or misnamed? ({reason})"
+    return f"its audio cannot be read; damaged or cut short? ({reason})"
 
 
 def _reason(head: bytes, lines: list[str]) -> str:

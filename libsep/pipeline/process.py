@@ -7,7 +7,7 @@ import time
 import traceback
 
 from libsep import __version__, log
-from libsep.errors import DecodeError, LibsepError, ProbeError, TrackError
+from libsep.errors import DecodeError, LibsepError, ProbeError, TagError, TrackError
 from libsep.pipeline.settings import Settings
 from libsep.pipeline.stages import TrackRun
 from libsep.pipeline.stopwatch import Stopwatch
@@ -106,7 +106,8 @@ def begun(track: Track, settings: Settings, assignment: Assignment, attempt: int
 
 def _is_fault_of_the_file(exc: TrackError, track: Track) -> bool:
     """Return whether a track failed by what is in it, so that another try would fail again."""
-    if not isinstance(exc, ProbeError | DecodeError) or _is_from_outside(exc):
+    is_about_file = isinstance(exc, ProbeError | DecodeError | TagError) and exc.path == track.path
+    if not is_about_file or _is_from_outside(exc):
         return False
     try:
         with track.path.open("rb") as file:

@@ -64,7 +64,8 @@ def _prepare(data: bytes) -> tuple[bytes, str]:
             with Image.open(io.BytesIO(data)) as image:
                 if known is None:
                     return _encode(image)
-                image.draft(None, (image.width // 8, image.height // 8))  # JPEG: the quick way
+                eighth = (max(1, image.width // 8), max(1, image.height // 8))
+                image.draft(None, eighth)  # JPEG: the quick way
                 image.load()
         except Image.DecompressionBombWarning as exc:
             raise ValueError(str(exc)) from exc

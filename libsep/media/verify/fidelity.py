@@ -26,6 +26,10 @@ MIN_CORRELATION = 0.5
 AMBIGUITY = 0.05
 """How much better another source may fit before D1 calls the streams swapped."""
 
+SHIFT_GAIN = 0.01
+"""How much better a stream must fit its source elsewhere before D1 calls it shifted: slow signals
+fit themselves nearly as well a sample beside."""
+
 SILENCE_DB = -70.0
 """Level below which a stream is not compared: the encoder may leave nothing of it."""
 
@@ -120,7 +124,7 @@ def _check_alignment(
             yield Finding("D1", "error", f"{name} holds {STREAM_NAMES[best]}")
         elif fit < MIN_CORRELATION:
             yield Finding("D1", "error", f"{name} correlates {fit:.2f} with its source at best")
-        elif offset != 0:
+        elif offset != 0 and fit > fits[index] + SHIFT_GAIN:
             yield Finding("D1", "error", f"{name} is {offset} samples late")
 
 
