@@ -126,6 +126,8 @@ def test_the_restored_band_beats_both_baselines_at_every_cut_off() -> None:
     for name, values in cuts.items():
         others = (values["band-limited"], values["replication"])
         assert values["super_resolution"] < min(others), name
+    shown = CliRunner().invoke(app, ["models", "show", "super_resolution"])
+    assert model.sha256 in shown.output
 
 
 @pytest.mark.parametrize("module", ["libsep", "libsep.cli.app", "libsep.library.survey"])

@@ -51,7 +51,8 @@ def list_command(as_json: JsonOption = False) -> None:
 @models.command()
 def show(name: NameArgument, as_json: JsonOption = False) -> None:
     """Print all that is known of a model: its description, then its card."""
-    from libsep.model_folder.description import CARD_FILE
+    from libsep.model_folder.description import CARD_FILE, kind_of
+    from libsep.restoration.model import KIND, find_restoration_model
     from libsep.separation.card import model_card
     from libsep.separation.catalogue import read_catalogue
     from libsep.separation.pull import is_pulled
@@ -62,7 +63,7 @@ def show(name: NameArgument, as_json: JsonOption = False) -> None:
         entry = entries[name]
         description, card = entry.model_dump(mode="json"), model_card(entry)
     else:
-        model = find_model(name)
+        model = find_restoration_model(name) if kind_of(name) == KIND else find_model(name)
         path = model.folder / CARD_FILE
         card = path.read_text(encoding="utf-8") if path.is_file() else ""
         description = model.model_dump(mode="json") | {"folder": str(model.folder)}
