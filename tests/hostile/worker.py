@@ -15,6 +15,9 @@ from libsep.separation.registry import Model, read_model
 from libsep.separation.separator import Separator
 from libsep.track import Assignment, Outcome
 
+FFMPEG_MEMORY_KB = 2_000_000
+"""Address space of an ffmpeg; it takes a few hundred megabytes, most of it for its threads."""
+
 SPARE_BYTES = 1 << 30
 """Address space that a process may take beyond what it has when it is ready."""
 
@@ -29,22 +32,21 @@ CONFIG = Config().replaced(
 class Result:
     """What became of a file, and what it took.
 
-    ``wall_s`` is in seconds. ``own_bytes`` and ``ffmpeg_bytes`` are the peaks of the process and of
-    its largest program so far: a file that needed more than all before it raises them. ``children``
-    are the programs that still run.
+    ``wall_s`` is in seconds. ``grown_bytes`` is by how much the file raised the peak of the
+    process's memory. ``children`` are the programs that still run.
     """
 
     path: Path
     outcome: Outcome
     wall_s: float
-    own_bytes: int
-    ffmpeg_bytes: int
+    grown_bytes: int
     children: tuple[int, ...]
 
 
 def convert(path: Path, model_folder: Path, output_root: Path) -> Result:
     """Take a file through the scan's reader and the pipeline, as a run does."""
     model, separator = _ready(model_folder)
+    peak_bytes = _peak_bytes()
     start = time.perf_counter()
     track, _ = track_of_file(path)
     assignment = Assignment(
@@ -62,8 +64,7 @@ def convert(path: Path, model_folder: Path, output_root: Path) -> Result:
         path=path,
         outcome=outcome,
         wall_s=time.perf_counter() - start,
-        own_bytes=1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-        ffmpeg_bytes=1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss,
+        grown_bytes=_peak_bytes() - peak_bytes,
         children=running_children(),
     )
 
@@ -74,17 +75,21 @@ def _ready(model_folder: Path) -> tuple[Model, Separator]:
     torch.set_num_threads(1)
     model = read_model(model_folder)
     separator = Separator(model, device="cpu", precision="float32")
-    list(separator.map(iter([torch.zeros(2, 88200).numpy()])))
+    list(separator.map(iter([torch.randn(2, 88200).numpy()])))
     limit_memory()
     return model, separator
 
 
 def limit_memory() -> None:
-    """Let this process, and each program that it starts, have no more than it has and a little."""
+    """Let this process have no more address space than it has and a little."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     size_kb = next(line.split()[1] for line in status.splitlines() if line.startswith("VmSize"))
     limit_bytes = 1024 * int(size_kb) + SPARE_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
+
+
+def _peak_bytes() -> int:
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def running_children() -> tuple[int, ...]:
