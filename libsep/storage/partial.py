@@ -34,10 +34,10 @@ def copy_header(store: Store, found: StoredObject, path: Path) -> None:
     """
     object_file = _ObjectFile(store, found, path)
     try:
-        for position in (0, found.size_bytes - BLOCK_BYTES, found.size_bytes - 1):
-            object_file.fetch(max(0, position))
         reader = io.BufferedReader(object_file, BLOCK_BYTES)
         with contextlib.suppress(*UNREADABLE):
+            for position in (0, found.size_bytes - BLOCK_BYTES, found.size_bytes - 1):
+                object_file.fetch(max(0, position))
             find_stem_atom(reader)
             reader.seek(0)
             mutagen.File(reader)
@@ -69,7 +69,7 @@ class _ObjectFile(io.RawIOBase):
             self._copy = FileIO(path, "w+b")
             self._copy.truncate(found.size_bytes)
         except OSError as exc:
-            raise TransferError(path, f"scratch cannot be written: {exc.strerror}") from exc
+            raise _not_written(path, exc) from exc
 
     def fetch(self, position: int) -> None:
         """Copy the block around a position, once.
@@ -89,8 +89,12 @@ class _ObjectFile(io.RawIOBase):
         except TransferError as exc:
             self.failure = exc
             raise OSError(str(exc)) from exc
-        self._copy.seek(block * BLOCK_BYTES)
-        self._copy.write(data)
+        try:
+            self._copy.seek(block * BLOCK_BYTES)
+            self._copy.write(data)
+        except OSError as exc:
+            self.failure = _not_written(Path(self._copy.name), exc)
+            raise
         self._blocks.add(block)
 
     def readable(self) -> bool:
@@ -127,3 +131,7 @@ class _ObjectFile(io.RawIOBase):
         """Close the local file."""
         self._copy.close()
         super().close()
+
+
+def _not_written(path: Path, exc: OSError) -> TransferError:
+    return TransferError(path, f"scratch cannot be written: {exc.strerror}")

@@ -5,6 +5,7 @@ import errno
 import fcntl
 import logging
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -24,6 +25,9 @@ POLL_S = 0.5
 
 _ALIVE = ".alive"
 _GATE = "gate"
+
+_RESERVATION = re.compile(r"track-[0-9a-f]{16}-([0-9]+)")
+"""Name of a reservation. Whatever else lies in the folder is not ours, and is left alone."""
 
 
 def scratch_folder(config: StorageConfig) -> Path:
@@ -123,11 +127,11 @@ class Scratch:
         """Return what living processes have reserved, and remove what dead ones left."""
         taken = 0
         for folder in self.folder.iterdir():
-            n_bytes = folder.name.rpartition("-")[2]
-            if folder.name == _GATE or not n_bytes.isdigit():
+            reservation = _RESERVATION.fullmatch(folder.name)
+            if reservation is None:
                 continue
             if _has_owner(folder):
-                taken += int(n_bytes)
+                taken += int(reservation[1])
             else:
                 logger.warning("%s: removed, its process is dead", folder)
                 shutil.rmtree(folder, ignore_errors=True)

@@ -185,3 +185,15 @@ def test_a_header_copy_holds_the_same_bytes_where_it_was_read(
     assert copy[-BLOCK_BYTES:] == whole[-BLOCK_BYTES:]
     middle = len(whole) // 2
     assert copy[middle : middle + 4096] == bytes(4096)
+
+
+def test_an_object_that_vanishes_before_its_header_is_read_is_a_failed_transfer(
+    s3: S3Server, store_of: Callable[[str], Store], tmp_path: Path
+) -> None:
+    s3.put("music/gone.mp3", b"no audio")
+    store = store_of("music")
+    found = store.find("gone.mp3")
+    assert found is not None
+    store.delete("gone.mp3")
+    with pytest.raises(TransferError, match="no such object"):
+        copy_header(store, found, tmp_path / "copy.mp3")

@@ -94,6 +94,17 @@ def test_what_a_killed_process_left_is_removed_and_counts_no_more(config: Storag
     assert left_in(config) == []
 
 
+def test_what_others_keep_in_the_folder_is_left_alone(config: StorageConfig) -> None:
+    """Somebody may name a folder that holds music, and albums are called like that."""
+    album = scratch_folder(config) / "Best Of-1999"
+    album.mkdir(parents=True)
+    (album / "song.mp3").write_bytes(b"music")
+    with Scratch(config).room(100 * MB, SONG):
+        pass
+    assert left_in(config) == [album.name]
+    assert (album / "song.mp3").read_bytes() == b"music"
+
+
 def test_a_full_disk_is_said_before_anything_is_fetched(
     config: StorageConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
