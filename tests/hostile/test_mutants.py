@@ -22,8 +22,16 @@ EACH_NTH_PERCENT = 4
 """Of the cuts at each per cent that a format gets here; the formats take turns, and
 ``benchmarks/hostile.py`` makes them all."""
 
+pytestmark = pytest.mark.timeout(7200)
+"""Two minutes on an idle machine, all of them in the first test that asks for the results."""
+
 MAX_GROWTH_BYTES = 256 << 20
 COMPLAINT = re.compile(r"^\[[^\]]*\] \[(?:error|fatal)\] |^\[(?:error|fatal)\] ", re.MULTILINE)
+
+
+pytestmark = pytest.mark.timeout(3 * 3600)
+"""The first test converts a thousand files, three minutes of work for two idle cores; a machine
+that is ten times as slow, and has other tests to run, needs more than tests have by default."""
 
 
 def corpus(bases: dict[str, bytes]) -> Iterator[Mutant]:

@@ -1,5 +1,6 @@
 """What a process of the pool does with a hostile file: the whole pipeline, in bounded memory."""
 
+import contextlib
 import dataclasses
 import functools
 import resource
@@ -94,8 +95,9 @@ def _peak_bytes() -> int:
 
 def running_children() -> tuple[int, ...]:
     """Return the programs that this process has started and that have not ended."""
-    return tuple(
-        int(child)
-        for thread in Path("/proc/self/task").iterdir()
-        for child in (thread / "children").read_text(encoding="ascii").split()
-    )
+    children: list[int] = []
+    for thread in Path("/proc/self/task").iterdir():
+        # A thread that has been joined may still be there, and be gone a moment later.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            children += map(int, (thread / "children").read_text(encoding="ascii").split())
+    return tuple(children)
