@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from jaxtyping import Float32
 
+from libsep.errors import ModelError
 from libsep.restoration.model import RestorationModel
 from libsep.restoration.super_resolver import SuperResolver
 from libsep.separation.separator import Separator
@@ -30,10 +31,15 @@ class StemMaker:
         Raises
         ------
         ModelError
-            The network cannot be loaded.
+            The network cannot be loaded, or is one for another sample rate.
         """
         if model is None:
             return cls(separator)
+        if model.sample_rate != separator.model.sample_rate:
+            raise ModelError(
+                f"{model.name}: restores {model.sample_rate} Hz, and {separator.model.name} "
+                f"separates {separator.model.sample_rate} Hz"
+            )
         device, precision = separator.device, separator.precision
         return cls(separator, SuperResolver(model, device=device, precision=precision))
 

@@ -72,7 +72,8 @@ def find_restoration_model(name_or_path: str | Path) -> RestorationModel:
         There is none; the message lists those that exist. Or its description is damaged.
     """
     if isinstance(name_or_path, Path) or re.search(r"[/\\]", name_or_path):
-        return read_folder(RestorationModel, Path(name_or_path))
+        # Other processes have other work folders.
+        return read_folder(RestorationModel, Path(name_or_path).absolute())
     places = (models_folder(), pulled_folder())
     for place in places:
         if (place / name_or_path / DESCRIPTION_FILE).is_file():
