@@ -55,14 +55,18 @@ def machine() -> str:
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether there is a process of this number."""
+    """Return whether there is a process of this number that has not ended.
+
+    One that was killed keeps its number until its parent asks for the exit code; the first process
+    of many containers never does.
+    """
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+    return _status(pid)[:1] not in (["Z"], ["X"])
 
 
 def start_time(pid: int) -> str:
@@ -70,7 +74,12 @@ def start_time(pid: int) -> str:
 
     On Linux that is field 22 of ``/proc/PID/stat``: clock ticks from the boot to its start.
     """
-    with contextlib.suppress(OSError, IndexError):
+    return "".join(_status(pid)[19:20])
+
+
+def _status(pid: int) -> list[str]:
+    """Return ``/proc/PID/stat`` from field 3, the state, on; nothing where there is none."""
+    with contextlib.suppress(OSError):
         status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        return status.rpartition(")")[2].split()[19]
-    return ""
+        return status.rpartition(")")[2].split()
+    return []

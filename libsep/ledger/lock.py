@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from libsep.errors import LedgerError
-from libsep.ledger.holder import describe_self, in_use, is_alive, machine, why_dead
+from libsep.ledger.holder import describe_self, in_use, why_dead
 
 logger = logging.getLogger(__name__)
 
@@ -168,9 +168,9 @@ def run_in_work(folder: Path) -> str:
     """Return the name of the run that holds the lock of an output folder; empty if none does."""
     path = folder / "lock"
     holder = _read(path)
-    pid = holder.get("pid")
-    if holder.get("machine") == machine() and isinstance(pid, int):
-        return str(holder.get("run", "?")) if is_alive(pid) else ""
+    dead = why_dead(holder)
+    if dead is not None:
+        return "" if dead else str(holder.get("run", "?"))
     with contextlib.suppress(FileNotFoundError):
         if time.time() - path.stat().st_mtime <= STALE_S:
             return str(holder.get("run", "?"))

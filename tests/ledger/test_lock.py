@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from libsep.errors import LedgerError
-from libsep.ledger import Ledger, RunLock, lock
+from libsep.ledger import Ledger, RunLock, lock, run_in_work
 
 HOLDER = """
 import sys, time
@@ -74,8 +74,24 @@ def test_a_process_that_got_the_number_of_a_dead_one_holds_no_lock(tmp_path: Pat
         content = json.loads(held.path.read_text())
     content["started"] = "1"
     (tmp_path / "lock").write_text(json.dumps(content))
+    assert run_in_work(tmp_path) == ""
     with RunLock(tmp_path, run="second") as held:
         held.check()
+
+
+def test_a_killed_process_that_nobody_has_asked_for_its_exit_code_holds_no_lock(
+    tmp_path: Path,
+) -> None:
+    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "locked\n"
+        assert run_in_work(tmp_path) == "other"
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert run_in_work(tmp_path) == ""
+        with RunLock(tmp_path, run="mine") as held:
+            held.check()
 
 
 KILLED = """
