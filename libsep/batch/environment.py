@@ -32,7 +32,7 @@ OF_EMBEDDED_RAY = ("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "RAY_AUTH_MODE")
 """Variables that would keep a job from its cluster."""
 
 # A job's driver, and what a raylet starts: on a node of a cluster, or of the embedded Ray.
-_is_in_cluster = bool({"RAY_ADDRESS", "RAY_RAYLET_PID"} & set(os.environ))
+_is_in_cluster = any(map(os.environ.get, ("RAY_ADDRESS", "RAY_RAYLET_PID")))
 for _name, _value in VARIABLES.items():
     if not (_is_in_cluster and _name in OF_EMBEDDED_RAY):
         os.environ.setdefault(_name, _value)

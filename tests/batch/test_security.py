@@ -164,10 +164,10 @@ def test_a_cluster_does_not_open_to_another_token(head: Head, connect: Connect) 
 
 
 def test_where_nobody_listens_there_is_no_cluster() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = f"127.0.0.1:{server.getsockname()[1]}"
-    with pytest.raises(ClusterError, match="no Ray cluster answers"):
-        prepare_access(address)
+    with socket.socket() as bound:  # so that nobody else gets the port
+        bound.bind(("127.0.0.1", 0))
+        with pytest.raises(ClusterError, match="no Ray cluster answers"):
+            prepare_access(f"127.0.0.1:{bound.getsockname()[1]}")
     with pytest.raises(ClusterError, match="use ray job submit"):
         prepare_access("ray://127.0.0.1:10001")
 
@@ -180,17 +180,34 @@ def test_a_token_file_is_taken_from_everybody_but_its_owner(tmp_path: Path) -> N
     tighten(tmp_path / "nothing")  # somebody else's business: the cluster says that no token came
 
 
+def test_an_address_that_is_set_to_nothing_names_no_cluster(tmp_path: Path) -> None:
+    code = (
+        "import os, libsep.batch.environment as e;"
+        "print(os.environ['RAY_AUTH_MODE'], e.generated_token)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**environment(tmp_path), "RAY_ADDRESS": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    mode, token = done.stdout.split()
+    assert (mode, len(token)) == ("token", 64)
+
+
 EMBEDDED = """
-import glob, json, os
+import contextlib, glob, json, os
 from libsep.batch.cluster import embedded_ray  # before Ray, which reads its environment then
 import ray
 
 def children(pid):
     found = [pid]
     for parent in found:
-        for task in os.listdir(f"/proc/{parent}/task"):
-            with open(f"/proc/{parent}/task/{task}/children") as file:
-                found += map(int, file.read().split())
+        with contextlib.suppress(OSError):  # it has just ended
+            for task in os.listdir(f"/proc/{parent}/task"):
+                with open(f"/proc/{parent}/task/{task}/children") as file:
+                    found += map(int, file.read().split())
     return found
 
 with embedded_ray(n_track_slots=1, object_store_bytes=100_000_000, n_gpus=0):
@@ -198,13 +215,12 @@ with embedded_ray(n_track_slots=1, object_store_bytes=100_000_000, n_gpus=0):
     imported = ray.get(look.remote())
     commands, inodes = [], set()
     for pid in children(os.getpid()):
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            commands.append(file.read().decode(errors="replace"))
-        for entry in os.scandir(f"/proc/{pid}/fd"):
-            try:
-                inodes.add(os.readlink(entry.path))
-            except OSError:
-                pass
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                commands.append(file.read().decode(errors="replace"))
+            for entry in os.scandir(f"/proc/{pid}/fd"):
+                with contextlib.suppress(OSError):
+                    inodes.add(os.readlink(entry.path))
     listening = []
     for table in ("tcp", "tcp6"):
         with open(f"/proc/net/{table}") as file:
