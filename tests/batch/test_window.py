@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from libsep.batch.window import MAX_CORRECTION_S, Window, next_time, steady_s
 
 HOUR_S = 3600.0
+HEALTH = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 SIX = datetime.time(6, 0)
 
 Zone = Callable[[str], None]
@@ -69,7 +70,7 @@ def test_the_hour_comes_after_midnight_and_when_clocks_change(
     after_s=st.floats(utc("2020-01-01"), utc("2037-01-01")),
     minutes=st.integers(0, 24 * 60 - 1),
 )
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=HEALTH)
 def test_it_is_the_first_moment_at_which_the_clock_shows_the_hour(
     zone: Zone, rules: str, after_s: float, minutes: int
 ) -> None:
@@ -197,7 +198,7 @@ def test_a_clock_that_had_the_wrong_date_neither_ends_the_night_nor_makes_it_lon
     ),
 )
 @example(limits={"until": SIX}, events=[(60.0, MAX_CORRECTION_S + 1), (60.0, -MAX_CORRECTION_S)])
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=HEALTH)
 def test_whatever_the_clock_does_the_night_is_no_longer_than_it_was_to_be(
     zone: Zone, limits: dict[str, object], events: list[tuple[float, float]]
 ) -> None:
