@@ -112,21 +112,26 @@ def _nodes(insecure: bool) -> str:
     from libsep.batch.cluster import cluster_or_embedded_ray, ray_version
     from libsep.batch.inspection import Needs
     from libsep.batch.preflight import check_nodes
+    from libsep.restoration.model import list_restoration_models
     from libsep.separation.registry import list_models
 
-    needs = Needs(models=tuple(list_models()))
+    needs = Needs(models=(*list_models(), *list_restoration_models()))
     with cluster_or_embedded_ray(n_cpus=1, object_store_bytes=100_000_000, is_insecure=insecure):
         return f"{ray_version()}, cluster: {check_nodes(needs)} nodes agree with this machine"
 
 
 def _models() -> str:
     from libsep.model_folder.description import models_folder
+    from libsep.restoration import weights as restoration_weights
+    from libsep.restoration.model import list_restoration_models
+    from libsep.separation import weights
     from libsep.separation.registry import list_models
-    from libsep.separation.weights import load_network
 
-    models = list_models()
+    models, restorers = list_models(), list_restoration_models()
     if not models:
         raise ModelError(f"{models_folder()}: no model in it")
     for model in models:
-        load_network(model)
-    return ", ".join(f"{model.name} ({model.licence})" for model in models)
+        weights.load_network(model)
+    for restorer in restorers:
+        restoration_weights.load_network(restorer)
+    return ", ".join(f"{model.name} ({model.licence})" for model in (*models, *restorers))

@@ -15,7 +15,8 @@ from rich.table import Table
 from libsep.cli.options import JsonOption
 from libsep.cli.progress import markup
 from libsep.errors import ModelError
-from libsep.separation.model import ModelInfo
+from libsep.restoration.model import RestorationInfo
+from libsep.separation.model import KIND, ModelInfo
 from libsep.units import format_bytes
 
 models = typer.Typer(
@@ -52,7 +53,8 @@ def list_command(as_json: JsonOption = False) -> None:
 def show(name: NameArgument, as_json: JsonOption = False) -> None:
     """Print all that is known of a model: its description, then its card."""
     from libsep.model_folder.description import CARD_FILE, kind_of
-    from libsep.restoration.model import KIND, find_restoration_model
+    from libsep.restoration.model import KIND as RESTORER
+    from libsep.restoration.model import find_restoration_model
     from libsep.separation.card import model_card
     from libsep.separation.catalogue import read_catalogue
     from libsep.separation.pull import is_pulled
@@ -63,7 +65,7 @@ def show(name: NameArgument, as_json: JsonOption = False) -> None:
         entry = entries[name]
         description, card = entry.model_dump(mode="json"), model_card(entry)
     else:
-        model = find_restoration_model(name) if kind_of(name) == KIND else find_model(name)
+        model = find_restoration_model(name) if kind_of(name) == RESTORER else find_model(name)
         path = model.folder / CARD_FILE
         card = path.read_text(encoding="utf-8") if path.is_file() else ""
         description = model.model_dump(mode="json") | {"folder": str(model.folder)}
@@ -129,13 +131,14 @@ def _progress(console: Console) -> Iterator[Progress]:
         yield progress
 
 
-def _all_models() -> Iterator[tuple[ModelInfo, int | None, str]]:
+def _all_models() -> Iterator[tuple[ModelInfo | RestorationInfo, int | None, str]]:
     """Yield each model, the size of its weights, and what is to be done to use it."""
     from libsep.model_folder.description import models_folder
+    from libsep.restoration.model import list_restoration_models
     from libsep.separation.catalogue import read_catalogue
     from libsep.separation.registry import list_models
 
-    here = list_models()
+    here = [*list_models(), *list_restoration_models()]
     for model in here:
         is_shipped = model.folder.parent == models_folder()
         path = model.weights_path
@@ -147,26 +150,34 @@ def _all_models() -> Iterator[tuple[ModelInfo, int | None, str]]:
             yield entry, entry.size_bytes, "can be pulled"
 
 
-def _row(info: ModelInfo, size_bytes: int | None, place: str) -> dict[str, Any]:
-    return {
+def _row(info: ModelInfo | RestorationInfo, size_bytes: int | None, place: str) -> dict[str, Any]:
+    """Return what is told of a model; a restorer has no targets, and scores of its own kind."""
+    row: dict[str, Any] = {
         "name": info.name,
+        "kind": info.kind,
         "state": place,
         "architecture": info.architecture,
-        "targets": list(info.targets),
+        "targets": [],
         "licence": info.licence,
         "size_bytes": size_bytes,
         "measured": dict(info.scores),
-        "published": dict(info.published),
-        "cost": info.cost,
+        "published": {},
+        "cost": None,
     }
+    if isinstance(info, ModelInfo):
+        row |= {"targets": [*info.targets], "published": dict(info.published), "cost": info.cost}
+    return row
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
     from libsep.separation.card import format_cost
 
     size = format_bytes(row["size_bytes"]) if row["size_bytes"] else "not known"
-    texts = [row["name"], row["state"], row["architecture"], " ".join(row["targets"])]
-    return [*texts, row["licence"], size, _quality(row), format_cost(row["cost"])]
+    texts = [row["name"], row["state"], row["architecture"]]
+    if row["kind"] != KIND:
+        return [*texts, row["kind"].replace("_", "-"), row["licence"], size, "see its card", ""]
+    targets = " ".join(row["targets"])
+    return [*texts, targets, row["licence"], size, _quality(row), format_cost(row["cost"])]
 
 
 def _quality(row: dict[str, Any]) -> str:

@@ -50,6 +50,21 @@ class RestorationModel(RestorationInfo, Stored):
     """A super-resolution network as it lies on this machine."""
 
 
+def list_restoration_models() -> list[RestorationModel]:
+    """Return the models that came with libsep, by name, then those that were pulled.
+
+    Raises
+    ------
+    ModelError
+        The description of one of them is damaged.
+    """
+    return [
+        read_folder(RestorationModel, folder)
+        for place in (models_folder(), pulled_folder())
+        for folder in folders_of_kind(KIND, place)
+    ]
+
+
 def located_restoration_model(model: RestorationModel) -> RestorationModel:
     """Return a model as it lies on this machine, for one that was found on another.
 

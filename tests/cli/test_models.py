@@ -52,6 +52,8 @@ def test_the_list_tells_what_is_here_and_what_can_be_pulled(libsep: LibsepModels
     lines = {line.split()[0]: line for line in ended.out.splitlines() if line.strip()}
     assert "shipped" in lines["generic"]
     assert "measured" in lines["generic"]
+    assert "super-resolution" in lines["super_resolution"]
+    assert "shipped" in lines["super_resolution"]
     assert "can be pulled" in lines["small"]
     assert "6.5 published" in lines["small"]
     assert "0.5 × generic (fast)" in lines["small"]
