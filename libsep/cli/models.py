@@ -15,8 +15,8 @@ from rich.table import Table
 from libsep.cli.options import JsonOption
 from libsep.cli.progress import markup
 from libsep.errors import ModelError
-from libsep.restoration.model import RestorationInfo
-from libsep.separation.model import KIND, ModelInfo
+from libsep.restoration.model import RestorationInfo, RestorationModel
+from libsep.separation.model import KIND, Model, ModelInfo
 from libsep.units import format_bytes
 
 models = typer.Typer(
@@ -138,7 +138,7 @@ def _all_models() -> Iterator[tuple[ModelInfo | RestorationInfo, int | None, str
     from libsep.separation.catalogue import read_catalogue
     from libsep.separation.registry import list_models
 
-    here = [*list_models(), *list_restoration_models()]
+    here: list[Model | RestorationModel] = [*list_models(), *list_restoration_models()]
     for model in here:
         is_shipped = model.folder.parent == models_folder()
         path = model.weights_path
