@@ -256,6 +256,7 @@ class Process:
         if pipe is not None:
             poll.register(pipe, event)
         deadline = time.monotonic() + self._stall_timeout_s
+        before_s = _cpu_s(self.pid)
         while True:
             if self._stderr is not None:
                 poll.register(self._stderr, select.POLLIN)
@@ -267,7 +268,7 @@ class Process:
             if pipe in ready or (pipe is None and self._stderr is None):
                 return
             if left_s <= 0:
-                raise self._stalled()
+                raise self._stalled(_cpu_s(self.pid) - before_s)
 
     def _collect(self) -> None:
         """Take what ffmpeg has said; at the end of its messages forget the pipe."""
@@ -286,13 +287,15 @@ class Process:
                 self.lines.append(line[:MAX_LINE_BYTES].decode(errors="replace"))
 
     def _wait_for_exit(self) -> None:
+        before_s = _cpu_s(self.pid)
         try:
             self._process.wait(self._stall_timeout_s)
         except subprocess.TimeoutExpired as exc:
-            raise self._stalled() from exc
+            raise self._stalled(_cpu_s(self.pid) - before_s) from exc
 
-    def _stalled(self) -> TrackError:
-        if _cpu_s(self.pid) > self._stall_timeout_s / 2:
+    def _stalled(self, computed_s: float) -> TrackError:
+        """Return the error for an ffmpeg that is waited for in vain, and computes meanwhile."""
+        if computed_s > self._stall_timeout_s / 2:
             return self.fail(
                 f"ffmpeg computed for {self._stall_timeout_s:g} s without a result and was stopped;"
                 " is the file damaged, or are its tags huge?"

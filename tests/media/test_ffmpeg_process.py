@@ -13,7 +13,7 @@ import ffmpeg as graphs
 import pytest
 
 from libsep.errors import ConfigError, DecodeError
-from libsep.media.ffmpeg import LOG_TAIL_BYTES, Process, file_url, find_ffmpeg, version
+from libsep.media.ffmpeg import LOG_TAIL_BYTES, Process, _cpu_s, file_url, find_ffmpeg, version
 
 
 def silence(duration_s: float) -> object:
@@ -117,6 +117,18 @@ def test_a_stopped_encoder_is_given_up(ffmpeg: Path) -> None:
         os.kill(process.pid, signal.SIGSTOP)
         with pytest.raises(DecodeError, match=r"no byte for 0.3 s"):
             process.write(bytes(10_000_000))
+
+
+def test_one_that_stops_after_long_work_was_stopped_from_outside(ffmpeg: Path) -> None:
+    """What it computed before the last byte came does not tell why none comes now."""
+    with start(silence(1e6), ffmpeg, stall_timeout_s=300.0) as process:
+        while _cpu_s(process.pid) < 0.5:
+            process.read(1_000_000)
+        os.kill(process.pid, signal.SIGSTOP)
+        process._stall_timeout_s = 0.3
+        with pytest.raises(DecodeError, match=r"moved no byte for 0\.3 s") as caught:
+            process.read(10**9)
+    assert isinstance(caught.value.__cause__, TimeoutError)
 
 
 def test_time_in_which_nobody_reads_is_no_stall(
