@@ -36,7 +36,6 @@ from libsep.config import Config
 from libsep.errors import SeparatorsLostError
 from libsep.ledger import FOLDER, Ledger
 from libsep.library.survey import track_of_file
-from libsep.media.ffmpeg import find_ffmpeg
 from libsep.media.verify import verify_stems
 from libsep.pipeline import Assigner, Settings
 from libsep.separation.registry import Model
@@ -45,11 +44,9 @@ from libsep.track import Track
 
 from ..conftest import assignment
 from .conftest import Notes
+from .nodes import NODE, PATIENCE_S, Gate, PatientCluster, wait_until
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
-
-PATIENCE_S = 900.0
-"""How long a test waits for what must come; a machine may be ten times as slow as ours."""
 
 CONFIG = Config().replaced(
     separation={"segment_s": 2.0, "overlap_s": 0.5, "precision": "float32"},
@@ -57,8 +54,6 @@ CONFIG = Config().replaced(
     decode={"stall_timeout_s": PATIENCE_S},
     run={"min_free_bytes": 0, "wait_for_nodes_s": PATIENCE_S},
 )
-
-NODE = {"num_cpus": 1, "object_store_memory": 80_000_000}
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +66,7 @@ def cluster() -> Iterator[Cluster]:
         "health_check_failure_threshold": 3,
     }
     head = NODE | {"num_cpus": 0, "include_dashboard": False, "_system_config": health}
-    found = Cluster(initialize_head=True, head_node_args=head)
+    found = PatientCluster(initialize_head=True, head_node_args=head)
     ray.init(address=found.address, configure_logging=False, log_to_driver=False)
     assert ray.get_runtime_context().get_node_id() == found.head_node.node_id
     yield found
@@ -92,43 +87,6 @@ def add_node(cluster: Cluster) -> Iterator[Callable[..., Any]]:
     for node in added:
         if node in cluster.worker_nodes:
             cluster.remove_node(node, allow_graceful=False)
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
-
-
-class Gate:
-    """An ffmpeg that waits, for tracks called ``gated…``, until it is opened."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder / "gate"
-        self.folder.mkdir()
-        self.ffmpeg = folder / "ffmpeg"
-        self.ffmpeg.write_text(
-            "#!/bin/sh\n"
-            'all="$*"; name="${all#*gated-}"; name="${name%%.*}"\n'
-            'case "$all" in *gated-*)\n'
-            f'  : > "{self.folder}/gated-$name"\n'
-            f'  while [ ! -e "{self.folder}/open" ]; do sleep 0.05; done;;\n'
-            "esac\n"
-            f'exec "{find_ffmpeg()}" "$@"\n'
-        )
-        self.ffmpeg.chmod(0o755)
-
-    def waiting(self) -> set[str]:
-        """Return the tracks whose ffmpeg has come to the gate."""
-        return {path.name for path in self.folder.glob("gated-*")}
-
-    def forget(self) -> None:
-        for path in self.folder.glob("gated-*"):
-            path.unlink()
-
-    def open(self) -> None:
-        (self.folder / "open").touch()
 
 
 @pytest.fixture

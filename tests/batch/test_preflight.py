@@ -24,6 +24,7 @@ from libsep.separation.registry import Model
 from libsep.track import Track
 
 from ..conftest import tone, write_wave
+from .nodes import NODE, PatientCluster
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -48,21 +49,13 @@ def another_ffmpeg(folder: Path) -> Path:
 
 
 def add_node(cluster: Cluster, **arguments: Any) -> Any:
-    """Add a node; on a slow machine it may miss the 30 s that Ray grants."""
-    small = {"num_cpus": 1, "object_store_memory": 80_000_000}
-    for attempt in range(5):
-        try:
-            return cluster.add_node(**{**small, **arguments})
-        except Exception:
-            if attempt == 4:
-                raise
-    raise AssertionError
+    return cluster.add_node(**NODE | arguments)
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """Yield a cluster of a head that works on nothing, and a node like this machine."""
-    cluster = Cluster()
+    cluster = PatientCluster()
     add_node(cluster, num_cpus=0, include_dashboard=False)
     add_node(cluster)
     # As libsep connects: a node's own libsep counts, not the one of the folder we are in.

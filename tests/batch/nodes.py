@@ -1,0 +1,59 @@
+"""Clusters of several nodes on this machine, and what makes a track wait on one of them."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ray.cluster_utils import Cluster
+
+from libsep.media.ffmpeg import find_ffmpeg
+
+PATIENCE_S = 900.0
+"""How long a test waits for what must come; a machine may be ten times as slow as ours."""
+
+NODE = {"num_cpus": 1, "object_store_memory": 80_000_000}
+
+
+class PatientCluster(Cluster):
+    """A cluster that waits for its nodes longer than the 30 s that Ray grants."""
+
+    def _wait_for_node(self, node: Any, timeout: float = PATIENCE_S) -> None:
+        super()._wait_for_node(node, timeout)
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+
+
+class Gate:
+    """An ffmpeg that waits, for tracks called ``gated…``, until it is opened."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "gate"
+        self.folder.mkdir()
+        self.ffmpeg = folder / "ffmpeg"
+        self.ffmpeg.write_text(
+            "#!/bin/sh\n"
+            'all="$*"; name="${all#*gated-}"; name="${name%%.*}"\n'
+            'case "$all" in *gated-*)\n'
+            f'  : > "{self.folder}/gated-$name"\n'
+            f'  while [ ! -e "{self.folder}/open" ]; do sleep 0.05; done;;\n'
+            "esac\n"
+            f'exec "{find_ffmpeg()}" "$@"\n'
+        )
+        self.ffmpeg.chmod(0o755)
+
+    def waiting(self) -> set[str]:
+        """Return the tracks whose ffmpeg has come to the gate."""
+        return {path.name for path in self.folder.glob("gated-*")}
+
+    def forget(self) -> None:
+        for path in self.folder.glob("gated-*"):
+            path.unlink()
+
+    def open(self) -> None:
+        (self.folder / "open").touch()
