@@ -62,7 +62,7 @@ def cluster() -> Iterator[Cluster]:
     health = {
         "health_check_initial_delay_ms": 0,
         "health_check_period_ms": 500,
-        "health_check_timeout_ms": 10_000,
+        "health_check_timeout_ms": 100_000,
         "health_check_failure_threshold": 3,
     }
     head = NODE | {"num_cpus": 0, "include_dashboard": False, "_system_config": health}
