@@ -147,7 +147,7 @@ class Decoder:
         ------
         DecodeError
             ffmpeg failed or stalled; there are no samples, far fewer than the header says, or more
-            than `max_duration_s`.
+            than `max_duration_s`; or most of them are damage.
         """
         n_channels = min(self.info.n_channels, 2)
         frame_bytes = 4 * n_channels
@@ -190,6 +190,11 @@ class Decoder:
             raise self._process.fail("no samples: the file has a header, but no audio")
         if self.n_samples < MIN_SAMPLES:
             raise self._process.fail(f"{self.n_samples} samples are too short for a track")
+        if self._n_muted > self.n_samples / 2:
+            raise self._process.fail(
+                f"{self._n_muted / self.n_samples:.0%} of it is no sound, but numbers beyond "
+                f"{MAX_AMPLITUDE:g} × full scale (floats that were written as if they were 16 bit?)"
+            )
         found_s = self.n_samples / self._sample_rate
         expected_s = self.info.duration_s
         if expected_s is None or not self.info.is_duration_exact:

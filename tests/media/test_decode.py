@@ -245,6 +245,12 @@ def test_what_is_no_sound_becomes_silence_with_a_warning(
     assert decoder.warnings == ["0.14 s are damaged (no sound) and were made silent"]
 
 
+def test_a_track_that_is_mostly_no_sound_fails_instead_of_becoming_silent(encode, noise) -> None:
+    path = encode("x.wav", 32768 * noise, "-c:a", "pcm_f32le")
+    with pytest.raises(DecodeError, match=r"\d+% of it is no sound.*as if they were 16 bit"):
+        decode_file(path)
+
+
 def test_a_few_samples_are_no_track(encode, noise) -> None:
     with pytest.raises(DecodeError, match="440 samples are too short"):
         decode_file(encode("x.wav", noise[:, :440]))
