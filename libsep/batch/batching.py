@@ -35,6 +35,8 @@ class Batcher:
         self._compute = compute
         self._max_batch = max_batch
         self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._gate = threading.Lock()
+        self._is_closed = False
         threading.Thread(target=self._serve, name="batcher", daemon=True).start()
 
     @property
@@ -45,14 +47,25 @@ class Batcher:
     def __call__(
         self, segment: Float32[np.ndarray, "2 T"], cutoff_hz: float | None = None
     ) -> Float32[np.ndarray, "4 2 T"]:
-        """Return the estimates of one segment; an error of ``compute`` is raised here."""
+        """Return the estimates of one segment; an error of ``compute`` is raised here.
+
+        Raises
+        ------
+        RuntimeError
+            It was closed, and nobody would answer.
+        """
         future: concurrent.futures.Future[np.ndarray] = concurrent.futures.Future()
-        self._requests.put((segment, cutoff_hz, future))
+        with self._gate:
+            if self._is_closed:
+                raise RuntimeError("the separator has another model by now")
+            self._requests.put((segment, cutoff_hz, future))
         return future.result()
 
     def close(self) -> None:
         """Let go of ``compute`` once all that was asked for so far is answered."""
-        self._requests.put(None)
+        with self._gate:
+            self._is_closed = True
+            self._requests.put(None)
 
     def _serve(self) -> None:
         while requests := self._next_batch():

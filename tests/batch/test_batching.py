@@ -71,3 +71,11 @@ def test_every_segment_keeps_its_own_cut_off() -> None:
         answers = list(pool.map(batcher, segments, cutoffs_hz))
     expected = [index + (hertz or 0) for index, hertz in enumerate(cutoffs_hz)]
     assert [answer[0, 0, 0] for answer in answers] == expected
+
+
+def test_who_comes_after_the_end_is_told_and_does_not_wait_for_ever() -> None:
+    batcher = Batcher(four_stems, max_batch=4)
+    batcher(np.zeros((2, 8), np.float32))
+    batcher.close()
+    with pytest.raises(RuntimeError, match="another model by now"):
+        batcher(np.zeros((2, 8), np.float32))
