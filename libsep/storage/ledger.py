@@ -225,8 +225,10 @@ def copied_ledger(
         try:
             yield ledger
         finally:
-            ledger.close()
-            ledger.stop_copying()
+            try:
+                ledger.close()
+            finally:  # else the copies would go on without the locks
+                ledger.stop_copying()
 
 
 def fetched_ledger(output: RemoteFolder, config: StorageConfig, folder: Path) -> Ledger:
