@@ -94,7 +94,9 @@ def token_path() -> Path | None:
 def _knock(address: str) -> dict[str, str]:
     """Let a program of its own see whether the cluster opens to a wrong token."""
     try:
-        done = run([sys.executable, "-m", "libsep.batch.knock", address], timeout_s=KNOCK_TIMEOUT_S)
+        # -P: a module in the current folder, among the music, is not to be imported.
+        command = [sys.executable, "-P", "-m", "libsep.batch.knock", address]
+        done = run(command, timeout_s=KNOCK_TIMEOUT_S)
         found: dict[str, str] = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
         message = f"{address}: no Ray cluster answered within {KNOCK_TIMEOUT_S:.0f} s"

@@ -106,7 +106,8 @@ def connect(head: Head, tmp_path: Path) -> Connect:
     """
     music = tmp_path / "music"
     music.mkdir()
-    (music / "colorsys.py").write_text(TRAP)
+    for module in ("colorsys", "secrets"):  # a worker's, and one of the program that knocks
+        (music / f"{module}.py").write_text(TRAP)
     (tmp_path / "driver.py").write_text(CONNECT)
 
     def run_driver(trust: str = "", **variables: str) -> dict[str, object]:
