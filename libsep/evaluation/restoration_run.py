@@ -25,7 +25,7 @@ from libsep.evaluation.restoration import (
 from libsep.media.decode import SAMPLE_RATE, decode_file
 from libsep.media.ffmpeg import find_ffmpeg
 from libsep.media.recode import LossyCodec, recode
-from libsep.restoration.cutoff import CutoffMeter
+from libsep.restoration.cutoff import find_cutoff
 from libsep.restoration.super_resolver import SuperResolver
 
 EXCERPT_S = 20.0
@@ -121,7 +121,5 @@ def _middle(n_samples: int, duration_s: float) -> slice:
 
 
 def _cutoff_hz(samples: Stereo) -> float | None:
-    meter = CutoffMeter(SAMPLE_RATE)
-    meter.add(samples)
-    cutoff = meter.cutoff()
+    cutoff = find_cutoff([samples], SAMPLE_RATE)
     return cutoff.hz if cutoff else None

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from libsep.config.restoration import HIGHEST_CUTOFF_HZ
 from libsep.errors import ModelError
 from libsep.model_folder.description import (
     DESCRIPTION_FILE,
@@ -23,9 +24,6 @@ KIND: Literal["super_resolution"] = "super_resolution"
 
 LOWEST_CUTOFF_HZ = 3500.0
 """Below it nothing is restored: too little is left to guess from."""
-
-HIGHEST_CUTOFF_HZ = 20_000.0
-"""Above it nothing is missing that could be heard."""
 
 Scores = Mapping[str, Mapping[str, float]]
 """Name of a measure and cut-off, as in ``lsd_high/8000``, then method, then value."""

@@ -13,11 +13,11 @@ from jaxtyping import Int16, Int64
 
 from libsep.config import RestorationMaterialConfig
 from libsep.datasets.audio_cache import FULL_SCALE, AudioCache
-from libsep.datasets.songs import AUDIO_EXTENSIONS
 from libsep.errors import ConfigError, TrackError
+from libsep.evaluation.restoration_run import find_recordings
 from libsep.media.ffmpeg import find_ffmpeg
 from libsep.media.recode import LossyCodec, recode
-from libsep.restoration.cutoff import CutoffMeter
+from libsep.restoration.cutoff import find_cutoff
 
 logger = logging.getLogger(__name__)
 
@@ -62,12 +62,7 @@ def find_files(paths: Sequence[Path], exclude: Sequence[str] = ()) -> list[Path]
     ConfigError
         A path does not exist, or there is no file at all.
     """
-    files: list[Path] = []
-    for path in paths:
-        if not path.exists():
-            raise ConfigError(f"{path}: not found, expected a folder of music")
-        found = sorted(path.rglob("*")) if path.is_dir() else [path]
-        files += [each for each in found if each.suffix.lower() in AUDIO_EXTENSIONS]
+    files = find_recordings(paths)
     kept = [f for f in files if not any(fnmatch.fnmatch(f.name, pattern) for pattern in exclude)]
     if not kept:
         folders = ", ".join(map(str, paths))
@@ -168,9 +163,7 @@ def heard_seconds(samples: Samples, sample_rate: int) -> Int64[np.ndarray, " n"]
 
 def bandwidth_hz(samples: Samples, sample_rate: int) -> float:
     """Return where a recording was cut off, or half the sample rate if it was not."""
-    meter = CutoffMeter(sample_rate)
-    meter.add(samples.astype(np.float32) / FULL_SCALE)
-    cutoff = meter.cutoff()
+    cutoff = find_cutoff([samples.astype(np.float32) / FULL_SCALE], sample_rate)
     return cutoff.hz if cutoff else sample_rate / 2
 
 
