@@ -112,7 +112,8 @@ def test_two_runs_on_one_output_folder_are_refused(
     first = start_libsep("run", library, stems, "--config", config_file)
     wait_for_rows(stems, 0)
     lock = stems / FOLDER / "lock"
-    while not (lock.exists() and lock.read_text().endswith("}")):
+    while not lock.exists():  # it appears whole
+        assert first.poll() is None
         time.sleep(0.02)
     first.send_signal(signal.SIGSTOP)  # it may not end before the second one looks
     second = libsep("run", library, stems, "--config", config_file)
