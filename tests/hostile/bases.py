@@ -54,7 +54,9 @@ def make_base(folder: Path, ending: str, ffmpeg: Path, duration_s: float = 0.3) 
     samples = 0.3 * np.sin(2 * np.pi * 330 * time_s) + 0.01 * rng.standard_normal((2, len(time_s)))
     source = ["-f", "f32le", "-ar", str(rate), "-ac", "2", "-i", "pipe:0"]
     texts = [word for key, text in _TEXTS.items() for word in ("-metadata", f"{key}={text}")]
-    command = [ffmpeg, "-v", "error", "-y", *source, *texts, *ENCODERS[ending], "-bitexact", path]
+    # Without the processor's own instructions, for mutants that are the same on every machine.
+    command = [ffmpeg, "-v", "error", "-y", "-cpuflags", "0", *source, *texts]
+    command += [*ENCODERS[ending], "-bitexact", path]
     subprocess.run(command, input=samples.T.astype("<f4").tobytes(), check=True)
     add_tags = _TAGGERS.get(ending.rpartition(".")[2])
     if add_tags is not None:
