@@ -10,7 +10,7 @@ from jaxtyping import Float32
 from libsep.errors import ModelError
 from libsep.genre.description import ClassifierInfo, StoredClassifier, find_classifier
 from libsep.model_folder.description import read_folder
-from libsep.model_folder.tensors import fill, halved, read_tensors, write_folder
+from libsep.model_folder.tensors import fill, read_tensors, write_network
 from libsep.nets.genre_cnn import GenreCNN
 
 ARCHITECTURE = "genre_cnn"
@@ -73,11 +73,7 @@ def save_classifier(folder: Path, info: ClassifierInfo, network: GenreCNN) -> St
     ModelError
         ``network`` is not what ``info`` describes, or the folder cannot be written.
     """
-    weights = {name: halved(name, tensor) for name, tensor in network.state_dict().items()}
-    expected = _build(info).state_dict()
-    if {k: v.shape for k, v in weights.items()} != {k: v.shape for k, v in expected.items()}:
-        raise ModelError(f"{info.name}: the network is no {info.architecture} of {info.arguments}")
-    write_folder(folder, info, weights)
+    write_network(folder, info, network, _build(info))
     return read_folder(StoredClassifier, folder)
 
 

@@ -1,6 +1,5 @@
 """What a folder says about the classifier in it; read without torch."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,15 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from libsep.config import Genre
-from libsep.errors import ModelError
 from libsep.model_folder.description import (
-    DESCRIPTION_FILE,
     Description,
     Stored,
-    folders_of_kind,
-    models_folder,
-    pulled_folder,
-    read_folder,
+    find_folder,
 )
 
 KIND: Literal["classifier"] = "classifier"
@@ -54,14 +48,10 @@ def find_classifier(name_or_path: str | Path) -> StoredClassifier:
     ModelError
         There is none; the message lists those that exist. Or its description is damaged.
     """
-    if isinstance(name_or_path, Path) or re.search(r"[/\\]", name_or_path):
-        return read_folder(StoredClassifier, Path(name_or_path))
-    places = (models_folder(), pulled_folder())
-    for place in places:
-        if (place / name_or_path / DESCRIPTION_FILE).is_file():
-            return read_folder(StoredClassifier, place / name_or_path)
-    known = [folder.name for place in places for folder in folders_of_kind(KIND, place)]
-    raise ModelError(
-        f"no genre classifier is called {name_or_path!r}, there are: {', '.join(known) or 'none'} "
-        "(a path needs a slash; libsep train configs/train/genre.yaml makes one)"
+    return find_folder(
+        StoredClassifier,
+        name_or_path,
+        kind=KIND,
+        words="genre classifier",
+        maker="configs/train/genre.yaml",
     )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -94,6 +95,41 @@ def read_folder(section: type[StoredType], folder: Path) -> StoredType:
         return config.parse(section, {**_read_values(path), "folder": folder}, origin=str(path))
     except ConfigError as exc:
         raise ModelError(str(exc)) from exc
+
+
+def find_folder(
+    section: type[StoredType], name_or_path: str | Path, *, kind: str, words: str, maker: str
+) -> StoredType:
+    """Return the model of this name that came with libsep or was pulled, or in this folder.
+
+    Anything with a slash in it is a path; it is made absolute, because other processes have other
+    work folders.
+
+    Parameters
+    ----------
+    section, kind
+        What kind of model is expected.
+    name_or_path
+        What the user calls it.
+    words, maker
+        The kind in words, and the configuration that trains one, for messages.
+
+    Raises
+    ------
+    ModelError
+        There is none; the message lists those that exist. Or its description is damaged.
+    """
+    if isinstance(name_or_path, Path) or re.search(r"[/\\]", name_or_path):
+        return read_folder(section, Path(name_or_path).absolute())
+    places = (models_folder(), pulled_folder())
+    for place in places:
+        if (place / name_or_path / DESCRIPTION_FILE).is_file():
+            return read_folder(section, place / name_or_path)
+    known = [folder.name for place in places for folder in folders_of_kind(kind, place)]
+    raise ModelError(
+        f"no {words} is called {name_or_path!r}, there are: {', '.join(known) or 'none'} "
+        f"(a path needs a slash; libsep train {maker} makes one)"
+    )
 
 
 def located(model: StoredType, find: Callable[[], StoredType]) -> StoredType:

@@ -91,6 +91,36 @@ def write_folder(folder: Path, description: Description, tensors: Mapping[str, T
     write_file(folder / DESCRIPTION_FILE, text.encode())
 
 
+def write_network(
+    folder: Path, description: Description, network: nn.Module, expected: nn.Module
+) -> None:
+    """Write a model folder of a network: matrices and kernels in half precision.
+
+    Parameters
+    ----------
+    folder, description
+        As for `write_folder`.
+    network
+        Is not changed; may lie on any device.
+    expected
+        The network that ``description`` describes, with any weights.
+
+    Raises
+    ------
+    ModelError
+        The two networks differ in their tensors, a weight is not finite in half precision, or the
+        folder cannot be written.
+    """
+    weights = {name: halved(name, tensor) for name, tensor in network.state_dict().items()}
+    shapes = {name: tensor.shape for name, tensor in expected.state_dict().items()}
+    if {name: tensor.shape for name, tensor in weights.items()} != shapes:
+        raise ModelError(
+            f"{description.name}: the network is no {description.architecture}"
+            f" of {description.arguments}"
+        )
+    write_folder(folder, description, weights)
+
+
 def halved(name: str, tensor: Tensor) -> Tensor:
     """Return a tensor as model folders keep it: matrices and kernels in half precision.
 

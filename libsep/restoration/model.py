@@ -1,6 +1,5 @@
 """What a folder says about the super-resolution network in it; read without torch."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,11 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from libsep.config.restoration import HIGHEST_CUTOFF_HZ
-from libsep.errors import ModelError
 from libsep.model_folder.description import (
-    DESCRIPTION_FILE,
     Description,
     Stored,
+    find_folder,
     folders_of_kind,
     located,
     models_folder,
@@ -84,16 +82,10 @@ def find_restoration_model(name_or_path: str | Path) -> RestorationModel:
     ModelError
         There is none; the message lists those that exist. Or its description is damaged.
     """
-    if isinstance(name_or_path, Path) or re.search(r"[/\\]", name_or_path):
-        # Other processes have other work folders.
-        return read_folder(RestorationModel, Path(name_or_path).absolute())
-    places = (models_folder(), pulled_folder())
-    for place in places:
-        if (place / name_or_path / DESCRIPTION_FILE).is_file():
-            return read_folder(RestorationModel, place / name_or_path)
-    known = [folder.name for place in places for folder in folders_of_kind(KIND, place)]
-    raise ModelError(
-        f"no super-resolution model is called {name_or_path!r}, "
-        f"there are: {', '.join(known) or 'none'} "
-        "(a path needs a slash; libsep train configs/train/super_resolution.yaml makes one)"
+    return find_folder(
+        RestorationModel,
+        name_or_path,
+        kind=KIND,
+        words="super-resolution model",
+        maker="configs/train/super_resolution.yaml",
     )

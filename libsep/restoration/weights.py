@@ -5,7 +5,7 @@ from typing import Any
 
 from libsep.errors import ModelError
 from libsep.model_folder.description import read_folder
-from libsep.model_folder.tensors import fill, halved, read_tensors, write_folder
+from libsep.model_folder.tensors import fill, read_tensors, write_network
 from libsep.nets.super_resolution import AmplitudePhaseNet
 from libsep.restoration.model import RestorationInfo, RestorationModel
 
@@ -37,11 +37,7 @@ def save_network(
     ModelError
         ``network`` is not what ``info`` describes, or the folder cannot be written.
     """
-    weights = {name: halved(name, tensor) for name, tensor in network.state_dict().items()}
-    expected = build_network(info).state_dict()
-    if {k: v.shape for k, v in weights.items()} != {k: v.shape for k, v in expected.items()}:
-        raise ModelError(f"{info.name}: the network is no {info.architecture} of {info.arguments}")
-    write_folder(folder, info, weights)
+    write_network(folder, info, network, build_network(info))
     return read_folder(RestorationModel, folder)
 
 

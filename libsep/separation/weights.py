@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from libsep.errors import ModelError
-from libsep.model_folder.tensors import fill, halved, read_tensors, write_folder
+from libsep.model_folder.tensors import fill, read_tensors, write_network
 from libsep.nets.network import SeparationNetwork
 from libsep.separation.architectures import build_network
 from libsep.separation.registry import Model, ModelInfo, read_model
@@ -47,9 +46,5 @@ def save_model(folder: Path, info: ModelInfo, network: SeparationNetwork) -> Mod
         ``network`` is not what ``info`` describes, a weight is not finite in half precision, or
         the folder cannot be written.
     """
-    weights = {name: halved(name, tensor) for name, tensor in network.state_dict().items()}
-    expected = build_network(info).state_dict()
-    if {k: v.shape for k, v in weights.items()} != {k: v.shape for k, v in expected.items()}:
-        raise ModelError(f"{info.name}: the network is no {info.architecture} of {info.arguments}")
-    write_folder(folder, info, weights)
+    write_network(folder, info, network, build_network(info))
     return read_model(folder)
