@@ -22,9 +22,6 @@ EACH_NTH_PERCENT = 4
 """Of the cuts at each per cent that a format gets here; the formats take turns, and
 ``benchmarks/hostile.py`` makes them all."""
 
-pytestmark = pytest.mark.timeout(7200)
-"""Two minutes on an idle machine, all of them in the first test that asks for the results."""
-
 MAX_GROWTH_BYTES = 256 << 20
 COMPLAINT = re.compile(r"^\[[^\]]*\] \[(?:error|fatal)\] |^\[(?:error|fatal)\] ", re.MULTILINE)
 
