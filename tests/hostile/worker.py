@@ -33,8 +33,8 @@ CONFIG = Config().replaced(
 class Result:
     """What became of a file, and what it took.
 
-    ``wall_s`` is in seconds. ``grown_bytes`` is by how much the file raised the peak of the
-    process's memory. ``children`` are the programs that still run.
+    ``wall_s`` is in seconds. ``grown_bytes`` is how much memory the process had at
+    most, above what it had before. ``children`` are the programs that still run.
     """
 
     path: Path
@@ -47,7 +47,8 @@ class Result:
 def convert(path: Path, model_folder: Path, output_root: Path) -> Result:
     """Take a file through the scan's reader and the pipeline, as a run does."""
     model, separator = _ready(model_folder)
-    peak_bytes = _peak_bytes()
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
+    before_bytes = _status_bytes("VmRSS")
     start = time.perf_counter()
     track, _ = track_of_file(path)
     assignment = Assignment(
@@ -65,7 +66,7 @@ def convert(path: Path, model_folder: Path, output_root: Path) -> Result:
         path=path,
         outcome=outcome,
         wall_s=time.perf_counter() - start,
-        grown_bytes=_peak_bytes() - peak_bytes,
+        grown_bytes=_status_bytes("VmHWM") - before_bytes,
         children=running_children(),
     )
 
@@ -83,14 +84,15 @@ def _ready(model_folder: Path) -> tuple[Model, Separator]:
 
 def limit_memory() -> None:
     """Let this process have no more address space than it has and a little."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    size_kb = next(line.split()[1] for line in status.splitlines() if line.startswith("VmSize"))
-    limit_bytes = 1024 * int(size_kb) + SPARE_BYTES
+    limit_bytes = _status_bytes("VmSize") + SPARE_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
 
 
-def _peak_bytes() -> int:
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def _status_bytes(field: str) -> int:
+    """Return a size that the kernel tells of this process."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    size_kb = next(line.split()[1] for line in status.splitlines() if line.startswith(field))
+    return 1024 * int(size_kb)
 
 
 def running_children() -> tuple[int, ...]:
