@@ -51,7 +51,7 @@ class _Request:
     answer: Any
 
 
-class _NodeDied(Exception):  # noqa: N818
+class _NodeDied(Exception):  # noqa: N818 - it says what happened, and nobody else sees it
     """The node of a separator has died, and Ray does not say so of the separator."""
 
 
@@ -155,6 +155,7 @@ class RemoteSeparator:
         """Return the estimates; wait for them as long as the separator's node lives."""
         while True:
             try:
+                # Ray's objects have no type.
                 return ray.get(request.answer, timeout=LOOK_S)  # type: ignore[no-any-return]
             except ray.exceptions.GetTimeoutError:
                 if request.seat.node_id not in _living_nodes():
