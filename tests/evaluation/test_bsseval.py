@@ -2,8 +2,8 @@
 
 import importlib
 import sys
+from types import ModuleType
 
-import museval
 import numpy as np
 import pytest
 
@@ -34,7 +34,7 @@ def estimates(sources: dict[str, np.ndarray], rng: np.random.Generator) -> dict[
 
 
 def test_the_numbers_are_those_of_museval(
-    sources: dict[str, np.ndarray], estimates: dict[str, np.ndarray]
+    sources: dict[str, np.ndarray], estimates: dict[str, np.ndarray], museval: ModuleType
 ) -> None:
     stacked = [
         np.stack([signals[name].T for name in sources]).astype(np.float64)
@@ -51,7 +51,7 @@ def test_the_numbers_are_those_of_museval(
 
 
 def test_csdr_leaves_out_the_seconds_that_museval_leaves_out(
-    sources: dict[str, np.ndarray], estimates: dict[str, np.ndarray]
+    sources: dict[str, np.ndarray], estimates: dict[str, np.ndarray], museval: ModuleType
 ) -> None:
     sources["bass"][:, RATE : 2 * RATE] = 0
     stacked = [np.stack(list(signals.values())) for signals in (sources, estimates)]

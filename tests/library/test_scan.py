@@ -5,10 +5,10 @@ from pathlib import Path
 
 import ffmpeg as graphs
 import pytest
-import stempeg
 
 from libsep.errors import ConfigError, ProbeError
 from libsep.ledger import Ledger
+from libsep.library.demo.files import example_stem_file
 from libsep.library.naming import Namer
 from libsep.library.rebuild import outcomes_from_files
 from libsep.library.scan import named, scan
@@ -41,7 +41,7 @@ def test_each_track_comes_with_length_and_genres(tmp_path: Path) -> None:
 
 
 def test_a_stem_file_is_left_out_whatever_its_name(tmp_path: Path) -> None:
-    shutil.copy(stempeg.example_stem_path(), tmp_path / "looks like a song.MP4")
+    shutil.copy(example_stem_file(), tmp_path / "looks like a song.MP4")
     make_track(tmp_path / "song.m4a", genre="Pop")
     (tmp_path / "broken.m4a").write_bytes(b"\0\0\0\x18ftypM4A \0\0\0\0\0\0\0\0\0\0\0\0moov")
     names = [track.source.name for track in scan(tmp_path, extensions=EXTENSIONS)]
@@ -144,7 +144,7 @@ def test_what_is_no_track_is_refused_with_a_reason(tmp_path: Path) -> None:
     with pytest.raises(ProbeError, match="found a folder"):
         track_of_file(tmp_path)
     with pytest.raises(ProbeError, match="is a stem file already"):
-        track_of_file(Path(stempeg.example_stem_path()))
+        track_of_file(example_stem_file())
 
 
 def test_a_lost_ledger_is_rebuilt_from_the_stem_files(tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import mutagen
 import pytest
-import stempeg
 
 from libsep.config import ScanConfig, StorageConfig
 from libsep.errors import TransferError
+from libsep.library.demo.files import example_stem_file
 from libsep.library.headers import read_headers
 from libsep.library.walk import FoundFile, Problem, Walk
 from libsep.storage.partial import BLOCK_BYTES, copy_header
@@ -163,7 +163,7 @@ def test_a_stem_file_under_another_name_and_a_track_without_extension_are_found_
     scan: Callable[..., tuple[list[FoundFile], list[Problem]]],
     encode: Callable[..., Path],
 ) -> None:
-    s3.put_file("music/renamed.m4a", Path(stempeg.example_stem_path()))
+    s3.put_file("music/renamed.m4a", example_stem_file())
     s3.put_file("music/noext", encode("x.flac", tone(440.0, 1.0)))
     s3.put("music/text", b"no audio")
     found, _ = scan()

@@ -1,6 +1,7 @@
 """The demo library on the disk: every song encoded, tagged and with its cover."""
 
 import base64
+import importlib.util
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,11 +9,10 @@ from typing import Any
 
 import ffmpeg as graphs
 import numpy as np
-import stempeg
 from jaxtyping import Float32
 from mutagen.flac import Picture
 
-from libsep.errors import TrackError
+from libsep.errors import ConfigError, TrackError
 from libsep.library.demo.catalogue import CATALOGUE, DemoTrack
 from libsep.library.demo.cover import draw_cover
 from libsep.library.demo.render import render
@@ -70,6 +70,8 @@ def make_demo_library(folder: Path, *, ffmpeg: Path) -> list[Path]:
     ------
     TrackError
         A track cannot be encoded or written.
+    ConfigError
+        stempeg, which carries the excerpt, is not installed.
     """
     paths = []
     for track in CATALOGUE:
@@ -81,6 +83,22 @@ def make_demo_library(folder: Path, *, ffmpeg: Path) -> list[Path]:
     if not excerpt.exists():
         _write_excerpt(excerpt, ffmpeg)
     return [*paths, excerpt]
+
+
+def example_stem_file() -> Path:
+    """Return the stem file of Native Instruments that the package stempeg carries.
+
+    The package is not imported: it raises where no ffmpeg and no ffprobe are on PATH.
+
+    Raises
+    ------
+    ConfigError
+        stempeg is not installed.
+    """
+    package = importlib.util.find_spec("stempeg")
+    if package is None or package.origin is None:
+        raise ConfigError("the example track needs stempeg: pip install stempeg")
+    return Path(package.origin).parent / "data" / "The Easton Ellises - Falcon 69.stem.mp4"
 
 
 def _write_track(path: Path, track: DemoTrack, ffmpeg: Path) -> None:
@@ -105,7 +123,7 @@ def _write_track(path: Path, track: DemoTrack, ffmpeg: Path) -> None:
 
 
 def _write_excerpt(path: Path, ffmpeg: Path) -> None:
-    source = graphs.input(file_url(Path(stempeg.example_stem_path())))["a:0"]
+    source = graphs.input(file_url(example_stem_file()))["a:0"]
     tags = {
         "title": "Falcon 69 (excerpt)",
         "artist": "The Easton Ellises",

@@ -3,10 +3,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-import stempeg
 from mutagen.mp4 import MP4
 
 from libsep.errors import VerifyError
+from libsep.library.demo.files import example_stem_file
 from libsep.media.atoms import Atom
 from libsep.media.verify import find_stem_files, verify_stems
 
@@ -36,8 +36,7 @@ def test_each_mutation_breaks_its_rules(copied, ffmpeg, mutation) -> None:
 
 
 def test_native_instruments_own_file_lacks_only_the_edit_list() -> None:
-    example = Path(stempeg.__file__).parent / "data" / "The Easton Ellises - Falcon 69.stem.mp4"
-    report = verify_stems(example)
+    report = verify_stems(example_stem_file())
     assert [finding.rule for finding in report.errors] == ["C5"]
     assert [finding.rule for finding in report.warnings] == ["C3", "C4"]
 

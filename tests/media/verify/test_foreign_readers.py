@@ -1,13 +1,14 @@
-"""Programs that are not ours read what we write: PyAV, mutagen and stempeg."""
+"""Programs that are not ours read what we write: PyAV, ffprobe, mutagen and stempeg."""
 
-import shutil
+import json
 import struct
+import subprocess
 from pathlib import Path
+from types import ModuleType
 
 import av
 import numpy as np
 import pytest
-import stempeg
 from mutagen.mp4 import MP4
 
 
@@ -92,8 +93,21 @@ def test_mutagen_knows_codec_and_rate(stem) -> None:
     assert info.codec in ("mp4a.40.2", "alac")
 
 
-@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="stempeg needs ffprobe on PATH")
-def test_stempeg_reads_five_stems_in_order(stem, sources) -> None:
+def test_ffprobe_sees_five_streams_of_which_the_first_is_the_default(
+    stem, sources, foreign_programs: Path
+) -> None:
+    command = [foreign_programs / "ffprobe", "-v", "error", "-of", "json", "-show_streams", stem]
+    done = subprocess.run(command, capture_output=True, check=True)
+    assert done.stderr == b""
+    streams = json.loads(done.stdout)["streams"]
+    assert [stream["codec_type"] for stream in streams] == ["audio"] * 5
+    assert {(stream["channels"], stream["sample_rate"]) for stream in streams} == {(2, "44100")}
+    assert {stream["start_pts"] for stream in streams} == {0}
+    assert {stream["duration_ts"] for stream in streams} == {sources.shape[2]}
+    assert [stream["disposition"]["default"] for stream in streams] == [1, 0, 0, 0, 0]
+
+
+def test_stempeg_reads_five_stems_in_order(stem, sources, stempeg: ModuleType) -> None:
     stems, sample_rate = stempeg.read_stems(str(stem))
     assert sample_rate == 44100
     assert stems.shape[0] == 5
