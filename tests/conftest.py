@@ -27,6 +27,10 @@ from libsep.separation.registry import Model, ModelInfo
 from libsep.separation.weights import load_network, save_model
 from libsep.track import TARGETS, Assignment
 
+from .browser import browser, page
+
+__all__ = ["browser", "page"]  # fixtures of all tests
+
 Encode = Callable[..., Path]
 
 SAMPLE_RATE = 44100

@@ -1,0 +1,38 @@
+"""The browser of the tests itself."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from . import browser as browsers
+
+
+def test_scripts_of_a_page_run(page: Page, tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    file.write_text("<button onclick='this.textContent = 6 * 7'>0</button>")
+    page.goto(file.as_uri())
+    page.click("button")
+    assert page.text_content("button") == "42"
+
+
+def test_a_page_that_fails_or_looks_outside_fails_its_test(
+    browser: Browser, tmp_path: Path
+) -> None:
+    file = tmp_path / "page.html"
+    file.write_text("<script>fetch('https://example.org/x').catch(() => 0); oops()</script>")
+    steps = browsers.page.__wrapped__(browser)
+    opened = next(steps)
+    opened.goto(file.as_uri())
+    opened.wait_for_timeout(100)
+    with pytest.raises(pytest.fail.Exception) as failed:
+        next(steps)
+    assert "oops is not defined" in str(failed.value)
+    assert "asks for https://example.org/x" in str(failed.value)
+
+
+def test_without_a_browser_the_reason_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.delenv(browsers.VARIABLE, raising=False)
+    with pytest.raises(pytest.skip.Exception, match="apt-get install chromium"):
+        next(browsers.browser.__wrapped__())
