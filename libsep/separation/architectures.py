@@ -5,17 +5,29 @@ from typing import Any
 
 from libsep.errors import ModelError
 from libsep.nets.band_split_unet import BandSplitUNet
+from libsep.nets.demucs import Demucs
 from libsep.nets.hdemucs import HybridDemucs
 from libsep.nets.network import SeparationNetwork
+from libsep.nets.nmf import Nmf
 from libsep.nets.open_unmix import OpenUnmix
 from libsep.nets.scnet import SCNet
+from libsep.nets.svsgan import Svsgan
+from libsep.nets.two_encoder import TwoEncoder
+from libsep.nets.wave_unet import WaveUNet
+from libsep.nets.wavenet import WaveNet
 from libsep.separation.registry import ModelInfo
 
 ARCHITECTURES: Mapping[str, Callable[..., SeparationNetwork]] = {
     "band_split_unet": BandSplitUNet,
+    "demucs": Demucs,
     "hdemucs": HybridDemucs,
+    "nmf": Nmf,
     "open_unmix": OpenUnmix,
     "scnet": SCNet,
+    "svsgan": Svsgan,
+    "two_encoder": TwoEncoder,
+    "wave_unet": WaveUNet,
+    "wavenet": WaveNet,
 }
 """What builds the network of each name that ``architecture`` may have, from its arguments."""
 

@@ -5,18 +5,41 @@ import pytest
 import torch
 
 from libsep.nets.band_split_unet import BandSplitUNet
+from libsep.nets.demucs import Demucs
 from libsep.nets.hdemucs import HybridDemucs
 from libsep.nets.network import SeparationNetwork, others_of_spectra
+from libsep.nets.nmf import Nmf
 from libsep.nets.open_unmix import OpenUnmix
 from libsep.nets.scnet import SCNet
+from libsep.nets.svsgan import Svsgan
+from libsep.nets.two_encoder import TwoEncoder
+from libsep.nets.wave_unet import WaveUNet
+from libsep.nets.wavenet import WaveNet
 
 from .public_networks import coloured_noise, names_digest
 
+
+def nmf_with_random_bases() -> Nmf:
+    network = Nmf(n_fft=512, hop_length=128, n_bases=3)
+    network.bases.copy_(torch.rand(network.bases.shape))
+    return network
+
+
 NETWORKS = {
     "band_split_unet": lambda: BandSplitUNet(channels=(8, 8, 8), hidden=8, n_dual_path=1),
+    "demucs": lambda: Demucs(n_layers=3, n_features=4),
     "hdemucs": lambda: HybridDemucs(n_fft=1024, depth=5, channels=8),
+    "nmf": nmf_with_random_bases,
     "open_unmix": lambda: OpenUnmix(n_fft=512, hop_length=128, n_seen_bins=187, hidden=16),
     "scnet": lambda: SCNet(dims=[4, 8, 8, 8], n_dual_path=2, n_fft=512, hop_length=128),
+    "svsgan": lambda: Svsgan(n_fft=512, hop_length=256, hidden=(16, 8), is_recurrent=True),
+    "two_encoder": lambda: TwoEncoder(
+        n_fft=512, hop_length=128, n_seen_bins=192, n_frames=8, n_features=4, n_latent=8, tall=16
+    ),
+    "wave_unet": lambda: WaveUNet(n_levels=3, n_features=4),
+    "wavenet": lambda: WaveNet(
+        n_stacks=1, largest_dilation=8, n_features=4, n_skip=4, n_hidden=(8, 8)
+    ),
 }
 
 
@@ -87,9 +110,10 @@ def test_the_level_of_the_mixture_is_the_level_of_the_estimates(
     torch.testing.assert_close(256 * quiet, network.separate(mixture), rtol=0, atol=2e-3)
 
 
-def test_gradient_reaches_every_parameter(
-    network: SeparationNetwork, mixture: torch.Tensor
-) -> None:
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name != "nmf"])
+def test_gradient_reaches_every_parameter(name: str, mixture: torch.Tensor) -> None:
+    torch.manual_seed(7)
+    network = NETWORKS[name]()  # NMF has no parameters: it is not trained by gradients
     sources = torch.randn(3, 4, 2, 8001, generator=torch.Generator().manual_seed(1))
     (network.train().separate(mixture) - sources).abs().mean().backward()
     without = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
