@@ -10,6 +10,7 @@ from rich.table import Table
 
 from libsep.cli.options import ConfigOption, JsonOption, refuse_uris
 from libsep.cli.progress import markup
+from libsep.cli.tables import left_out_table
 
 MAX_FINDINGS = 100
 """Findings that are printed; ``--json`` has all."""
@@ -58,5 +59,7 @@ def audit(
     totals.add_row("verified", "not looked at" if quick else f"{found.n_verified} stem files")
     totals.add_row("verdict", "[green]clean[/]" if found.is_clean else "[bold red]not clean[/]")
     console.print(totals)
+    if found.left_out:
+        console.print(left_out_table(found.left_out))
     if not found.is_clean:
         raise typer.Exit(1)

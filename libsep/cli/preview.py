@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from libsep.cli.progress import markup
-from libsep.cli.session import RunOptions, counts, look, print_problems
+from libsep.cli.session import RunOptions, counts, look, print_left_out, print_problems
 from libsep.cli.tables import format_hours, shares_table
 from libsep.library.plan import Action
 from libsep.library.survey import Survey, source_of
@@ -62,6 +62,7 @@ def preview(options: RunOptions) -> None:
         console.print(f"window closes at {closes_at}: time for about {n_in_time:,} of the tracks")
     if found.work:
         console.print(shares_table(shares(found.work)))
+    print_left_out(console, found.left_out)
     print_problems(found)
 
 

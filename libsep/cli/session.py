@@ -6,7 +6,7 @@ import functools
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,13 @@ from libsep.cli.tables import (
     closing_line,
     failures_table,
     genres_table,
+    left_out_table,
     summary_table,
 )
 from libsep.config import Config
 from libsep.errors import ClusterError, LedgerError
 from libsep.ledger import FOLDER, Ledger
+from libsep.library.omissions import Omission
 from libsep.library.survey import (
     Survey,
     remove_all_leftovers,
@@ -120,6 +122,7 @@ def start(options: RunOptions) -> Ended:
     options.ends.check()
     with options.ends.ledger(run, rebuild=options.rebuild_ledger) as ledger:
         found = look(options, ledger, assigner)
+        options.ends.note_left_out(found.left_out)
         print_problems(found)
         if ledger.crashed():
             remove_all_leftovers(options.stems)
@@ -265,6 +268,7 @@ def _print_end(
     console = Console(highlight=False)
     if not found.work:
         console.print(f"nothing to do: {found.n_up_to_date} tracks are up to date")
+        print_left_out(console, found.left_out)
         _print_failed_before(console, found)
         return
     if summary.failures:
@@ -272,11 +276,18 @@ def _print_end(
     console.print(summary_table(summary, found, wall_s=wall_s, n_left=ended.n_left))
     if summary.genres:
         console.print(genres_table(summary))
+    print_left_out(console, found.left_out)
     if ended.is_window_closed:
         console.print(f"[yellow]{closing_line(summary, ended.n_left, ended.left_s)}[/]")
     elif ended.reason:
         console.print(f"[yellow]stopped early: {markup(ended.reason)}[/]")
     _print_failed_before(console, found)
+
+
+def print_left_out(console: Console, omissions: Sequence[Omission]) -> None:
+    """Print what of the library is no track, if there is any."""
+    if omissions:
+        console.print(left_out_table(omissions))
 
 
 def _print_failed_before(console: Console, found: Survey) -> None:
@@ -294,12 +305,13 @@ def print_problems(found: Survey) -> None:
         console.print(f"[yellow]and {len(found.problems) - MAX_PROBLEMS} more[/]")
 
 
-def counts(found: Survey) -> dict[str, int]:
-    """Return how many tracks were found, and how many need nothing."""
+def counts(found: Survey) -> dict[str, Any]:
+    """Return how many tracks were found, how many need nothing, and what was left out."""
     return {
         "n_found": found.n_found,
         "n_beyond_limit": found.n_beyond_limit,
         "n_up_to_date": found.n_up_to_date,
         "n_failed_before": found.n_failed_before,
         "n_problems": len(found.problems),
+        "left_out": [omission.as_json() for omission in found.left_out],
     }

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from libsep.cli.options import ConfigOption, JsonOption
 from libsep.cli.progress import markup
-from libsep.cli.tables import bandwidth, failures_table, format_hours, genres_table
+from libsep.cli.tables import bandwidth, failures_table, format_hours, genres_table, left_out_table
 from libsep.report.summary import Summary
 from libsep.units import format_bytes
 
@@ -40,6 +40,8 @@ def status(
     console.print(table)
     if found.summary.genres:
         console.print(genres_table(found.summary))
+    if found.left_out:
+        console.print(left_out_table(found.left_out))
     for source, count in found.crashed.items():
         console.print(f"[yellow]interrupted {count} ×[/] {markup(source)}")
     if found.summary.failures:

@@ -6,6 +6,7 @@ from rich.table import Table
 
 from libsep.cli.progress import markup
 from libsep.config.restoration import HIGHEST_CUTOFF_HZ
+from libsep.library.omissions import Omission
 from libsep.library.survey import Survey
 from libsep.report.genres import GenreShare
 from libsep.report.summary import STAGES, Summary
@@ -14,6 +15,9 @@ from libsep.units import format_bytes, format_duration
 
 MAX_FAILURES = 20
 """Failures that are listed; the ledger holds all."""
+
+MAX_KINDS = 6
+"""Kinds of files that are left out for a reason, of which each is listed."""
 
 MAX_REASONS = 4
 """Reasons for a genre that are listed; the rest is counted."""
@@ -76,6 +80,21 @@ def shares_table(found: Sequence[GenreShare]) -> Table:
             format_hours(share.audio_s),
             "\n".join(map(markup, reasons)),
         )
+    return table
+
+
+def left_out_table(omissions: Sequence[Omission]) -> Table:
+    """Return what of a library is no track, by reason, with the most frequent kinds."""
+    table = Table("left out", "", "kinds", box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.columns[0].justify = "right"
+    table.columns[2].overflow = "fold"
+    for omission in omissions:
+        listed = omission.kinds.most_common(MAX_KINDS)
+        kinds = [f"{count:,} {kind}" for kind, count in listed if kind]
+        n_more = omission.count - sum(count for _, count in listed)
+        kinds += [f"{n_more:,} of other kinds"] if n_more else []
+        reason = omission.reason.value
+        table.add_row(f"{omission.count:,}", reason, markup(", ".join(kinds)))
     return table
 
 

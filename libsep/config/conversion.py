@@ -22,8 +22,13 @@ class ScanConfig(Section):
     """Which files of the library are tracks."""
 
     extensions: tuple[str, ...] = (
-        "aac", "aif", "aifc", "aiff", "ape", "flac", "m4a", "m4b", "mka", "mp2", "mp3", "mp4",
-        "mpc", "oga", "ogg", "opus", "tta", "wav", "wave", "webm", "wma", "wv",
+        "3ga", "3gp", "3gpp", "3g2", "aac", "ac3", "adts", "aif", "aifc", "aiff", "alac", "amr",
+        "ape", "asf", "au", "avi", "awb", "bw64", "bwf", "caf", "dff", "divx", "dsf", "dts",
+        "dtshd", "eac3", "ec3", "f4a", "f4v", "flac", "flv", "m2a", "m2ts", "m4a", "m4b", "m4p",
+        "m4r", "m4v", "mka", "mkv", "mlp", "mov", "mp+", "mp1", "mp2", "mp3", "mp4", "mpa", "mpc",
+        "mpeg", "mpg", "mts", "oga", "ogg", "ogm", "ogv", "ogx", "oma", "opus", "qt", "ra",
+        "rf64", "rm", "rmvb", "shn", "snd", "spx", "tak", "thd", "tta", "vob", "voc", "w64", "wav",
+        "wave", "weba", "webm", "wma", "wmv", "wv",
     )  # fmt: skip
     """Extensions of tracks, lower case, without the dot; compared without case."""
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from libsep.config import Config, ScanConfig, load
 from libsep.errors import ConfigError, LedgerError, TagError
 from libsep.ledger import FOLDER, Ledger, run_in_work
+from libsep.library.omissions import Omission, Omissions
 from libsep.library.scan import scan
 from libsep.library.walk import FoundFile
 from libsep.machine import n_cores
@@ -44,7 +45,7 @@ class Audit:
     """What was compared, and what does not agree.
 
     ``n_done`` and ``n_failed`` count the tracks of the library by their last rows; ``n_verified``
-    are the stem files that were decoded and hold.
+    are the stem files that were decoded and hold. ``left_out`` is what of the library is no track.
     """
 
     n_tracks: int
@@ -52,6 +53,7 @@ class Audit:
     n_failed: int
     n_verified: int
     findings: tuple[Finding, ...]
+    left_out: tuple[Omission, ...] = ()
 
     @property
     def is_clean(self) -> bool:
@@ -60,7 +62,8 @@ class Audit:
 
     def as_json(self) -> dict[str, Any]:
         """Return the audit as plain values."""
-        return dataclasses.asdict(self) | {"is_clean": self.is_clean}
+        left_out = [omission.as_json() for omission in self.left_out]
+        return dataclasses.asdict(self) | {"is_clean": self.is_clean, "left_out": left_out}
 
 
 def config_of_last_run(stems: Path) -> Config:
@@ -122,7 +125,9 @@ def audit(
         findings += _check_history(ledger.history())
     except LedgerError as exc:
         findings.append(Finding("error", FOLDER, f"{exc} (libsep run --rebuild-ledger mends it)"))
-    tracks = {path_to_text(track.source): track for track in _tracks(library, stems, config)}
+    left_out = Omissions()
+    found_files = _tracks(library, stems, config, left_out)
+    tracks = {path_to_text(track.source): track for track in found_files}
     findings += _check_tracks(tracks, latest)
     findings += _check_outputs(latest)
     checked = [
@@ -142,16 +147,20 @@ def audit(
         n_failed=ends[True],
         n_verified=n_verified,
         findings=tuple(findings),
+        left_out=left_out.all(),
     )
 
 
-def _tracks(library: Path, stems: Path, config: ScanConfig) -> Iterator[FoundFile]:
+def _tracks(
+    library: Path, stems: Path, config: ScanConfig, left_out: Omissions
+) -> Iterator[FoundFile]:
     return scan(
         library,
         stems,
         extensions=config.extensions,
         exclude=config.exclude,
         follow_symlinks=config.follow_symlinks,
+        on_left_out=left_out,
     )
 
 

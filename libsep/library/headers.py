@@ -6,12 +6,13 @@ import itertools
 import logging
 import multiprocessing
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from libsep.errors import TrackError
+from libsep.library.names import TRACK_EXTENSIONS, LeftOut, Reason, extension_of
 from libsep.library.walk import FoundFile
 from libsep.media.stems import is_stem_file
 from libsep.media.tags import Header, read_header
@@ -21,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 _BATCH_FILES = 64
 _BATCHES_PER_WORKER = 4
-_MP4_EXTENSIONS = frozenset({".mp4", ".m4a", ".m4b", ""})
+_MP4_EXTENSIONS = frozenset(("mp4", "m4a", "m4b", "m4v", "mov", "alac"))
 
 
 @dataclasses.dataclass(slots=True)
@@ -30,6 +31,7 @@ class _Batch:
 
     files: list[FoundFile]
     unread: list[int]
+    on_left_out: Callable[[LeftOut], None]
     future: Future[list[Header | None]] | None = None
 
     def paths(self) -> list[Path]:
@@ -41,7 +43,9 @@ class _Batch:
         for index, file in enumerate(self.files):
             if index not in by_index:
                 yield file
-            elif (header := by_index[index]) is not None:
+            elif (header := by_index[index]) is None:
+                self.on_left_out(LeftOut(file.source, Reason.STEMS))
+            else:
                 yield dataclasses.replace(
                     file, duration_s=header.duration_s, genres=tuple(header.genres)
                 )
@@ -75,7 +79,11 @@ class _Pool:
 
 
 def with_headers(
-    files: Iterable[FoundFile], known: Mapping[str, Outcome], n_workers: int
+    files: Iterable[FoundFile],
+    known: Mapping[str, Outcome],
+    n_workers: int,
+    *,
+    on_left_out: Callable[[LeftOut], None],
 ) -> Iterator[FoundFile]:
     """Yield ``files`` in their order with length and genres, without those that are stem files.
 
@@ -88,12 +96,14 @@ def with_headers(
         tells the genres of its tags.
     n_workers
         Number of processes; fewer files than a batch are read in this process instead.
+    on_left_out
+        Called for each stem file that is not called one.
     """
     remaining = iter(files)
     waiting: deque[_Batch] = deque()
     with contextlib.closing(_Pool(n_workers)) as pool:
         while found := list(itertools.islice(remaining, _BATCH_FILES)):
-            batch = _batch(found, known)
+            batch = _batch(found, known, on_left_out)
             if len(found) < _BATCH_FILES and not waiting:
                 yield from batch.merged(read_headers(batch.paths()))
                 return
@@ -111,22 +121,26 @@ def read_headers(paths: list[Path]) -> list[Header | None]:
     headers: list[Header | None] = []
     for path in paths:
         try:
-            is_stem = path.suffix.lower() in _MP4_EXTENSIONS and is_stem_file(path)
-            headers.append(None if is_stem else read_header(path))
+            extension = extension_of(path.name)
+            may_be_stems = extension in _MP4_EXTENSIONS or extension not in TRACK_EXTENSIONS
+            is_stems = may_be_stems and is_stem_file(path)
+            headers.append(None if is_stems else read_header(path))
         except (TrackError, OSError) as exc:
             logger.debug("%s: header not read: %s", path, exc)
             headers.append(Header())
     return headers
 
 
-def _batch(found: list[FoundFile], known: Mapping[str, Outcome]) -> _Batch:
+def _batch(
+    found: list[FoundFile], known: Mapping[str, Outcome], on_left_out: Callable[[LeftOut], None]
+) -> _Batch:
     files, unread = [], []
     for index, file in enumerate(found):
         described = with_known_header(file, known)
         if described is None:
             unread.append(index)
         files.append(described or file)
-    return _Batch(files, unread)
+    return _Batch(files, unread, on_left_out)
 
 
 def with_known_header(file: FoundFile, known: Mapping[str, Outcome]) -> FoundFile | None:

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
+from libsep.library.names import without_extension
 from libsep.media.atomic import MAX_NAME_BYTES
 from libsep.media.stems import EXTENSION
 from libsep.track import path_to_text, text_to_path
@@ -16,7 +17,8 @@ _HASH_DIGITS = 8
 class Namer:
     """Gives each source of a library its path in the output folder.
 
-    ``a/b/Track.flac`` becomes ``a/b/Track.stem.mp4``. If that is taken, also by a name that
+    ``a/b/Track.flac`` becomes ``a/b/Track.stem.mp4``; of a name without the extension of a track,
+    all is kept. If that is taken, also by a name that
     differs only in case or in the form of its accents, it becomes ``a/b/Track.flac.stem.mp4``, and
     if that is taken too, a hash of the source follows the name. Names too long are cut, and have
     the hash as well. All else is kept byte for byte.
@@ -55,7 +57,7 @@ class Namer:
         ]
         digest = hashlib.sha256(os.fsencode(source)).hexdigest()[:_HASH_DIGITS]
         for name in (
-            _fitting(source.stem, digest),
+            _fitting(without_extension(source.name), digest),
             _fitting(source.name, digest),
             _cut(source.name, f"~{digest}{EXTENSION}"),
         ):

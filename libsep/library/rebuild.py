@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from libsep.errors import TagError
+from libsep.library.names import why_not_any
 from libsep.media.stems import EXTENSIONS
 from libsep.media.tags import Fingerprint, read_fingerprint
 from libsep.track import Outcome, path_to_text
@@ -23,12 +24,12 @@ def outcomes_from_files(output_root: Path) -> Iterator[Outcome]:
     Parameters
     ----------
     output_root
-        Folder of the stem files; hidden folders in it are not walked.
+        Folder of the stem files; folders of systems and of libsep itself are not walked.
     """
     for folder, names, files in os.walk(output_root):
-        names[:] = sorted(name for name in names if not name.startswith("."))
+        names[:] = sorted(name for name in names if not why_not_any(Path(name), ()))
         for name in sorted(files):
-            if name.startswith(".") or not name.casefold().endswith(EXTENSIONS):
+            if why_not_any(Path(name), ()) or not name.casefold().endswith(EXTENSIONS):
                 continue
             path = Path(folder, name)
             try:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from libsep.library.headers import with_headers
+from libsep.library.names import LeftOut
 from libsep.library.naming import Namer
-from libsep.library.walk import FoundFile, Problem, Walk, log_problem
+from libsep.library.walk import FoundFile, Problem, Walk, log_left_out, log_problem
 from libsep.machine import n_cores
 from libsep.track import Outcome, Track
 
@@ -19,6 +20,7 @@ def scan(
     follow_symlinks: bool = True,
     known: Mapping[str, Outcome] | None = None,
     on_problem: Callable[[Problem], None] = log_problem,
+    on_left_out: Callable[[LeftOut], None] = log_left_out,
     n_workers: int | None = None,
 ) -> Iterator[FoundFile]:
     """Yield the tracks of a library in a fixed order, with length and genres.
@@ -29,7 +31,7 @@ def scan(
 
     Parameters
     ----------
-    library, stems, extensions, exclude, follow_symlinks, on_problem
+    library, stems, extensions, exclude, follow_symlinks, on_problem, on_left_out
         As for `Walk`.
     known
         Last outcome of each source (`libsep.ledger.Ledger.latest`). A file whose size and time
@@ -50,8 +52,9 @@ def scan(
         exclude=exclude,
         follow_symlinks=follow_symlinks,
         on_problem=on_problem,
+        on_left_out=on_left_out,
     )
-    return with_headers(files, known or {}, n_workers or n_cores())
+    return with_headers(files, known or {}, n_workers or n_cores(), on_left_out=on_left_out)
 
 
 def named(files: Iterable[FoundFile], namer: Namer) -> Iterator[Track]:

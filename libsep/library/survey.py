@@ -11,7 +11,9 @@ from libsep.config import ScanConfig
 from libsep.errors import ConfigError, LedgerError, ProbeError
 from libsep.ledger import FOLDER, Ledger, RunLock
 from libsep.library.headers import read_headers
+from libsep.library.names import LeftOut
 from libsep.library.naming import Namer
+from libsep.library.omissions import Omission, Omissions
 from libsep.library.plan import Action, Assign, ConfigOf, OutputSize, PlannedTrack, plan_tracks
 from libsep.library.rebuild import outcomes_from_files
 from libsep.library.scan import named, scan
@@ -21,9 +23,16 @@ from libsep.media.stems import EXTENSION, EXTENSIONS
 from libsep.track import Assignment, Outcome, Track, path_to_text, text_to_path
 
 ListFiles = Callable[
-    [ScanConfig, Mapping[str, Outcome], Callable[[Problem], None]], Iterator[FoundFile]
+    [
+        ScanConfig,
+        Mapping[str, Outcome],
+        Callable[[Problem], None],
+        Callable[[LeftOut], None],
+    ],
+    Iterator[FoundFile],
 ]
-"""Lists the tracks of a library, by what is one, the last outcomes, and who is told of problems."""
+"""Lists the tracks of a library, by what is one, the last outcomes, and who is told of problems
+and of all that is left out."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +40,9 @@ class Survey:
     """All tracks of a library, apart into those that need something and those that do not.
 
     ``n_beyond_limit`` tracks need something too, but not in this run. ``problems`` are folders and
-    links that could not be walked. ``rerouted`` are rows for the ledger: tracks with nothing to do
-    whose genres, or the reason for their model, are other ones than their last rows say.
+    links that could not be walked; ``left_out`` is all that is no track, with them. ``rerouted``
+    are rows for the ledger: tracks with nothing to do whose genres, or the reason for their model,
+    are other ones than their last rows say.
     """
 
     work: list[PlannedTrack]
@@ -41,6 +51,7 @@ class Survey:
     problems: list[Problem]
     rerouted: list[Outcome] = dataclasses.field(default_factory=list)
     n_beyond_limit: int = 0
+    left_out: tuple[Omission, ...] = ()
 
     @property
     def n_found(self) -> int:
@@ -91,7 +102,8 @@ def survey(
     problems: list[Problem] = []
     if isinstance(library, Path):
         library = _listing_of(library, stems if isinstance(stems, Path) else None)
-    found = library(config, latest, problems.append)
+    left_out = Omissions()
+    found = library(config, latest, problems.append, left_out)
     namer = Namer({source: outcome.output for source, outcome in latest.items()})
     work: list[PlannedTrack] = []
     rerouted: list[Outcome] = []
@@ -118,12 +130,16 @@ def survey(
         n_up_to_date=n_up_to_date,
         n_failed_before=n_failed_before,
         problems=problems,
+        left_out=left_out.all(),
     )
 
 
 def _listing_of(library: Path, stems: Path | None) -> ListFiles:
     def list_files(
-        config: ScanConfig, known: Mapping[str, Outcome], on_problem: Callable[[Problem], None]
+        config: ScanConfig,
+        known: Mapping[str, Outcome],
+        on_problem: Callable[[Problem], None],
+        on_left_out: Callable[[LeftOut], None],
     ) -> Iterator[FoundFile]:
         return scan(
             library,
@@ -133,6 +149,7 @@ def _listing_of(library: Path, stems: Path | None) -> ListFiles:
             follow_symlinks=config.follow_symlinks,
             known=known,
             on_problem=on_problem,
+            on_left_out=on_left_out,
         )
 
     return list_files

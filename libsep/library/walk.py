@@ -1,7 +1,6 @@
 """The walk through a library: every file that may be a track, in a fixed order."""
 
 import dataclasses
-import fnmatch
 import logging
 import os
 import stat
@@ -10,15 +9,18 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from libsep.errors import ConfigError
+from libsep.library.names import (
+    LeftOut,
+    Reason,
+    Why,
+    is_track_name,
+    why_not_any,
+    why_not_content,
+    why_not_file,
+)
 from libsep.library.sniff import sniff
-from libsep.media.stems import EXTENSIONS
 
 logger = logging.getLogger(__name__)
-
-SYSTEM_FOLDERS = frozenset(
-    {"$RECYCLE.BIN", "#recycle", "@eaDir", "__MACOSX", "lost+found", "System Volume Information"}
-)
-"""Folders in which systems keep what a user deleted or never put there."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +52,19 @@ def log_problem(problem: Problem) -> None:
     logger.warning("%s: %s", problem.path, problem.reason)
 
 
+def log_left_out(left_out: LeftOut) -> None:
+    """Log what was left out, for whoever looks for it."""
+    logger.debug("%s: left out: %s", left_out.path, left_out.reason)
+
+
 class Walk:
     """Walks a library; iterating yields the files that are tracks by their names.
 
     A track has one of the given extensions, in upper or lower case, whatever it contains: a text
-    that is called ``.mp3`` is listed, and fails with a reason when it is converted. A file without
-    any extension is a track if its first bytes say so. Left out are hidden files and folders
-    (``.x``, ``._x``), folders of the system, stem files, ``exclude``, and the output folder.
+    that is called ``.mp3`` is listed, and fails with a reason when it is converted. A file whose
+    extension says nothing, or that has none, is a track if its first bytes say so. Left out are
+    names of systems and programs, unfinished downloads, stem files, ``exclude``, what is no audio,
+    and the output folder.
 
     The order does not depend on the file system: the files of a folder by the bytes of their
     names, then its folders likewise; folders behind links come after everything else. Each folder
@@ -76,6 +84,8 @@ class Walk:
         Whether links are followed; otherwise they are left out.
     on_problem
         Called for what cannot be walked: dangling links, unreadable folders, devices.
+    on_left_out
+        Called for every file and folder that is left out, also for those.
 
     Raises
     ------
@@ -92,12 +102,14 @@ class Walk:
         exclude: Collection[str] = (),
         follow_symlinks: bool = True,
         on_problem: Callable[[Problem], None] = log_problem,
+        on_left_out: Callable[[LeftOut], None] = log_left_out,
     ) -> None:
         self._library = library
         self._extensions = frozenset(extensions)
         self._exclude = tuple(exclude)
         self._follow_symlinks = follow_symlinks
         self._on_problem = on_problem
+        self._on_left_out = on_left_out
         self._barred: set[tuple[int, int]] = set()
         if stems is not None and stems.exists():
             self._barred.add(_inode(stems.stat()))
@@ -134,52 +146,51 @@ class Walk:
             with os.scandir(folder) as entries:
                 return sorted(entries, key=lambda entry: os.fsencode(entry.name))
         except OSError as exc:
-            self._on_problem(Problem(folder, f"folder cannot be read: {exc.strerror}"))
+            self._report(folder, f"folder cannot be read: {exc.strerror}")
             return []
 
     def _examine(self, entry: os.DirEntry[str], folders: list[Path]) -> FoundFile | None:
         """Return the file if it is a track; put a folder where it is walked later."""
         path = Path(entry.path)
-        if is_left_out(path.relative_to(self._library), self._exclude):
+        source = path.relative_to(self._library)
+        if why := why_not_any(source, self._exclude):
+            self._on_left_out(LeftOut(source, *why))
             return None
         is_link = entry.is_symlink()
         if is_link and not self._follow_symlinks:
+            self._on_left_out(LeftOut(source, Reason.LINK))
             return None
         try:
             status = entry.stat()
         except OSError as exc:
             what = "link leads nowhere" if is_link else "file cannot be read"
-            self._on_problem(Problem(path, f"{what}: {exc.strerror}"))
+            self._report(path, f"{what}: {exc.strerror}")
             return None
         if stat.S_ISDIR(status.st_mode):
             (self._linked if is_link else folders).append(path)
             return None
         if not stat.S_ISREG(status.st_mode):
-            self._on_problem(Problem(path, "no regular file but a pipe, socket or device"))
+            self._report(path, "no regular file but a pipe, socket or device")
             return None
-        if not self._is_track(path):
+        if why := self._why_no_track(path):
+            self._on_left_out(LeftOut(source, *why))
             return None
         return FoundFile(
             path=path,
-            source=path.relative_to(self._library),
+            source=source,
             size_bytes=status.st_size,
             mtime_ns=status.st_mtime_ns,
         )
 
-    def _is_track(self, path: Path) -> bool:
-        if path.name.casefold().endswith(EXTENSIONS):
-            return False
-        if path.suffix:
-            return path.suffix[1:].lower() in self._extensions
-        return sniff(path) is not None
+    def _why_no_track(self, path: Path) -> Why | None:
+        if is_track_name(path.name, self._extensions):
+            return None
+        return why_not_file(path.name) or why_not_content(path.name, sniff(path))
 
-
-def is_left_out(source: Path, exclude: Collection[str]) -> bool:
-    """Return whether a file or folder is hidden, the system's, or matches one of ``exclude``."""
-    if source.name.startswith(".") or source.name in SYSTEM_FOLDERS:
-        return True
-    text = source.as_posix()
-    return any(fnmatch.fnmatchcase(text, pattern) for pattern in exclude)
+    def _report(self, path: Path, message: str) -> None:
+        """Tell of what cannot be walked."""
+        self._on_problem(Problem(path, message))
+        self._on_left_out(LeftOut(path.relative_to(self._library), Reason.UNREADABLE))
 
 
 def _inode(status: os.stat_result) -> tuple[int, int]:

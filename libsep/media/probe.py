@@ -14,8 +14,9 @@ from libsep.media.ffmpeg import STALL_TIMEOUT_S, Process, file_url
 from libsep.media.id3_objection import id3_objection
 
 FORMATS = (
-    "aac", "aiff", "ape", "asf", "au", "caf", "dsf", "flac", "matroska", "mov", "mp3", "mpc",
-    "mpc8", "ogg", "tak", "tta", "w64", "wav", "wv",
+    "aac", "ac3", "aiff", "amr", "amrnb", "amrwb", "ape", "asf", "au", "avi", "caf", "dsf", "dts",
+    "dtshd", "eac3", "flac", "flv", "iff", "matroska", "mlp", "mov", "mp3", "mpc", "mpc8", "mpeg",
+    "mpegts", "ogg", "oma", "rm", "shn", "tak", "truehd", "tta", "voc", "w64", "wav", "wv",
 )  # fmt: skip
 """Containers, by ffmpeg's names, that are opened. None of them refers to other files: playlists
 (hls, concat, dash, imf, sdp ...) are missing on purpose."""

@@ -47,7 +47,7 @@ def estimate(
         CPU cores; used where there is no history.
     """
     lengths_s = [track.expected_s for track in tracks]
-    audio_s = sum(lengths_s)
+    audio_s = sum(lengths_s, 0.0)
     measured = _times_real_time(history)
     times_real_time = measured or n_cores / CPU_S_PER_AUDIO_S[codec]
     aac_bytes_per_s = (1 + len(TARGETS)) * bitrate_kbps * 1000 / 8

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from libsep.ledger import Ledger, run_in_work
+from libsep.library.omissions import Omission, read_note
 from libsep.report.summary import Summary
 from libsep.track import Outcome
 
@@ -14,20 +15,25 @@ class Status:
 
     ``crashed`` counts how often a source was in work when a run died. ``last_run`` is the name of
     the run that wrote last, ``in_work`` that of the run that is in work now; empty: there is none.
+    ``left_out`` is what the last run left out of the library, None if none has noted it.
     """
 
     summary: Summary
     crashed: dict[str, int]
     last_run: str
     in_work: str
+    left_out: tuple[Omission, ...] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the state as plain values."""
         values = self.summary.as_json()
+        noted = self.left_out
+        left_out = None if noted is None else [omission.as_json() for omission in noted]
         return values | {
             "crashed": dict(self.crashed),
             "last_run": self.last_run,
             "in_work": self.in_work,
+            "left_out": left_out,
         }
 
 
@@ -65,6 +71,7 @@ def read_status(ledger: Ledger, in_work: str | None = None) -> Status:
         crashed={} if in_work else ledger.crashed(),
         last_run=last_run,
         in_work=in_work,
+        left_out=read_note(ledger.folder),
     )
 
 

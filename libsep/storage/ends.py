@@ -3,12 +3,14 @@
 import contextlib
 import dataclasses
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from libsep.config import ScanConfig, StorageConfig
-from libsep.errors import ConfigError, TransferError
+from libsep.errors import ConfigError, LedgerError, TransferError
 from libsep.ledger import FOLDER, Ledger, run_in_work
+from libsep.library.names import LeftOut
+from libsep.library.omissions import NOTE, Omission, write_note
 from libsep.library.plan import OutputSize
 from libsep.library.survey import ListFiles, locked_ledger
 from libsep.library.walk import FoundFile, Problem
@@ -151,11 +153,27 @@ class Ends:
         sizes = {each.name: each.size_bytes for each in found}
         return lambda output: sizes.get(output.as_posix())
 
+    def note_left_out(self, omissions: Sequence[Omission]) -> None:
+        """Keep what a run left out of the library beside its ledger, for ``libsep status``.
+
+        Raises
+        ------
+        LedgerError
+            It cannot be written.
+        """
+        path = write_note(self.root / FOLDER, omissions)
+        if isinstance(self.stems, RemoteFolder):
+            try:
+                Store(self.stems, self.storage).write(f"{FOLDER}/{NOTE}", path.read_bytes())
+            except TransferError as exc:
+                raise LedgerError(f"{self.stems}: {exc}") from exc
+
     def _list_store(
         self,
         scan: ScanConfig,
         known: Mapping[str, Outcome],
         on_problem: Callable[[Problem], None],
+        on_left_out: Callable[[LeftOut], None],
     ) -> Iterator[FoundFile]:
         if isinstance(self.library, Path):
             raise ValueError(f"{self.library}: is no folder of a store")
@@ -165,7 +183,13 @@ class Ends:
         store = Store(self.library, self.storage)
         try:
             yield from scan_store(
-                store, scan, self.storage, known=known, on_problem=on_problem, beside=beside
+                store,
+                scan,
+                self.storage,
+                known=known,
+                on_problem=on_problem,
+                on_left_out=on_left_out,
+                beside=beside,
             )
         except TransferError as exc:
             raise ConfigError(f"{self.library}: cannot be listed: {exc.message}") from exc

@@ -14,6 +14,7 @@ from pathlib import Path
 from libsep.config import StorageConfig
 from libsep.errors import ConfigError, LedgerError, TransferError
 from libsep.ledger import FOLDER, Ledger, RunLock, journal, table
+from libsep.library.omissions import NOTE
 from libsep.storage.lock import StoreLock
 from libsep.storage.places import RemoteFolder, parse_place
 from libsep.storage.scan import outcomes_from_store
@@ -258,6 +259,8 @@ def fetched_ledger(output: RemoteFolder, config: StorageConfig, folder: Path) ->
     for found in store.objects(TABLES):
         name = found.name.rpartition("/")[2]
         store.download(found.name, folder / "ledger" / f"store-{name}")
+    if store.find(f"{FOLDER}/{NOTE}") is not None:
+        store.download(f"{FOLDER}/{NOTE}", folder / NOTE)
     return Ledger(folder)
 
 

@@ -4,16 +4,24 @@ import dataclasses
 import itertools
 import logging
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from libsep.config import ScanConfig, StorageConfig
 from libsep.errors import TagError, TransferError
 from libsep.library.headers import read_headers, with_known_header
+from libsep.library.names import (
+    LeftOut,
+    Reason,
+    is_track_name,
+    why_not_any,
+    why_not_content,
+    why_not_file,
+)
 from libsep.library.rebuild import outcome_of
 from libsep.library.sniff import sniff
-from libsep.library.walk import FoundFile, Problem, is_left_out
+from libsep.library.walk import FoundFile, Problem, log_left_out
 from libsep.media.stems import EXTENSIONS
 from libsep.media.tags import Header, read_fingerprint
 from libsep.storage.partial import copy_header
@@ -34,6 +42,7 @@ def scan_store(
     *,
     known: Mapping[str, Outcome],
     on_problem: Callable[[Problem], None],
+    on_left_out: Callable[[LeftOut], None] = log_left_out,
     beside: str | None = None,
 ) -> Iterator[FoundFile]:
     """Yield the tracks of a library in a store, as `libsep.library.scan.scan` does of a folder.
@@ -50,6 +59,8 @@ def scan_store(
         Last outcome of each source: an object of the same size and time is not read.
     on_problem
         Called for objects whose names cannot be those of files.
+    on_left_out
+        Called for every object that is left out, and once for a folder of them.
     beside
         Folder inside the library that is the output, and is left out.
 
@@ -61,9 +72,14 @@ def scan_store(
     found = store.objects()
     if not found:
         raise TransferError(Path(str(store.folder)), "there is nothing; is the name right?")
-    tracks = [each for each in found if beside is None or not _is_in(each.name, beside)]
+    may_be_track = _Names(scan, on_problem, on_left_out)
     tracks = sorted(
-        (each for each in tracks if _may_be_track(each.name, scan, on_problem)), key=_place
+        (
+            each
+            for each in found
+            if (beside is None or not _is_in(each.name, beside)) and may_be_track(each.name)
+        ),
+        key=_place,
     )
     files = iter([(_as_file(each), each) for each in tracks])
     n_readers = min(storage.n_readers, storage.max_scratch_bytes // _SCRATCH_BYTES_PER_READER)
@@ -72,12 +88,16 @@ def scan_store(
         ThreadPoolExecutor(n_readers) as pool,
     ):
 
-        def described(pair: tuple[FoundFile, StoredObject]) -> FoundFile | None:
-            file, stored = pair
-            return with_known_header(file, known) or _with_header(store, file, stored, folder)
+        def described(pair: tuple[FoundFile, StoredObject]) -> FoundFile | LeftOut:
+            known_file = with_known_header(pair[0], known)
+            return known_file or _with_header(store, pair, folder, scan.extensions)
 
         while batch := list(itertools.islice(files, _BATCH_OBJECTS)):
-            yield from (file for file in pool.map(described, batch) if file is not None)
+            for found_file in pool.map(described, batch):
+                if isinstance(found_file, LeftOut):
+                    on_left_out(found_file)
+                else:
+                    yield found_file
 
 
 def outcomes_from_store(store: Store, storage: StorageConfig) -> Iterator[Outcome]:
@@ -90,7 +110,7 @@ def outcomes_from_store(store: Store, storage: StorageConfig) -> Iterator[Outcom
     """
     for stored in store.objects():
         parts = stored.name.split("/")
-        if any(part.startswith(".") for part in parts):
+        if any(why_not_any(Path(part), ()) for part in parts):
             continue
         if not parts[-1].casefold().endswith(EXTENSIONS):
             continue
@@ -113,31 +133,54 @@ def outcomes_from_store(store: Store, storage: StorageConfig) -> Iterator[Outcom
         )
 
 
-def _may_be_track(name: str, scan: ScanConfig, on_problem: Callable[[Problem], None]) -> bool:
-    parts = name.split("/")
-    source = Path(name)
-    if any(part in ("", ".", "..") or "\0" in part for part in parts):
-        on_problem(Problem(source, "no path of a file: empty parts, '.' or '..'"))
-        return False
-    for folder in (source, *source.parents[:-1]):
-        if is_left_out(folder, scan.exclude):
+class _Names:
+    """Tells whether an object may be a track by its name, and whoever is to know if it is none."""
+
+    def __init__(
+        self,
+        scan: ScanConfig,
+        on_problem: Callable[[Problem], None],
+        on_left_out: Callable[[LeftOut], None],
+    ) -> None:
+        self._scan = scan
+        self._on_problem = on_problem
+        self._on_left_out = on_left_out
+        self._folders: set[Path] = set()
+
+    def __call__(self, name: str) -> bool:
+        source = Path(name)
+        if any(part in ("", ".", "..") or "\0" in part for part in name.split("/")):
+            self._on_problem(Problem(source, "no path of a file: empty parts, '.' or '..'"))
+            self._on_left_out(LeftOut(source, Reason.UNREADABLE))
             return False
-    file_name = parts[-1].casefold()
-    if file_name.endswith(EXTENSIONS):
-        return False
-    extension = source.suffix[1:].lower()
-    return not extension or extension in scan.extensions
+        for folder in reversed((source, *source.parents[:-1])):
+            if why := why_not_any(folder, self._scan.exclude):
+                if folder not in self._folders:
+                    self._folders.add(folder)
+                    self._on_left_out(LeftOut(folder, *why))
+                return False
+        if is_track_name(source.name, self._scan.extensions):
+            return True
+        why = why_not_file(source.name)
+        if why:
+            self._on_left_out(LeftOut(source, *why))
+        return why is None
 
 
 def _with_header(
-    store: Store, file: FoundFile, stored: StoredObject, folder: Path
-) -> FoundFile | None:
-    """Return a file with length and genres; None if it is no track after all."""
+    store: Store,
+    pair: tuple[FoundFile, StoredObject],
+    folder: Path,
+    extensions: Collection[str],
+) -> FoundFile | LeftOut:
+    """Return a file with length and genres, or why it is no track after all."""
+    file, stored = pair
     copy = folder / f"{uuid.uuid4().hex}{file.source.suffix[:16]}"
     try:
         copy_header(store, stored, copy)
-        if not file.source.suffix and sniff(copy) is None:
-            return None
+        name = file.source.name
+        if not is_track_name(name, extensions) and (why := why_not_content(name, sniff(copy))):
+            return LeftOut(file.source, *why)
         (header,) = read_headers([copy])
     except TransferError as exc:
         logger.warning("%s: header not read: %s", store.uri_of(stored.name), exc)
@@ -145,7 +188,7 @@ def _with_header(
     finally:
         copy.unlink(missing_ok=True)
     if header is None:
-        return None
+        return LeftOut(file.source, Reason.STEMS)
     return dataclasses.replace(file, duration_s=header.duration_s, genres=tuple(header.genres))
 
 

@@ -106,3 +106,18 @@ def test_outputs_are_distinct_inside_and_the_same_in_the_next_run(sources: list[
     known = {text: path_to_text(output) for text, output in zip(texts, given_outputs, strict=True)}
     again = Namer(known)
     assert [again.output_for(source) for source in reversed(sources)] == given_outputs[::-1]
+
+
+@pytest.mark.parametrize(
+    ("source", "output"),
+    [
+        ("01. Mr. Title", "01. Mr. Title.stem.mp4"),
+        ("01 Dr.Dre", "01 Dr.Dre.stem.mp4"),
+        ("track.mp3 ", "track.stem.mp4"),
+        ("track.mp3.", "track.stem.mp4"),
+        ("...And Justice.mp3", "...And Justice.stem.mp4"),
+        (".mp3", ".mp3.stem.mp4"),
+    ],
+)
+def test_only_the_extension_of_audio_is_taken_off(source: str, output: str) -> None:
+    assert Namer().output_for(Path(source)) == Path(output)

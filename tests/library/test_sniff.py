@@ -34,6 +34,17 @@ def written(path: Path, **options: object) -> Path:
         ("a.wma", {}, "asf"),
         ("a.mka", {}, "matroska"),
         ("a.webm", {"acodec": "libopus"}, "matroska"),
+        ("a.caf", {}, "caf"),
+        ("a.au", {}, "au"),
+        ("a.ac3", {}, "ac3"),
+        ("b.ac3", {"ar": 44100, "audio_bitrate": "448k"}, "ac3"),
+        ("a.eac3", {}, "ac3"),
+        ("a.dts", {"acodec": "dca", "strict": -2}, "dts"),
+        ("a.ts", {}, "mpegts"),
+        ("a.mpg", {"acodec": "mp2"}, "mpeg"),
+        ("a.avi", {}, "avi"),
+        ("a.flv", {"ar": 44100}, "flv"),
+        ("a.voc", {}, "voc"),
     ],
 )
 def test_files_that_ffmpeg_writes_are_known_by_their_content(
@@ -78,7 +89,7 @@ def test_an_id3_tag_is_skipped_whatever_its_length_and_what_follows_it(tmp_path:
         b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(range(256)) * 64,
         "Ein Text über Musik.".encode("utf-16"),
         b"\xff" * 9000,
-        b"RIFF\x00\x00\x00\x00AVI LIST",
+        b"\x00\x00\x00\x18ftypheic" + bytes(64),
     ],
 )
 def test_what_is_no_audio_has_no_kind(tmp_path: Path, content: bytes) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from libsep.errors import ConfigError
+from libsep.library.names import LeftOut, Reason
 from libsep.library.walk import Problem, Walk
 
 EXTENSIONS = ("mp3", "flac", "mp4", "m4a")
@@ -39,29 +40,69 @@ def test_tracks_are_found_in_a_fixed_order_whatever_the_case_of_their_extension(
     assert [os.fspath(file.source) for file in walk] == expected
 
 
-def test_hidden_files_stem_files_and_folders_of_the_system_are_left_out(tmp_path: Path) -> None:
-    touch(tmp_path / "good.mp3")
-    for name in (
-        "._good.mp3",
+def test_names_that_begin_with_a_dot_are_music_but_for_those_of_systems_and_programs(
+    tmp_path: Path,
+) -> None:
+    music = [
+        "...Baby One More Time/01 ...Baby One More Time.mp3",
+        "..Hits/07.mp3",
+        ".38 Special/Hold On Loosely.mp3",
         ".hidden.mp3",
-        ".Trash/a.mp3",
-        "@eaDir/a.mp3",
-        "__MACOSX/a.mp3",
-        "a.stem.mp4",
-        "b.STEM.M4A",
-        "c.stem.mp4/.x/a.mp3",
-        "mp3",
-        "noise",
-    ):
+        ".sync of it all.mp3",
+        "good.mp3",
+        "track.mp3 ",
+        "track2.MP3.",
+    ]
+    others = {
+        "._good.mp3": Reason.SYSTEM,
+        ".Trash": Reason.SYSTEM,
+        ".Trash-1000": Reason.SYSTEM,
+        ".stversions": Reason.SYSTEM,
+        "@eaDir": Reason.SYSTEM,
+        "__MACOSX": Reason.SYSTEM,
+        "$Recycle.Bin": Reason.SYSTEM,
+        "System Volume Information": Reason.SYSTEM,
+        "a.stem.mp4": Reason.STEMS,
+        "b.STEM.M4A": Reason.STEMS,
+        "got.mp3.part": Reason.UNFINISHED,
+        "got.mp3.download": Reason.UNFINISHED,
+        ".song.mp3.icloud": Reason.UNFINISHED,
+        ".song.mp3.x7Kd9Q": Reason.UNFINISHED,
+        ".a.stem.mp4.part-libsep-0123456789abcdef": Reason.UNFINISHED,
+        "song.mp3~": Reason.BACKUP,
+        "song.mp3.bak": Reason.BACKUP,
+        "song.wav": Reason.NOT_CHOSEN,
+        "song.mid": Reason.OTHER_AUDIO,
+        "cover.jpg": Reason.NOT_AUDIO,
+        "mp3": Reason.NOT_AUDIO,
+        "noise": Reason.NOT_AUDIO,
+    }
+    for name in music:
         touch(tmp_path / name)
-    assert walked(tmp_path) == ["good.mp3"]
+    for name, reason in others.items():
+        is_folder = reason is Reason.SYSTEM and not name.startswith("._")
+        touch(tmp_path / name / "a.mp3" if is_folder else tmp_path / name)
+    left_out: list[LeftOut] = []
+    assert sorted(walked(tmp_path, on_left_out=left_out.append)) == music
+    assert {each.path.name: each.reason for each in left_out} == others
 
 
-def test_a_file_without_extension_is_a_track_if_its_content_says_so(tmp_path: Path) -> None:
-    (tmp_path / "01 Intro").write_bytes(b"fLaC" + bytes(100))
+def test_a_file_whose_extension_says_nothing_is_a_track_if_its_content_says_so(
+    tmp_path: Path,
+) -> None:
+    flac = b"fLaC" + bytes(100)
+    for name in ("01 Intro", "01. Mr. Title", "01 Dr.Dre", "song.dat", "song.jpg"):
+        (tmp_path / name).write_bytes(flac)
     (tmp_path / "README").write_text("Not fLaC.")
-    (tmp_path / "song.dat").write_bytes(b"fLaC" + bytes(100))
-    assert walked(tmp_path) == ["01 Intro"]
+    (tmp_path / "tune").write_bytes(b"MThd" + bytes(100))
+    left_out: list[LeftOut] = []
+    found = walked(tmp_path, on_left_out=left_out.append)
+    assert found == ["01 Dr.Dre", "01 Intro", "01. Mr. Title", "song.dat"]
+    assert left_out == [
+        LeftOut(Path("README"), Reason.NOT_AUDIO),
+        LeftOut(Path("song.jpg"), Reason.NOT_AUDIO, "jpg"),
+        LeftOut(Path("tune"), Reason.OTHER_AUDIO, "midi"),
+    ]
 
 
 def test_size_and_time_are_those_of_the_file(tmp_path: Path) -> None:
@@ -110,7 +151,13 @@ def test_the_output_folder_is_left_out_by_whatever_name_it_is_reached(tmp_path: 
 def test_excluded_patterns_are_relative_to_the_library(tmp_path: Path) -> None:
     for name in ("a.mp3", "Samples/kick.mp3", "x/Samples/b.mp3", "x/b demo.mp3"):
         touch(tmp_path / name)
-    assert walked(tmp_path, exclude=("Samples", "*demo*")) == ["a.mp3", "x/Samples/b.mp3"]
+    left_out: list[LeftOut] = []
+    options = {"exclude": ("Samples", "*demo*"), "on_left_out": left_out.append}
+    assert walked(tmp_path, **options) == ["a.mp3", "x/Samples/b.mp3"]
+    assert [(os.fspath(each.path), each.reason) for each in left_out] == [
+        ("Samples", Reason.EXCLUDED),
+        ("x/b demo.mp3", Reason.EXCLUDED),
+    ]
 
 
 def test_what_cannot_be_walked_is_reported_and_the_rest_goes_on(tmp_path: Path) -> None:
@@ -121,7 +168,10 @@ def test_what_cannot_be_walked_is_reported_and_the_rest_goes_on(tmp_path: Path) 
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(os.fspath(tmp_path / "s.mp3"))
     problems: list[Problem] = []
-    assert walked(tmp_path, on_problem=problems.append) == ["z.mp3"]
+    left_out: list[LeftOut] = []
+    found = walked(tmp_path, on_problem=problems.append, on_left_out=left_out.append)
+    assert found == ["z.mp3"]
+    assert [each.reason for each in left_out] == 4 * [Reason.UNREADABLE]
     reasons = {problem.path.name: problem.reason for problem in problems}
     assert sorted(reasons) == ["dangling.mp3", "fifo.mp3", "loop.mp3", "s.mp3"]
     assert "No such file" in reasons["dangling.mp3"]

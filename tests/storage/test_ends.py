@@ -6,7 +6,7 @@ import pytest
 
 from libsep.config import ScanConfig, StorageConfig
 from libsep.errors import ConfigError
-from libsep.library.walk import Problem
+from libsep.library.walk import Problem, log_left_out
 from libsep.storage.ends import Ends
 from libsep.storage.stem_files import stem_files
 
@@ -48,7 +48,7 @@ def test_a_library_is_listed_without_the_output_that_lies_in_it(
     ends = Ends.of("s3://bucket/music", "s3://bucket/music/out", storage)
     listing, problems = ends.listing(), list[Problem]()
     assert not isinstance(listing, Path)
-    found = listing(ScanConfig(), {}, problems.append)
+    found = listing(ScanConfig(), {}, problems.append, log_left_out)
     assert [str(file.source) for file in found] == ["a.mp3"]
     sizes = ends.sizes()
     assert not isinstance(sizes, Path)

@@ -10,7 +10,8 @@ from libsep.config import ScanConfig, StorageConfig
 from libsep.errors import TransferError
 from libsep.library.demo.files import example_stem_file
 from libsep.library.headers import read_headers
-from libsep.library.walk import FoundFile, Problem, Walk
+from libsep.library.names import LeftOut
+from libsep.library.walk import FoundFile, Problem, Walk, log_left_out
 from libsep.storage.partial import BLOCK_BYTES, copy_header
 from libsep.storage.scan import scan_store
 from libsep.storage.store import Store
@@ -31,6 +32,7 @@ def scan(
         known: dict[str, Outcome] | None = None,
         beside: str | None = None,
         config: ScanConfig | None = None,
+        on_left_out: Callable[[LeftOut], None] = log_left_out,
     ) -> tuple[list[FoundFile], list[Problem]]:
         problems: list[Problem] = []
         found = scan_store(
@@ -39,6 +41,7 @@ def scan(
             storage,
             known=known or {},
             on_problem=problems.append,
+            on_left_out=on_left_out,
             beside=beside,
         )
         return list(found), problems
@@ -62,10 +65,26 @@ def test_the_same_objects_are_tracks_in_the_same_order_as_the_files_of_a_folder(
     config = ScanConfig(exclude=("Podcasts/*",))
     walk = Walk(tmp_path / "music", extensions=config.extensions, exclude=config.exclude)
     expected = [file.source for file in walk]
-    assert len(expected) == 7
-    found, problems = scan(config=config)
+    assert len(expected) == 8
+    there: list[LeftOut] = []
+    found, problems = scan(config=config, on_left_out=there.append)
     assert [file.source for file in found] == expected
     assert problems == []
+    here: list[LeftOut] = []
+    list(
+        Walk(
+            tmp_path / "music",
+            extensions=config.extensions,
+            exclude=config.exclude,
+            on_left_out=here.append,
+        )
+    )
+    in_order = [
+        sorted((str(each.path), each.reason, each.what) for each in left_out)
+        for left_out in (there, here)
+    ]
+    assert in_order[0] == in_order[1]
+    assert len(there) == 7
 
 
 def test_objects_whose_names_cannot_be_paths_are_told_and_left_out(
