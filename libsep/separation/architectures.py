@@ -13,6 +13,7 @@ from libsep.nets.open_unmix import OpenUnmix
 from libsep.nets.scnet import SCNet
 from libsep.nets.svsgan import Svsgan
 from libsep.nets.two_encoder import TwoEncoder
+from libsep.nets.unet import UNet
 from libsep.nets.wave_unet import WaveUNet
 from libsep.nets.wavenet import WaveNet
 from libsep.separation.registry import ModelInfo
@@ -26,6 +27,7 @@ ARCHITECTURES: Mapping[str, Callable[..., SeparationNetwork]] = {
     "scnet": SCNet,
     "svsgan": Svsgan,
     "two_encoder": TwoEncoder,
+    "unet": UNet,
     "wave_unet": WaveUNet,
     "wavenet": WaveNet,
 }
