@@ -12,6 +12,7 @@ from libsep.cli.convert import convert
 from libsep.cli.demo import demo
 from libsep.cli.doctor import doctor
 from libsep.cli.evaluate import evaluate
+from libsep.cli.export import export
 from libsep.cli.models import models
 from libsep.cli.progress import markup
 from libsep.cli.run import run
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, convert, status, audit, verify, train, evaluate, demo, doctor):
+for command in (run, convert, status, audit, verify, train, evaluate, export, demo, doctor):
     app.command()(command)
 app.add_typer(models, name="models")
 

@@ -94,7 +94,7 @@ def from_vorbis(text: str) -> dict[str, bytes]:
         The text is no base64, or holds no object of Serato's.
     """
     compact = "".join(text.split())
-    name = _unwrap(compact.encode("ascii", "replace"))[0]
+    name = unwrap(compact.encode("ascii", "replace"))[0]
     lines = [compact[start : start + 72] for start in range(0, len(compact), 72)]
     return _complete({_ATOMS[name]: "\n".join(lines).encode("ascii")})
 
@@ -110,7 +110,7 @@ def from_ogg_markers2(text: str) -> dict[str, bytes]:
 def _complete(atoms: dict[str, bytes]) -> dict[str, bytes]:
     """Add ``markers``, without which Serato misses the first five cue points of an MP4 file."""
     if "markersv2" in atoms and "markers" not in atoms:
-        _, data = _unwrap(atoms["markersv2"])
+        _, data = unwrap(atoms["markersv2"])
         try:
             atoms["markers"] = _wrap("Serato Markers_", markers_from_markers2(data))
         except (LookupError, struct.error) as exc:
@@ -126,7 +126,14 @@ def _wrap(name: str, data: bytes) -> bytes:
     )
 
 
-def _unwrap(text: bytes) -> tuple[str, bytes]:
+def unwrap(text: bytes) -> tuple[str, bytes]:
+    """Return name and content of the object in the text of one of Serato's atoms.
+
+    Raises
+    ------
+    ValueError
+        The text is no base64, or holds no object of Serato's.
+    """
     content = decode_base64(text)
     name, separator, data = content.removeprefix(_ENVELOPE).partition(b"\0")
     known = name.decode("ascii", "replace")

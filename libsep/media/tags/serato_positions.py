@@ -78,7 +78,7 @@ def markers_from_markers2(data: bytes) -> bytes:
     cues = [_MP4_ENTRY.pack(_UNSET, _UNSET, _UNUSED, bytes(3), 0, 0)] * _N_CUES
     loops = [_MP4_ENTRY.pack(_UNSET, _UNSET, _UNUSED, bytes(3), _LOOP, 0)] * _N_LOOPS
     track_color = _NO_TRACK_COLOR
-    for kind, entry in _read_markers2(data):
+    for kind, entry in read_markers2(data):
         if kind == "COLOR":
             track_color = entry[1:4]
         elif kind == "CUE" and entry[1] < _N_CUES:
@@ -104,7 +104,7 @@ def shift_markers2(data: bytes, offset_ms: int) -> tuple[bytes, list[str]]:
     """
     entries: list[tuple[str, bytes]] = []
     lost: list[str] = []
-    for kind, entry in _read_markers2(data):
+    for kind, entry in read_markers2(data):
         moved = bytearray(entry)
         if kind in ("CUE", "LOOP"):
             for start in (2,) if kind == "CUE" else (2, 6):
@@ -121,7 +121,7 @@ def shift_markers2(data: bytes, offset_ms: int) -> tuple[bytes, list[str]]:
     return (b"\1\1" + encode_base64(b"\1\1" + inner)).ljust(len(data), b"\0"), lost
 
 
-def _read_markers2(data: bytes) -> list[tuple[str, bytes]]:
+def read_markers2(data: bytes) -> list[tuple[str, bytes]]:
     """Return kind and content of the entries of ``Serato Markers2``."""
     text, _, _ = data[2:].partition(b"\0")
     inner = decode_base64(text)

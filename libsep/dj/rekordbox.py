@@ -1,0 +1,193 @@
+"""Rekordbox's XML: read, and written for stem files.
+
+After the developer's list "rekordbox xml format" (rekordbox.com/en/support/developer): positions
+in seconds, 51 steps of rating for a star, locations as URLs of ``file://localhost/``.
+"""
+
+import datetime
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from urllib.parse import quote, unquote
+from xml.etree.ElementTree import Element, SubElement
+
+from libsep import __version__
+from libsep.dj.collection import Collection, Entry, date, elements, number, positive, xml_text
+from libsep.media.tags.serato_cues import Cue, GridMarker
+
+PROGRAM = "Rekordbox"
+
+_HOST = "file://localhost/"
+_PLAYLIST = "1"
+_KINDS = {0: "cue", 1: "fade_in", 2: "fade_out", 3: "load", 4: "loop"}
+_TYPES = {kind: number for number, kind in _KINDS.items()}
+_RATING = 255
+"""Of five stars."""
+
+
+def read_rekordbox(path: Path) -> Collection:
+    """Return the tracks and playlists of an exported collection.
+
+    Playlists in folders are called ``Folder/Name``; of two with one name the last one counts.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, or is no such export.
+    """
+    entries: list[Entry] = []
+    locations: dict[str, str] = {}
+    playlists: dict[str, list[str]] = {}
+    nodes: list[Element] = []
+    for event, element in elements(path, PROGRAM):
+        if element.tag == "NODE":
+            if event == "start":
+                nodes.append(element)
+                if element.get("Type") == _PLAYLIST:
+                    playlists[_name(nodes)] = []
+            else:
+                nodes.pop()
+                element.clear()
+        elif event == "end" and element.tag == "TRACK" and nodes:
+            key = element.get("Key", "")
+            by_location = nodes[-1].get("KeyType") == "1"
+            location = _path(key) if by_location else locations.get(key)
+            if location is not None and _name(nodes) in playlists:
+                playlists[_name(nodes)].append(location)
+        elif event == "end" and element.tag == "TRACK":
+            entry = _entry(element)
+            locations[element.get("TrackID", "")] = entry.location
+            entries.append(entry)
+            element.clear()
+    return Collection(
+        entries=tuple(entries), playlists={name: tuple(t) for name, t in playlists.items()}
+    )
+
+
+def write_rekordbox(
+    entries: Iterable[Entry], playlists: Mapping[str, Iterable[str]], *, today: datetime.date
+) -> Element:
+    """Return an XML of these tracks, with playlists of their locations.
+
+    Rekordbox shows it under "rekordbox xml", from where tracks and lists are imported.
+    """
+    root = Element("DJ_PLAYLISTS", Version="1.0.0")
+    SubElement(root, "PRODUCT", Name="libsep", Version=__version__, Company="")
+    collection = SubElement(root, "COLLECTION")
+    numbers: dict[str, str] = {}
+    for entry in entries:
+        numbers[entry.location] = str(len(numbers) + 1)
+        _write_entry(collection, entry, numbers[entry.location], today)
+    collection.set("Entries", str(len(numbers)))
+    lists = SubElement(
+        SubElement(root, "PLAYLISTS"), "NODE", Type="0", Name="ROOT", Count=str(len(playlists))
+    )
+    for name, locations in playlists.items():
+        keys = [numbers[location] for location in locations if location in numbers]
+        node = SubElement(
+            lists, "NODE", Name=xml_text(name), Type=_PLAYLIST, KeyType="0", Entries=str(len(keys))
+        )
+        for key in keys:
+            SubElement(node, "TRACK", Key=key)
+    return root
+
+
+def _entry(element: Element) -> Entry:
+    rating = number(element.get("Rating"))
+    return Entry(
+        location=_path(element.get("Location", "")),
+        title=element.get("Name", ""),
+        artist=element.get("Artist", ""),
+        album=element.get("Album", ""),
+        genre=element.get("Genre", ""),
+        comment=element.get("Comments", ""),
+        key=element.get("Tonality", ""),
+        bpm=positive(element.get("AverageBpm")),
+        rating=round(100 * min(rating, _RATING) / _RATING) if rating else None,
+        added=date(element.get("DateAdded")),
+        duration_s=positive(element.get("TotalTime")),
+        size_bytes=int(positive(element.get("Size")) or 0) or None,
+        cues=tuple(cue for cue in map(_cue, element.iter("POSITION_MARK")) if cue is not None),
+        grid=tuple(m for m in map(_marker, element.iter("TEMPO")) if m is not None),
+    )
+
+
+def _cue(element: Element) -> Cue | None:
+    start_s, kind = number(element.get("Start")), number(element.get("Type"))
+    if start_s is None or kind is None or int(kind) not in _KINDS:
+        return None
+    end_s, slot = number(element.get("End")), number(element.get("Num"))
+    parts = [number(element.get(name)) for name in ("Red", "Green", "Blue")]
+    levels = [int(part) for part in parts if part is not None and 0 <= part <= 255]
+    return Cue(
+        kind=_KINDS[int(kind)],  # type: ignore[arg-type] # the values are those of Cue.kind
+        position_s=start_s,
+        length_s=max(end_s - start_s, 0.0) if end_s is not None else 0.0,
+        name=element.get("Name", ""),
+        slot=int(slot) if slot is not None and slot >= 0 else None,
+        color=(levels[0], levels[1], levels[2]) if len(levels) == 3 else None,
+    )
+
+
+def _marker(element: Element) -> GridMarker | None:
+    start_s, bpm = number(element.get("Inizio")), positive(element.get("Bpm"))
+    return GridMarker(position_s=start_s, bpm=bpm) if start_s is not None and bpm else None
+
+
+def _write_entry(collection: Element, entry: Entry, key: str, today: datetime.date) -> None:
+    texts = {
+        "Name": entry.title or entry.file_name,
+        "Artist": entry.artist,
+        "Album": entry.album,
+        "Genre": entry.genre,
+        "Comments": entry.comment,
+        "Tonality": entry.key,
+    }
+    element = SubElement(collection, "TRACK", TrackID=key)
+    for name, text in texts.items():
+        element.set(name, xml_text(text))
+    element.set("Kind", "MP4 File")
+    element.set("DateAdded", (entry.added or today).isoformat())
+    element.set("Location", _url(entry.location))
+    if entry.size_bytes:
+        element.set("Size", str(entry.size_bytes))
+    if entry.duration_s:
+        element.set("TotalTime", str(round(entry.duration_s)))
+    if entry.rating is not None:
+        element.set("Rating", str(51 * round(entry.rating / 20)))
+    bpm = entry.bpm or (entry.grid[0].bpm if entry.grid else None)
+    if bpm:
+        element.set("AverageBpm", f"{bpm:.2f}")
+    for marker in entry.grid:
+        SubElement(
+            element, "TEMPO", Inizio=f"{marker.position_s:.3f}", Bpm=f"{marker.bpm:.2f}",
+            Metro="4/4", Battito="1",
+        )  # fmt: skip
+    for cue in entry.cues:
+        _write_cue(element, cue)
+
+
+def _write_cue(entry: Element, cue: Cue) -> None:
+    mark = SubElement(
+        entry, "POSITION_MARK", Name=xml_text(cue.name), Type=str(_TYPES[cue.kind]),
+        Start=f"{cue.position_s:.3f}",
+    )  # fmt: skip
+    if cue.length_s:
+        mark.set("End", f"{cue.position_s + cue.length_s:.3f}")
+    mark.set("Num", "-1" if cue.slot is None or cue.slot > 7 else str(cue.slot))
+    if cue.color is not None:
+        for name, level in zip(("Red", "Green", "Blue"), cue.color, strict=True):
+            mark.set(name, str(level))
+
+
+def _name(nodes: list[Element]) -> str:
+    return "/".join(node.get("Name", "") for node in nodes[1:])
+
+
+def _path(url: str) -> str:
+    path = unquote(url.removeprefix("file://").removeprefix("localhost"))
+    is_windows = path[:1] == "/" and path[2:3] == ":"
+    return path[1:] if is_windows else path
+
+
+def _url(location: str) -> str:
+    return _HOST + quote(location.removeprefix("/"), safe="/:")

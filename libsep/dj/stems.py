@@ -1,0 +1,175 @@
+"""Stem files as a DJ program should know them, with the cues and the grid of their sources."""
+
+import dataclasses
+import logging
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from libsep.dj.collection import Collection, Entry, is_xml_text, positive
+from libsep.errors import TagError
+from libsep.media.tags import Tags, read_fingerprint, read_tags
+from libsep.media.tags.serato_cues import Cue, GridMarker, read_cues, read_grid
+from libsep.media.verify import find_stem_files
+from libsep.track import text_to_path
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+MP3 = (".mp3", ".mp2", ".mpga")
+"""Extensions of sources in which programs disagree about where time begins."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StemTrack:
+    """A stem file, what it says of itself, and its source relative to the library."""
+
+    path: Path
+    source: str
+    entry: Entry
+
+    @property
+    def is_from_mp3(self) -> bool:
+        """Whether its source was an MP3."""
+        return self.source.casefold().endswith(MP3)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The stem files of a folder, and a sentence for each that cannot stand in a list."""
+
+    tracks: tuple[StemTrack, ...]
+    left_out: tuple[str, ...]
+
+
+def read_stem_tracks(folder: Path) -> Found:
+    """Return the stem files in a folder, in the order of their names.
+
+    A file that cannot be read, or whose path is no valid text, is left out and named.
+    """
+    tracks, left_out = [], []
+    for path in find_stem_files([folder]):
+        name = ascii(str(path))[1:-1]
+        if not is_xml_text(str(path)):
+            left_out.append(f"{name}: its name has characters that no list can hold")
+            continue
+        try:
+            tracks.append(_stem_track(path.absolute()))
+        except (TagError, OSError) as exc:
+            left_out.append(f"{name}: {exc}")
+    return Found(tracks=tuple(tracks), left_out=tuple(left_out))
+
+
+def sources_in(collection: Collection, tracks: tuple[StemTrack, ...]) -> Mapping[str, StemTrack]:
+    """Return the stem file of each track of a collection that has one, by the track's location.
+
+    A track is taken for the source of a stem file if its location ends with the source's path in
+    the library, wherever the library lies for that program; case and the form of accents do not
+    count. Where several stem files fit, the one with the longest path is it.
+    """
+    known = {_normal(track.source): track for track in tracks}
+    places = {entry.location for entry in collection.entries}
+    places |= {location for playlist in collection.playlists.values() for location in playlist}
+    found = {}
+    for location in places:
+        for suffix in _suffixes(_normal(location)):
+            if suffix in known:
+                found[location] = known[suffix]
+                break
+    return found
+
+
+def carried(track: StemTrack, entry: Entry | None, mp3_shift_s: float) -> Entry:
+    """Return what a stem file says of itself, with what a collection knows of its source.
+
+    The collection's cues, grid, rating and dates win where it has them; texts are those of the stem
+    file where it has any.
+
+    Parameters
+    ----------
+    track
+        The stem file.
+    entry
+        Its source in the collection, if it is there.
+    mp3_shift_s
+        Is added to the positions of that entry if the source was an MP3.
+    """
+    if entry is None:
+        return track.entry
+    shift_s = mp3_shift_s if track.is_from_mp3 else 0.0
+    own = track.entry
+    return dataclasses.replace(
+        own,
+        title=own.title or entry.title,
+        artist=own.artist or entry.artist,
+        album=own.album or entry.album,
+        genre=own.genre or entry.genre,
+        comment=own.comment or entry.comment,
+        key=own.key or entry.key,
+        bpm=entry.bpm or own.bpm,
+        rating=entry.rating if entry.rating is not None else own.rating,
+        added=entry.added or own.added,
+        cues=tuple(_moved_cue(cue, shift_s) for cue in entry.cues) or own.cues,
+        grid=tuple(_moved_marker(marker, shift_s) for marker in entry.grid) or own.grid,
+    )
+
+
+def _stem_track(path: Path) -> StemTrack:
+    fingerprint = read_fingerprint(path)
+    tags = read_tags(path)
+    source = fingerprint.source if fingerprint else path.name
+    entry = Entry(
+        location=path.as_posix(),
+        title=_first(tags, "title") or path.name.rpartition(".stem.")[0],
+        artist=_first(tags, "artist"),
+        album=_first(tags, "album"),
+        genre=_first(tags, "genre"),
+        comment=_first(tags, "comment"),
+        key=_first(tags, "key"),
+        bpm=positive(_first(tags, "bpm")),
+        rating=tags.rating,
+        duration_s=fingerprint.duration_s if fingerprint else None,
+        size_bytes=path.stat().st_size,
+        cues=_serato(path, tags, "markersv2", read_cues),
+        grid=_serato(path, tags, "beatgrid", read_grid),
+    )
+    return StemTrack(path=path, source=text_to_path(source).as_posix(), entry=entry)
+
+
+def _serato(
+    path: Path, tags: Tags, atom: str, read: Callable[[bytes], tuple[T, ...]]
+) -> tuple[T, ...]:
+    if atom not in tags.serato:
+        return ()
+    try:
+        return read(tags.serato[atom])
+    except ValueError as exc:
+        logger.warning("%s: Serato's %s cannot be read: %s", path, atom, exc)
+        return ()
+
+
+def _first(tags: Tags, field: str) -> str:
+    return next(iter(tags.fields.get(field, ())), "")
+
+
+def _moved_cue(cue: Cue, shift_s: float) -> Cue:
+    return dataclasses.replace(cue, position_s=max(cue.position_s + shift_s, 0.0))
+
+
+def _moved_marker(marker: GridMarker, shift_s: float) -> GridMarker:
+    """Move a beat; one that would come before 0 goes on by whole beats, on the same grid."""
+    position_s, beat_s = marker.position_s + shift_s, 60 / marker.bpm
+    if position_s < 0:
+        position_s += beat_s * -(position_s // beat_s)
+    return dataclasses.replace(marker, position_s=position_s)
+
+
+def _normal(location: str) -> str:
+    return unicodedata.normalize("NFC", location.replace("\\", "/")).casefold()
+
+
+def _suffixes(location: str) -> Iterator[str]:
+    parts = location.split("/")
+    return ("/".join(parts[start:]) for start in range(len(parts)))
