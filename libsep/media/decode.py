@@ -4,20 +4,22 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import ffmpeg as graphs
 import numpy as np
 from jaxtyping import Float32
 
-from libsep.errors import DecodeError, ProbeError
+from libsep.errors import ProbeError
 from libsep.media.ffmpeg import (
     PIPE_BYTES,
     STALL_TIMEOUT_S,
     Process,
     file_url,
     find_ffmpeg,
-    version,
 )
+from libsep.media.piece_reader import FRAME_BYTES, PieceReader
+from libsep.media.pieces import pieces_of
 from libsep.media.probe import INPUT_OPTIONS, AudioInfo, opening_error, probe_audio, read_head
 
 SAMPLE_RATE = 44100
@@ -48,9 +50,11 @@ class Decoder:
     Use it as a context manager and iterate over it once. Leaving it early is fine: ffmpeg is gone
     when the block ends.
 
-    * Mono goes to both channels at unchanged level. More than two channels become two by the
-      weights of ITU-R BS.775 (centre and surrounds at -3 dB, no LFE), scaled so that full scale in
-      all channels at once does not clip: a 5.1 track becomes 7.7 dB quieter.
+    * Mono goes to both channels at unchanged level, and two channels are left and right. More than
+      two channels become two by the weights of ITU-R BS.775 (centre and surrounds at -3 dB, no
+      LFE), scaled so that full scale in all channels at once does not clip: a 5.1 track becomes
+      7.7 dB quieter. That holds for each part of a track whose channels change.
+    * A track of several pieces (`libsep.media.pieces`) is decoded piece by piece.
     * Another sample rate is converted by soxr at 28 bits (flat to 20 kHz, images and aliases below
       -140 dB), or by a long filter of ffmpeg's own where soxr is missing. Stem files hold 44.1 or
       48 kHz and the models know one rate, so 96 kHz sources lose what is above 22 kHz.
@@ -113,17 +117,18 @@ class Decoder:
         self._max_duration_s = max_duration_s
         self._n_muted = 0
         self._n_to_mute = 0
-        self._process = Process(
-            _graph(path, self.info, stream, sample_rate, ffmpeg),
+        self._reader = PieceReader(
+            path,
+            self.info,
+            stream=stream,
+            sample_rate=sample_rate,
             ffmpeg=ffmpeg,
-            path=path,
-            error=DecodeError,
             stall_timeout_s=stall_timeout_s,
         )
 
     def __enter__(self) -> "Decoder":
         """Start ffmpeg."""
-        self._process.__enter__()
+        self._reader.__enter__()
         return self
 
     def __exit__(
@@ -133,12 +138,12 @@ class Decoder:
         traceback: TracebackType | None,
     ) -> None:
         """End ffmpeg, whether or not everything was read."""
-        self._process.__exit__(exc_type, exc, traceback)
+        self._reader.__exit__(exc_type, exc, traceback)
 
     @property
     def pid(self) -> int:
         """Number of the process of ffmpeg."""
-        return self._process.pid
+        return self._reader.pid
 
     def __iter__(self) -> Iterator[Float32[np.ndarray, "2 T"]]:
         """Yield the blocks in order.
@@ -149,17 +154,14 @@ class Decoder:
             ffmpeg failed or stalled; there are no samples, far fewer than the header says, or more
             than `max_duration_s`; or most of them are damage.
         """
-        n_channels = min(self.info.n_channels, 2)
-        frame_bytes = 4 * n_channels
-        while data := self._process.read(self._block_samples * frame_bytes):
-            samples = np.frombuffer(data, "<f4", len(data) // frame_bytes * n_channels)
-            block = np.repeat(samples.reshape(-1, n_channels).T, 2 // n_channels, axis=0)
+        while data := self._reader.read(self._block_samples * FRAME_BYTES):
+            samples = np.frombuffer(data, "<f4", len(data) // FRAME_BYTES * 2)
+            block = np.array(samples.reshape(-1, 2).T, order="C")
             self._mute_damage(block)
             self.n_samples += block.shape[1]
             self._check_not_too_long()
             yield block
-        self._process.finish()
-        self.warnings += self._process.complaints[:N_WARNINGS]
+        self.warnings += self._reader.complaints[:N_WARNINGS]
         if self._n_muted:
             muted_s = self._n_muted / self._sample_rate
             self.warnings.append(f"{muted_s:.2f} s are damaged (no sound) and were made silent")
@@ -182,16 +184,16 @@ class Decoder:
     def _check_not_too_long(self) -> None:
         limit_s = self._max_duration_s
         if limit_s is not None and self.n_samples > limit_s * self._sample_rate:
-            raise self._process.fail(f"longer than {limit_s:g} s, the longest that is converted")
+            raise self._reader.fail(f"longer than {limit_s:g} s, the longest that is converted")
 
     def _check_complete(self) -> None:
         """Compare the decoded length with the header's."""
         if self.n_samples == 0:
-            raise self._process.fail("no samples: the file has a header, but no audio")
+            raise self._reader.fail("no samples: the file has a header, but no audio")
         if self.n_samples < MIN_SAMPLES:
-            raise self._process.fail(f"{self.n_samples} samples are too short for a track")
+            raise self._reader.fail(f"{self.n_samples} samples are too short for a track")
         if self._n_muted > self.n_samples / 2:
-            raise self._process.fail(
+            raise self._reader.fail(
                 f"{self._n_muted / self.n_samples:.0%} of it is no sound, but numbers beyond "
                 f"{MAX_AMPLITUDE:g} × full scale (floats that were written as if they were 16 bit?)"
             )
@@ -200,7 +202,7 @@ class Decoder:
         if expected_s is None or not self.info.is_duration_exact:
             return
         if found_s < expected_s - tolerated_loss_s(expected_s):
-            raise self._process.fail(
+            raise self._reader.fail(
                 f"only {found_s:.1f} s could be decoded, the header says {expected_s:.1f} s; "
                 "the file is cut short or damaged"
             )
@@ -289,39 +291,35 @@ def hash_audio(path: Path, *, ffmpeg: Path, stall_timeout_s: float = STALL_TIMEO
     """
     head = read_head(path)
     digest = hashlib.sha256()
-    is_empty = True
-    packets = graphs.input(file_url(path), **INPUT_OPTIONS)["a:0"]
-    with Process(
-        packets.output("pipe:1", format="data", acodec="copy"),
-        ffmpeg=ffmpeg,
-        path=path,
-        error=ProbeError,
-        stall_timeout_s=stall_timeout_s,
-    ) as process:
-        try:
-            while part := process.read(PIPE_BYTES):
-                digest.update(part)
-                is_empty = False
-            process.finish()
-        except ProbeError as exc:
-            raise opening_error(path, head, process.lines, exc) from exc
-        if is_empty:
-            raise process.fail("has a header, but no audio")
+    for url, options in _packet_sources(path, digest):
+        packets = graphs.input(url, **{**INPUT_OPTIONS, **options})["a:0"]
+        with Process(
+            packets.output("pipe:1", format="data", acodec="copy"),
+            ffmpeg=ffmpeg,
+            path=path,
+            error=ProbeError,
+            stall_timeout_s=stall_timeout_s,
+        ) as process:
+            is_empty = True
+            try:
+                while part := process.read(PIPE_BYTES):
+                    digest.update(part)
+                    is_empty = False
+                process.finish()
+            except ProbeError as exc:
+                raise opening_error(path, head, process.lines, exc) from exc
+            if is_empty:
+                raise process.fail("has a header, but no audio")
     return digest.hexdigest()
 
 
-def _graph(path: Path, info: AudioInfo, stream: int, sample_rate: int, ffmpeg: Path) -> object:
-    """Return the ffmpeg graph: one audio stream as mono or stereo floats in a pipe.
-
-    Mono stays mono: ffmpeg's own way from mono to stereo would lose 3 dB.
-    """
-    audio = graphs.input(file_url(path), **INPUT_OPTIONS)[f"a:{stream}"]
-    resampler = (
-        {"resampler": "soxr", "precision": 28}
-        if "--enable-libsoxr" in version(ffmpeg)
-        else {"filter_size": 128, "phase_shift": 10, "cutoff": 0.97, "linear_interp": 1}
-    )
-    audio = audio.filter("aresample", sample_rate, rematrix_maxval=1.0, **resampler)
-    layout = "mono" if info.n_channels == 1 else "stereo"
-    audio = audio.filter("aformat", sample_fmts="flt", channel_layouts=layout)
-    return audio.output("pipe:1", format="f32le", acodec="pcm_f32le")
+def _packet_sources(path: Path, digest: Any) -> list[tuple[bytes, dict[str, Any]]]:
+    """Return what ffmpeg opens to read the packets of a file; tell ``digest`` of its edits."""
+    try:
+        pieces = pieces_of(path).all
+    except OSError as exc:
+        raise ProbeError(path, f"cannot be read: {exc.strerror}") from exc
+    if any("ignore_editlist" in piece.options for piece in pieces):
+        digest.update(repr([(piece.start_s, piece.length_s) for piece in pieces]).encode())
+        return [(file_url(path), {"ignore_editlist": 1})]
+    return [(piece.url, piece.options) for piece in pieces]

@@ -7,7 +7,9 @@ import numpy as np
 from jaxtyping import Float32
 
 from libsep.errors import DecodeError
-from libsep.media.ffmpeg import STALL_TIMEOUT_S, Process, file_url
+from libsep.media.downmix import by_position
+from libsep.media.ffmpeg import STALL_TIMEOUT_S, Process
+from libsep.media.pieces import pieces_of
 from libsep.media.probe import INPUT_OPTIONS
 
 
@@ -23,7 +25,8 @@ def decode_excerpt(
     """Return up to ``n_samples`` stereo samples from about ``start_s`` on.
 
     For listening, not for converting: ffmpeg jumps to the place by the file's index or by its bit
-    rate, the resampler is its fastest, and mono is put on both channels 3 dB quieter.
+    rate, the resampler is its fastest, and channels of no position are not heard. Of a file in
+    several pieces, it is the first one.
 
     Parameters
     ----------
@@ -45,9 +48,13 @@ def decode_excerpt(
     DecodeError
         ffmpeg cannot read the file, or moved nothing for too long.
     """
-    options = {**INPUT_OPTIONS, "ss": f"{start_s:.3f}"}
-    audio = graphs.input(file_url(path), **options)["a:0"]
-    audio = audio.filter("aresample", sample_rate, rematrix_maxval=1.0)
+    try:
+        first = next(piece for piece in pieces_of(path).all if piece.url)
+    except OSError as exc:
+        raise DecodeError(path, f"cannot be read: {exc.strerror}") from exc
+    options = {**INPUT_OPTIONS, **first.options, "ss": f"{start_s:.3f}"}
+    audio = graphs.input(first.url, **options)["a:0"]
+    audio = by_position(audio).filter("aresample", sample_rate)
     audio = audio.filter("aformat", sample_fmts="flt", channel_layouts="stereo")
     graph = audio.output("pipe:1", format="f32le", acodec="pcm_f32le", t=n_samples / sample_rate)
     with Process(

@@ -9,9 +9,9 @@ from typing import Any
 import ffmpeg as graphs
 
 from libsep.errors import DecodeError, ProbeError
-from libsep.media.cut_short import ogg_missing_bytes, wav_duration_s
-from libsep.media.ffmpeg import STALL_TIMEOUT_S, Process, file_url
+from libsep.media.ffmpeg import STALL_TIMEOUT_S, Process
 from libsep.media.id3_objection import id3_objection
+from libsep.media.pieces import Piece, Pieces, pieces_of
 
 FORMATS = (
     "aac", "ac3", "aiff", "amr", "amrnb", "amrwb", "ape", "asf", "au", "avi", "caf", "dsf", "dts",
@@ -45,7 +45,7 @@ class AudioInfo:
     ``codec`` and ``channel_layout`` are in ffmpeg's words (``mp3``, ``5.1(side)``),
     ``sample_rate`` is in Hz. ``duration_s`` is the header's length in seconds, None where it has
     none; ``is_duration_exact`` is False where ffmpeg guessed it from the bit rate, or where other
-    streams may be longer than the audio.
+    streams may be longer than the audio. ``pieces`` are what is decoded, in this order.
     """
 
     codec: str
@@ -54,6 +54,7 @@ class AudioInfo:
     channel_layout: str
     duration_s: float | None
     is_duration_exact: bool
+    pieces: tuple[Piece, ...]
 
 
 def probe_audio(
@@ -77,12 +78,18 @@ def probe_audio(
     ProbeError
         The file is empty, text, a playlist, protected, without audio, or cannot be read.
     DecodeError
-        It has an audio stream, but not one frame of it could be decoded, or it is an Ogg file
-        that ends inside a page.
+        It has an audio stream, but not one frame of it could be decoded, or it is cut short.
     """
     head = read_head(path)
-    audio = graphs.input(file_url(path), **INPUT_OPTIONS)[f"a:{stream}"].filter("ashowinfo")
-    graph = audio.output("pipe:1", format="null", **{"frames:a": 1})
+    try:
+        pieces = pieces_of(path, stream)
+    except OSError as exc:
+        raise ProbeError(path, f"cannot be read: {exc.strerror}") from exc
+    first = pieces.all[0]
+    source = graphs.input(first.url, **{**INPUT_OPTIONS, **first.options})
+    audio = source[f"a:{stream}"].filter("ashowinfo")
+    # The times of the file, not from its first sample on.
+    graph = audio.output("pipe:1", format="null", **{"frames:a": 1}).global_args("-copyts")
     with Process(
         graph,
         ffmpeg=ffmpeg,
@@ -95,22 +102,7 @@ def probe_audio(
             process.finish()
         except ProbeError as exc:
             raise opening_error(path, head, process.lines, exc) from exc
-        info = _parse(path, process.lines, stream, process.log)
-    return _with_declared_length(path, info)
-
-
-def _with_declared_length(path: Path, info: AudioInfo) -> AudioInfo:
-    """Return ``info`` with the length that the file claims where ffmpeg tells what is there."""
-    try:
-        missing_bytes = ogg_missing_bytes(path)
-        duration_s = wav_duration_s(path)
-    except OSError as exc:
-        raise ProbeError(path, f"cannot be read: {exc.strerror}") from exc
-    if missing_bytes:
-        raise DecodeError(path, f"the file is cut short: its last page lacks {missing_bytes} bytes")
-    if duration_s is None:
-        return info
-    return dataclasses.replace(info, duration_s=duration_s, is_duration_exact=True)
+        return _parse(path, process.lines, pieces, stream=stream, log=process.log)
 
 
 def read_head(path: Path) -> bytes:
@@ -188,7 +180,7 @@ def _protection(lines: list[str]) -> str:
     return ""
 
 
-def _parse(path: Path, lines: list[str], stream: int, log: str) -> AudioInfo:
+def _parse(path: Path, lines: list[str], pieces: Pieces, *, stream: int, log: str) -> AudioInfo:
     """Read what ffmpeg printed about the file and its first frame."""
     if protection := _protection(lines):
         raise ProbeError(path, protection, log)
@@ -200,21 +192,36 @@ def _parse(path: Path, lines: list[str], stream: int, log: str) -> AudioInfo:
         raise DecodeError(path, "not one frame of the audio could be decoded; is it damaged?", log)
     if int(frame["rate"]) not in SAMPLE_RATES:
         raise ProbeError(path, f"says {frame['rate']} Hz, no rate of music; is its header damaged?")
-    duration = next((match for line in lines if (match := _DURATION.match(line))), None)
+    duration_s, is_end = pieces.duration_s, pieces.is_end
+    if duration_s is None:
+        duration_s = next(
+            (_seconds(match) for line in lines if (match := _DURATION.match(line))), None
+        )
+        is_end = any(_COUNTS_FROM_0.match(line) for line in lines)
+    if duration_s is not None and is_end:
+        duration_s -= max(float(frame["start_s"]), 0.0)
     is_alone = all(": Audio: " in line or "(attached pic)" in line for line in inputs)
     is_estimate = any("Estimating duration" in line for line in lines)
+    is_exact = pieces.is_exact and is_alone and not is_estimate
     return AudioInfo(
         codec=codecs[stream],
         sample_rate=int(frame["rate"]),
         n_channels=int(frame["channels"]),
         channel_layout=frame["layout"],
-        duration_s=_seconds(duration) if duration else None,
-        is_duration_exact=duration is not None and is_alone and not is_estimate,
+        duration_s=duration_s,
+        is_duration_exact=duration_s is not None and (is_exact or pieces.duration_s is not None),
+        pieces=pieces.all,
     )
 
 
-_FRAME = re.compile(r"channels:(?P<channels>\d+) chlayout:(?P<layout>.+) rate:(?P<rate>\d+)")
+_FRAME = re.compile(
+    r"pts_time:(?P<start_s>-?[0-9.e+]+) .*"
+    r"channels:(?P<channels>\d+) chlayout:(?P<layout>.+) rate:(?P<rate>\d+)"
+)
 _DURATION = re.compile(r"\[info\]   Duration: (\d+):(\d+):(\d+\.\d+)")
+
+_COUNTS_FROM_0 = re.compile(r"\[info\] Input #0, (matroska|flv)")
+"""Formats whose length is the time of their end, wherever they begin."""
 
 
 def _seconds(duration: re.Match[str]) -> float:

@@ -1,0 +1,139 @@
+"""What of a file is decoded, by which ffmpeg: where one that opens the file would not get it all.
+
+Chained Ogg files change their format in the middle, headers lie about lengths, and edit lists cut
+frames. All other files are one piece.
+"""
+
+import dataclasses
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from libsep.errors import DecodeError
+from libsep.media.edit_list import Edit, read_edits
+from libsep.media.ffmpeg import file_url
+from libsep.media.ogg_links import Link, read_links
+from libsep.media.pcm_header import PcmHeader, read_pcm_header
+
+TOLERATED_BYTES = 1 << 16
+"""How many bytes of compressed audio a WAV file may lack and still be taken for whole."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A stretch of a track that one ffmpeg decodes.
+
+    ``url`` and ``options`` are what ffmpeg opens, and how. Of what it decodes, the samples from
+    ``start_s`` on count, and ``length_s`` seconds of them, or all if that is None. A piece without
+    ``url`` is silence.
+    """
+
+    url: bytes
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    start_s: Fraction = Fraction(0)
+    length_s: Fraction | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Pieces:
+    """The pieces of a file in their order, and how long it says that it is, in seconds.
+
+    ``duration_s`` is None where ffmpeg knows it as well; ``is_end`` says that it is the time of the
+    end, from which that of the first sample is still to be taken. ``is_exact`` is False if what
+    ffmpeg says about the length is a guess.
+    """
+
+    all: tuple[Piece, ...]
+    duration_s: float | None = None
+    is_end: bool = False
+    is_exact: bool = True
+
+
+def pieces_of(path: Path, stream: int = 0) -> Pieces:
+    """Return the pieces of a file, by its headers.
+
+    Parameters
+    ----------
+    path
+        Any file.
+    stream
+        Which of its audio streams, from 0.
+
+    Raises
+    ------
+    DecodeError
+        It is cut short, or has more pieces than are decoded.
+    OSError
+        It cannot be read.
+    """
+    if not path.is_file():
+        return Pieces(all=(Piece(url=file_url(path)),))
+    if (header := read_pcm_header(path)) is not None:
+        return _pieces_of_pcm(path, header)
+    if links := read_links(path):
+        return _pieces_of_ogg(path, links)
+    if edits := read_edits(path, stream):
+        return _pieces_of_edits(path, edits)
+    return Pieces(all=(Piece(url=file_url(path)),))
+
+
+def _pieces_of_pcm(path: Path, header: PcmHeader) -> Pieces:
+    url = file_url(path)
+    options: dict[str, Any] = {}
+    if not header.codec:
+        declared = header.declared_bytes or 0
+        if declared - header.found_bytes > max(TOLERATED_BYTES, declared // 100):
+            lost = declared - header.found_bytes
+            raise DecodeError(path, f"the file is cut short: its audio lacks {lost} bytes")
+        options |= {"ignore_length": 1} if header.is_longer else {}
+        return Pieces(all=(Piece(url=url, options=options),), is_exact=False)
+    declared_s = header.declared_s
+    duration_s = float(declared_s) if declared_s is not None else None
+    if not header.is_longer:
+        return Pieces(all=(Piece(url=url),), duration_s=duration_s)
+    options = {
+        "format": header.codec,
+        "format_whitelist": header.codec,
+        "ar": header.sample_rate,
+        "ac": header.n_channels,
+        "skip_initial_bytes": header.start,
+    }
+    length_s = Fraction(header.n_samples, header.sample_rate)
+    return Pieces(
+        all=(Piece(url=url, options=options, length_s=length_s),), duration_s=float(length_s)
+    )
+
+
+def _pieces_of_ogg(path: Path, links: list[Link]) -> Pieces:
+    url = file_url(path)
+    if len(links) == 1:
+        length_s = links[0].duration_s
+        return Pieces(
+            all=(Piece(url=url),),
+            duration_s=None if length_s is None else float(length_s),
+            is_end=length_s == links[0].end_s,
+        )
+    pieces = tuple(
+        Piece(
+            url=b"subfile,,start,%d,end,%d,,:%b" % (link.start, link.end, url),
+            options={"protocol_whitelist": "file,subfile"},
+        )
+        for link in links
+    )
+    lengths_s = [link.duration_s for link in links if link.duration_s is not None]
+    if len(lengths_s) < len(links):
+        return Pieces(all=pieces, is_exact=False)
+    return Pieces(all=pieces, duration_s=float(sum(lengths_s)))
+
+
+def _pieces_of_edits(path: Path, edits: list[Edit]) -> Pieces:
+    pieces = tuple(
+        Piece(
+            url=b"" if edit.start_s is None else file_url(path),
+            options={"ignore_editlist": 1},
+            start_s=edit.start_s or Fraction(0),
+            length_s=edit.length_s,
+        )
+        for edit in edits
+    )
+    return Pieces(all=pieces, duration_s=float(sum(edit.length_s for edit in edits)))

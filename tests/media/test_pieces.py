@@ -1,0 +1,393 @@
+"""Files of which one ffmpeg that opens them would not give all, or not the right samples."""
+
+import struct
+import subprocess
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from libsep.errors import DecodeError
+from libsep.media.decode import Decoder, decode_file, hash_audio
+from libsep.media.edit_list import Edit, read_edits
+from libsep.media.excerpt import decode_excerpt
+from libsep.media.pcm_header import read_pcm_header
+from libsep.media.probe import probe_audio
+
+from ..conftest import Encode
+
+RATE = 44100
+
+
+@pytest.fixture
+def noise(rng: np.random.Generator) -> np.ndarray:
+    """Return 2 s of stereo noise ``(2, T)`` of 16 bits, so that each place is unlike any other."""
+    return np.round(3000 * rng.standard_normal((2, 2 * RATE))) / 32768
+
+
+def wav(
+    samples: np.ndarray, *, size: int | None = None, byte_rate: int | None = None, mask: int = 0
+) -> bytes:
+    """Return a WAV file of 16 bits; ``size`` is what it says about the length of its samples."""
+    data = np.round(samples.T * 32768).astype("<i2").tobytes()
+    n_channels = len(samples)
+    align = 2 * n_channels
+    rate = RATE * align if byte_rate is None else byte_rate
+    form = struct.pack("<HHIIHH", 0xFFFE if mask else 1, n_channels, RATE, rate, align, 16)
+    if mask:
+        guid = bytes.fromhex("0100000000001000800000aa00389b71")
+        form += struct.pack("<HHI", 22, 16, mask) + guid
+    said = len(data) if size is None else size
+    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", said)
+    return b"RIFF" + struct.pack("<I", (len(body) + said) & 0xFFFFFFFF) + body + data
+
+
+def rf64(samples: np.ndarray, size: int | None) -> bytes:
+    """Return an RF64 file whose ds64 says ``size``; without any if that is None."""
+    plain = wav(samples, size=0xFFFFFFFF)
+    lengths = b"" if size is None else b"ds64" + struct.pack("<IQQQI", 28, size, size, 0, 0)
+    return b"RF64" + plain[4:12] + lengths + plain[12:]
+
+
+def level_db(samples: np.ndarray) -> float:
+    return float(10 * np.log10(np.mean(np.square(samples, dtype=np.float64)) + 1e-20))
+
+
+PLACEHOLDERS = (
+    0, 0x7FFFF000, 0x7FFFFFDB, 0x7FFFFFFF, 0x80000000, 0xFFFFE000, 0xFFFFEFFF, 0xFFFFFFF7,
+    0xFFFFFFFF,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("size", PLACEHOLDERS)
+def test_a_wav_whose_length_is_a_placeholder_is_read_to_its_end(
+    tmp_path: Path, noise: np.ndarray, size: int, ffmpeg: Path
+) -> None:
+    path = tmp_path / "x.wav"
+    path.write_bytes(wav(noise, size=size))
+    assert np.array_equal(decode_file(path), noise)
+    assert probe_audio(path, ffmpeg=ffmpeg).duration_s == 2.0
+
+
+@pytest.mark.parametrize("size", [None, 0, 1, 70000, (1 << 64) - 1])
+def test_rf64_without_a_length_or_with_a_wrong_one_is_read_to_its_end(
+    tmp_path: Path, noise: np.ndarray, size: int | None
+) -> None:
+    path = tmp_path / "x.wav"
+    path.write_bytes(rf64(noise, size))
+    assert np.array_equal(decode_file(path), noise)
+
+
+@pytest.mark.parametrize("byte_rate", [0, RATE, 2 * RATE, 16 * RATE])
+def test_a_wrong_byte_rate_does_not_matter(
+    tmp_path: Path, noise: np.ndarray, byte_rate: int
+) -> None:
+    path = tmp_path / "x.wav"
+    path.write_bytes(wav(noise, byte_rate=byte_rate))
+    assert np.array_equal(decode_file(path), noise)
+
+
+@pytest.mark.parametrize(
+    "tail", [b"", b"LIST" + struct.pack("<I", 4) + b"INFO", b"TAG" + bytes(125)]
+)
+def test_samples_behind_the_length_of_a_wav_are_not_lost_and_chunks_are_none(
+    tmp_path: Path, noise: np.ndarray, tail: bytes
+) -> None:
+    path = tmp_path / "x.wav"
+    path.write_bytes(wav(noise, size=100_000))
+    assert np.array_equal(decode_file(path), noise)
+    path.write_bytes(wav(noise) + tail + bytes(5000) * bool(tail))
+    assert np.array_equal(decode_file(path), noise)
+
+
+def test_a_length_that_has_wrapped_at_4_gib_is_followed_to_the_chunks_behind(
+    tmp_path: Path, noise: np.ndarray
+) -> None:
+    path = tmp_path / "x.wav"
+    head = wav(noise, size=noise.size * 2)[: -noise.size * 2]
+    with path.open("wb") as file:  # sparse: takes no disk
+        file.write(head)
+        file.seek(len(head) + (1 << 32) + noise.size * 2)
+        file.write(b"LIST" + struct.pack("<I", 4000) + b"INFO" + bytes(3996))
+    header = read_pcm_header(path)
+    assert header is not None
+    assert header.is_longer
+    assert header.found_bytes == (1 << 32) + noise.size * 2
+
+
+@pytest.mark.parametrize(
+    ("size", "n_samples"),
+    [
+        (0, 0),
+        (0, 2 * RATE),
+        (8 + 8 * RATE, 0),
+        (8 + 8 * RATE, 100),
+        (50_008, 2 * RATE),
+        (0x7F000008, 0x7F000000 // 4),
+    ],
+)
+def test_an_aiff_with_wrong_lengths_is_read_to_its_end(
+    encode: Encode, noise: np.ndarray, size: int, n_samples: int
+) -> None:
+    path = encode("x.aiff", noise)
+    data = bytearray(path.read_bytes())
+    sound, common = data.index(b"SSND"), data.index(b"COMM")
+    data[sound + 4 : sound + 8] = struct.pack(">I", size)
+    data[common + 10 : common + 14] = struct.pack(">I", n_samples)
+    path.write_bytes(data)
+    assert np.array_equal(decode_file(path), noise)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("x.caf", []),
+        ("x.w64", []),
+        ("x.au", []),
+        ("x.aiff", []),
+        ("x.wav", ["-rf64", "always"]),
+        ("x.wav", ["-c:a", "libmp3lame", "-b:a", "320k"]),
+    ],
+)
+def test_a_file_without_its_last_part_is_an_error(
+    encode: Encode, noise: np.ndarray, name: str, options: list[str]
+) -> None:
+    path = encode(name, np.tile(noise, 3), *options)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(DecodeError, match="cut short"):
+        decode_file(path)
+
+
+@pytest.mark.parametrize(
+    ("n_channels", "mask"),
+    [(2, 0x30), (2, 0x600), (2, 0x5), (2, 0x6), (2, 0xC), (1, 0x8), (1, 0x2)],
+)
+def test_one_or_two_channels_are_left_and_right_whatever_their_names(
+    tmp_path: Path, noise: np.ndarray, n_channels: int, mask: int, ffmpeg: Path
+) -> None:
+    path = tmp_path / "x.wav"
+    path.write_bytes(wav(noise[:n_channels], mask=mask))
+    expected = noise if n_channels == 2 else noise[[0, 0]]
+    assert np.array_equal(decode_file(path), expected)
+    if mask not in (0x8, 0x2):
+        excerpt = decode_excerpt(path, start_s=1.0, n_samples=4410, sample_rate=RATE, ffmpeg=ffmpeg)
+        assert level_db(excerpt) > level_db(noise) - 4
+
+
+def joined(folder: Path, *paths: Path) -> Path:
+    path = folder / f"joined{paths[0].suffix}"
+    path.write_bytes(b"".join(each.read_bytes() for each in paths))
+    return path
+
+
+@pytest.mark.parametrize("name", ["x.mp3", "x.aac", "x.mp2", "x.ac3"])
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_parts_in_mono_and_in_stereo_keep_their_channels_and_their_levels(
+    encode: Encode, tmp_path: Path, name: str, order: tuple[int, int]
+) -> None:
+    time_s = np.arange(2 * RATE) / RATE
+    mono = 0.25 * np.sin(2 * np.pi * 441 * time_s)[None]
+    stereo = np.concatenate([mono, 0.5 * mono])
+    plain = ["-write_xing", "0", "-id3v2_version", "0"] if name == "x.mp3" else []
+    parts = [
+        encode(f"{index}-{name}", samples, "-b:a", "192k", *plain)
+        for index, samples in enumerate((mono, stereo))
+    ]
+    decoded = decode_file(joined(tmp_path, *(parts[index] for index in order)))
+    for index, place in zip(order, (RATE, decoded.shape[1] - RATE), strict=True):
+        left, right = (level_db(side[place - 9000 : place + 9000]) for side in decoded)
+        assert left == pytest.approx(level_db(mono), abs=0.4)
+        assert right == pytest.approx(level_db(mono) - (6.02 if index else 0), abs=0.4)
+
+
+CHAINS = {
+    "channels": (("libvorbis", 2, RATE), ("libvorbis", 1, RATE)),
+    "opus": (("libopus", 1, 48000), ("libopus", 2, 48000)),
+    "rate": (("libvorbis", 2, RATE), ("libvorbis", 2, 22050)),
+    "codec": (("libvorbis", 2, RATE), ("libopus", 2, 48000), ("flac", 2, RATE)),
+    "same": (("flac", 2, RATE), ("flac", 2, RATE)),
+}
+
+
+@pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS)
+def test_all_links_of_a_chained_ogg_are_decoded_whatever_changes(
+    encode: Encode, tmp_path: Path, ffmpeg: Path, chain: tuple[tuple[str, int, int], ...]
+) -> None:
+    links = []
+    for index, (codec, n_channels, rate) in enumerate(chain):
+        time_s = np.arange(2 * rate) / rate
+        sine = 0.1 * (index + 1) * np.sin(2 * np.pi * 441 * time_s)
+        options = ["-c:a", codec, "-f", "ogg"]
+        links.append(
+            encode(f"{index}.ogg", np.tile(sine, (n_channels, 1)), *options, sample_rate=rate)
+        )
+    path = joined(tmp_path, *links)
+    with Decoder(path, ffmpeg=ffmpeg, block_samples=10_000) as decoder:
+        decoded = np.concatenate(list(decoder), axis=1)
+    assert decoder.warnings == []
+    assert abs(decoded.shape[1] - 2 * len(chain) * RATE) <= len(chain)
+    assert decoder.info.duration_s == pytest.approx(2 * len(chain), abs=0.001)
+    for index in range(len(chain)):
+        middle = decoded[:, 2 * index * RATE + 10_000 : 2 * index * RATE + 60_000]
+        assert level_db(middle) == pytest.approx(20 * np.log10(0.1 * (index + 1)) - 3.01, abs=0.3)
+    whole = hash_audio(path, ffmpeg=ffmpeg)
+    assert whole != hash_audio(joined(tmp_path, *links[::-1]), ffmpeg=ffmpeg)
+    path.write_bytes(path.read_bytes()[:-300])
+    with pytest.raises(DecodeError, match="cut short"):
+        decode_file(path)
+
+
+def test_an_error_in_one_link_names_it(encode: Encode, tmp_path: Path, noise: np.ndarray) -> None:
+    link = encode("0.ogg", noise, "-c:a", "flac", "-f", "ogg")
+    path = joined(tmp_path, link, link)
+    data = bytearray(path.read_bytes())
+    second = data.rindex(b"fLaC")
+    data[second : second + 60] = bytes(60)
+    path.write_bytes(data)
+    with pytest.raises(DecodeError, match="part 2 of 2"):
+        decode_file(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("x.webm", "libopus"),
+        ("x.mka", "flac"),
+        ("x.mkv", "libvorbis"),
+        ("x.ogg", "libvorbis"),
+        ("x.opus", "libopus"),
+        ("x.ts", "mp2"),
+        ("x.m4a", "alac"),
+    ],
+)
+def test_a_stream_that_begins_late_is_whole(
+    encode: Encode,
+    ffmpeg: Path,
+    noise: np.ndarray,
+    tmp_path: Path,
+    name: str,
+    codec: str,
+) -> None:
+    plain = encode("plain.wav", noise)
+    path = tmp_path / name
+    late = ["-itsoffset", "3", "-i", plain, "-c:a", codec]
+    subprocess.run([ffmpeg, "-v", "error", *late, path], check=True)
+    with Decoder(path, ffmpeg=ffmpeg, block_samples=RATE) as decoder:
+        list(decoder)
+    assert decoder.warnings == []
+    assert abs(decoder.n_samples - 2 * RATE) < 2500
+
+
+def pages(data: bytes) -> list[bytes]:
+    """Return the pages of an Ogg file."""
+    found, position = [], 0
+    while position < len(data):
+        n_bytes = 27 + data[position + 26]
+        n_bytes += sum(data[position + 27 : position + n_bytes])
+        found.append(data[position : position + n_bytes])
+        position += n_bytes
+    return found
+
+
+@pytest.mark.parametrize("codec", ["libvorbis", "libopus", "flac"])
+def test_an_ogg_that_lost_its_beginning_is_whole(
+    encode: Encode, ffmpeg: Path, noise: np.ndarray, codec: str
+) -> None:
+    path = encode("x.ogg", np.tile(noise, 6), "-c:a", codec, "-f", "ogg")
+    all_pages = pages(path.read_bytes())
+    heads = [page for page in all_pages if page[6:14] == bytes(8)]
+    rest = all_pages[len(heads) :]
+    path.write_bytes(b"".join(heads + rest[len(rest) // 2 :]))
+    with Decoder(path, ffmpeg=ffmpeg, block_samples=RATE) as decoder:
+        list(decoder)
+    assert not any("missing" in warning for warning in decoder.warnings)
+    assert 4 * RATE < decoder.n_samples < 8 * RATE
+
+
+def with_edits(path: Path, edits: list[tuple[float, float]], *, media_offset: int = 0) -> Path:
+    """Give an MP4 file with its index at the end edits: start (-1: none) and length in seconds."""
+    data = bytearray(path.read_bytes())
+    moov = data.rindex(b"moov")
+    scale = struct.unpack_from(">I", data, data.index(b"mvhd", moov) + 16)[0]
+    entries = b"".join(
+        struct.pack(
+            ">IiI",
+            round(length_s * scale),
+            -1 if start_s < 0 else round(start_s * RATE) + media_offset,
+            0x10000,
+        )
+        for start_s, length_s in edits
+    )
+    place = data.index(b"elst", moov) - 4
+    n_old = struct.unpack_from(">I", data, place)[0]
+    new = struct.pack(">I4sII", 16 + len(entries), b"elst", 0, len(edits)) + entries
+    data[place : place + n_old] = new
+    for kind in (b"moov", b"trak", b"edts"):
+        position = data.index(kind, moov) - 4
+        n_bytes = struct.unpack_from(">I", data, position)[0] + len(new) - n_old
+        data[position : position + 4] = struct.pack(">I", n_bytes)
+    path.write_bytes(data)
+    return path
+
+
+EDITS = {
+    "inside a frame": [(0.5, 1.0)],
+    "at a frame": [(4096 * 3 / RATE, 1.0)],
+    "to the end": [(0.1, 1.9)],
+    "beyond the end": [(1.0, 5.0)],
+    "two": [(0.0, 0.5), (1.25, 0.5)],
+    "backwards and again": [(1.0, 0.5), (0.25, 0.5), (0.25, 0.5)],
+    "silence before": [(-1, 0.7), (0.0, 2.0)],
+    "silence between": [(0.0, 0.5), (-1, 0.5), (0.5, 0.5)],
+}
+
+
+@pytest.mark.parametrize("edits", EDITS.values(), ids=EDITS)
+@pytest.mark.parametrize(
+    ("name", "codec"), [("x.m4a", "alac"), ("x.mp4", "flac"), ("x.mov", "pcm_s16le")]
+)
+def test_an_edit_list_plays_to_the_sample(
+    encode: Encode, noise: np.ndarray, name: str, codec: str, edits: list[tuple[float, float]]
+) -> None:
+    path = with_edits(encode(name, noise, "-c:a", codec), edits)
+    silence = np.zeros_like(noise)
+    expected = [
+        (silence if start_s < 0 else noise[:, round(max(start_s, 0) * RATE) :])[
+            :, : round(length_s * RATE)
+        ]
+        for start_s, length_s in (edits[1:] if edits[0][0] < 0 else edits)
+    ]
+    assert np.array_equal(decode_file(path), np.concatenate(expected, axis=1))
+
+
+def test_edits_of_aac_play_to_the_sample_too(
+    encode: Encode, noise: np.ndarray, ffmpeg: Path
+) -> None:
+    path = encode("x.m4a", noise, "-b:a", "256k")
+    whole = decode_file(path)
+    plain_hash = hash_audio(path, ffmpeg=ffmpeg)
+    with_edits(path, [(1.0, 0.5), (0.25, 0.25)], media_offset=1024)
+    expected = [whole[:, RATE : RATE * 3 // 2], whole[:, RATE // 4 : RATE // 2]]
+    assert np.abs(decode_file(path) - np.concatenate(expected, axis=1)).max() < 1e-6
+    assert hash_audio(path, ffmpeg=ffmpeg) != plain_hash
+
+
+def test_edits_that_follow_each_other_are_one_and_too_many_are_an_error(
+    encode: Encode, noise: np.ndarray
+) -> None:
+    path = encode("x.m4a", noise, "-c:a", "alac")
+    steps = [(index / 100, 0.01) for index in range(200)]
+    assert read_edits(with_edits(path, steps), 0) == [Edit(Fraction(0), Fraction(2))]
+    with pytest.raises(DecodeError, match="more than 100 edits"):
+        read_edits(with_edits(path, steps[::-1]), 0)
+
+
+def test_a_file_that_is_as_it_should_be_is_opened_as_it_is(
+    encode: Encode, noise: np.ndarray, ffmpeg: Path
+) -> None:
+    for name in ("x.wav", "x.aiff", "x.caf", "x.w64", "x.au", "x.ogg", "x.m4a", "x.mp3"):
+        info = probe_audio(encode(name, noise), ffmpeg=ffmpeg)
+        (piece,) = info.pieces
+        assert (piece.options, piece.length_s) == ({}, None), name
