@@ -12,6 +12,7 @@ from libsep.cli.convert import convert
 from libsep.cli.demo import demo
 from libsep.cli.doctor import doctor
 from libsep.cli.evaluate import evaluate
+from libsep.cli.examples import epilog
 from libsep.cli.export import export
 from libsep.cli.models import models
 from libsep.cli.progress import markup
@@ -29,12 +30,11 @@ app = typer.Typer(
     name="libsep",
     help="Convert a whole music library into Native Instruments Stems.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (run, convert, status, audit, verify, train, evaluate, export, demo, doctor):
-    app.command()(command)
+    app.command(epilog=epilog(command.__name__))(command)
 app.add_typer(models, name="models")
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
+from libsep.cli.examples import epilog
 from libsep.cli.options import JsonOption
 from libsep.cli.progress import markup
 from libsep.errors import ModelError
@@ -33,7 +34,7 @@ PLAIN_WIDTH = 160
 NameArgument = Annotated[str, typer.Argument(help="Name of a model.")]
 
 
-@models.command("list")
+@models.command("list", epilog=epilog("models list"))
 def list_command(as_json: JsonOption = False) -> None:
     """List the models that came with libsep, those that were pulled, and those to be pulled."""
     rows = [_row(info, size_bytes, place) for info, size_bytes, place in _all_models()]
@@ -49,7 +50,7 @@ def list_command(as_json: JsonOption = False) -> None:
     console.print(table)
 
 
-@models.command()
+@models.command(epilog=epilog("models show"))
 def show(name: NameArgument, as_json: JsonOption = False) -> None:
     """Print all that is known of a model: its description, then its card."""
     from libsep.model_folder.description import CARD_FILE, kind_of
@@ -76,7 +77,7 @@ def show(name: NameArgument, as_json: JsonOption = False) -> None:
     print(card)
 
 
-@models.command()
+@models.command(epilog=epilog("models pull"))
 def pull(
     name: NameArgument,
     given: Annotated[

@@ -1,0 +1,31 @@
+"""One or two examples for each command, shown below its help and in the reference."""
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "run": (
+        "libsep run ~/Music ~/Stems --until 06:00",
+        "libsep run ~/Music ~/Stems --dry-run",
+    ),
+    "convert": ("libsep convert track.flac -o ~/Stems",),
+    "status": ("libsep status ~/Stems",),
+    "audit": ("libsep audit ~/Music ~/Stems --quick",),
+    "verify": ("libsep verify ~/Stems",),
+    "train": (
+        "libsep train configs/train/stems.yaml --data ~/stems --validation ~/held-out -o runs/a",
+    ),
+    "evaluate": ("libsep evaluate generic ~/held-out --against fast",),
+    "export": (
+        "libsep export ~/Stems --to rekordbox",
+        "libsep export ~/Stems --to traktor --collection ~/collection.nml",
+    ),
+    "demo": ("libsep demo demo/music",),
+    "doctor": ("libsep doctor",),
+    "models list": ("libsep models list",),
+    "models show": ("libsep models show generic",),
+    "models pull": ("libsep models pull scnet",),
+}
+"""Commands by their name, and what one types."""
+
+
+def epilog(command: str) -> str:
+    """Return the examples of a command as the last lines of its help."""
+    return "\n\n".join(f"Example: {example}" for example in EXAMPLES[command])
