@@ -44,7 +44,7 @@ def id3_objection(file: BinaryIO, *, is_skipped: bool = False) -> str:
     head = file.read(12)
     if head[:3] == b"ID3":
         return _objection(file, 0, is_skipped=is_skipped)
-    if head[:4] in (b"RIFF", b"RF64") and head[8:] == b"WAVE":
+    if head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:] == b"WAVE":
         start = _find_chunk(file, "<I")
     elif head[:4] == b"FORM" and head[8:] in (b"AIFF", b"AIFC"):
         start = _find_chunk(file, ">I")
@@ -71,7 +71,7 @@ def _objection(file: BinaryIO, start: int, *, is_skipped: bool) -> str:
     head = file.read(10)
     if len(head) < 10 or head[:3] != b"ID3" or head[3] not in (2, 3, 4):
         return ""
-    version, flags, size = head[3], head[5], _syncsafe(head[6:])
+    version, flags, size = head[3], head[5], syncsafe(head[6:])
     if flags & _UNSYNCHRONISED and version < 4:
         decoded = file.read(size).replace(b"\xff\0", b"\xff")
         body: BinaryIO = io.BytesIO(decoded)
@@ -80,9 +80,9 @@ def _objection(file: BinaryIO, start: int, *, is_skipped: bool) -> str:
         body, end = file, file.tell() + size
     if flags & _EXTENDED and version > 2:
         extended = body.read(4)
-        body.seek(_syncsafe(extended) - 4 if version == 4 else _plain(extended), io.SEEK_CUR)
+        body.seek(syncsafe(extended) - 4 if version == 4 else plain(extended), io.SEEK_CUR)
     frames = body.tell()
-    sizes = (_syncsafe, _plain) if version == 4 else (_plain,)  # iTunes writes the one as the other
+    sizes = (syncsafe, plain) if version == 4 else (plain,)  # iTunes writes the one as the other
     walks = [_walk(body, (frames, end), version, read_size) for read_size in sizes]
     n_frames = max(walk.n_frames for walk in walks)
     suspect = max(walks, key=lambda walk: walk.n_known).suspect
@@ -137,10 +137,11 @@ def _suspicion(name: bytes, n_bytes: int, *, is_compressed: bool) -> str:
     return ""
 
 
-def _syncsafe(data: bytes) -> int:
+def syncsafe(data: bytes) -> int:
     """Return the number that ID3 spreads over bytes of seven bits."""
     return sum((byte & 0x7F) << 7 * place for place, byte in enumerate(reversed(data)))
 
 
-def _plain(data: bytes) -> int:
+def plain(data: bytes) -> int:
+    """Return the number in bytes, the highest first."""
     return int.from_bytes(data)

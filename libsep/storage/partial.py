@@ -12,6 +12,8 @@ import mutagen
 from libsep.errors import TransferError
 from libsep.media.stems import find_stem_atom
 from libsep.media.tags.bounded import UNREADABLE
+from libsep.media.tags.collect import Collector
+from libsep.media.tags.read_all import read_all
 from libsep.storage.store import Store, StoredObject
 
 BLOCK_BYTES = 128 << 10
@@ -24,7 +26,7 @@ MAX_FETCHED_BYTES = 32 << 20
 def copy_header(store: Store, found: StoredObject, path: Path) -> None:
     """Write a sparse file of the object's length that has its headers in their places.
 
-    What mutagen reads of the object is fetched, and so are beginning and end; all else is a hole.
+    What the readers of tags read is fetched, and so are beginning and end; all else is a hole.
     Readers that look at the same places find in the copy what they would find in the whole.
 
     Raises
@@ -41,6 +43,8 @@ def copy_header(store: Store, found: StoredObject, path: Path) -> None:
             find_stem_atom(reader)
             reader.seek(0)
             mutagen.File(reader)
+        with contextlib.suppress(*UNREADABLE):
+            read_all(reader, Collector())
         if object_file.failure is not None:
             raise object_file.failure
     finally:

@@ -65,14 +65,14 @@ def test_a_compressed_frame_that_unfolds_to_a_gigabyte_is_not_unfolded(
     bomb = frame(b"TXXX", _syncsafe(len(packed)) + packed, flags=0x0009)
     result = convert_one(tagged(bases, tmp_path / "x.mp3", bomb))
     assert result.outcome.status == "done"
-    assert any("compressed frame" in warning for warning in result.outcome.warnings)
+    assert any("it is compressed" in warning for warning in result.outcome.warnings)
     assert result.grown_bytes < 256 << 20
 
 
 def test_a_list_of_a_megabyte_is_not_taken_apart(bases: dict[str, bytes], tmp_path: Path) -> None:
     artists = b"\3" + b"\0".join(b"artist%06d" % number for number in range(100_000))
     path = tagged(bases, tmp_path / "x.mp3", frame(b"TPE1", artists))
-    assert any("a frame TPE1 of" in problem for problem in read_tags(path).problems)
+    assert any(problem.startswith("frame TPE1 of") for problem in read_tags(path).problems)
 
 
 def test_what_is_beyond_the_limits_of_a_tag_is_counted(

@@ -20,9 +20,9 @@ from libsep.media.tags.bounded import UNREADABLE, BoundedFile
 from libsep.media.tags.collect import Collector
 from libsep.media.tags.ffmetadata import read_ffmetadata
 from libsep.media.tags.mapping import FIELDS
-from libsep.media.tags.read_riff import read_texts
+from libsep.media.tags.read_all import container, read_all
 from libsep.media.tags.read_vorbis import read_vorbis
-from libsep.media.tags.record import Header, Tags
+from libsep.media.tags.record import Header
 from libsep.media.tags.values import parse_genres
 
 _COLUMNS = (
@@ -38,6 +38,7 @@ OPUS_SAMPLE_RATE = 48_000
 _WITH_ID3 = {".mp3": MP3, ".wav": WAVE, ".aif": AIFF, ".aiff": AIFF}
 _FRAMES = {name: getattr(id3, name) for name in ("TIT2", "TPE1", "TCON", "TT2", "TP1", "TCO")}
 _FIELDS = {field.name: field for field in FIELDS}
+_NAMES = ("genre", "title", "artist")
 
 
 def read_header(path: Path, *, ffmpeg: Path | None = None) -> Header:
@@ -83,7 +84,9 @@ def _open(path: Path) -> Any:
         except UNREADABLE:
             pass  # perhaps another format under a wrong name
     with BoundedFile(path) as file:
-        return mutagen.File(file)
+        body = container(file)
+        file.seek(0)
+        return mutagen.File(file if body is None else body)
 
 
 def _header(tags: dict[str, tuple[str, ...]], duration_s: Any, sample_rate: Any) -> Header:
@@ -97,29 +100,25 @@ def _header(tags: dict[str, tuple[str, ...]], duration_s: Any, sample_rate: Any)
 
 
 def _read_few(file: Any, path: Path) -> dict[str, tuple[str, ...]]:
-    if file.tags is None and isinstance(file, MP3):
-        return _read_ape(path)
+    """Return genre, title and artist; the other tags of the file are opened only for a gap."""
     column = next((name for kind, name in _COLUMNS if isinstance(file.tags, kind)), None)
-    if column is None:
-        collector = Collector()
-        read_texts(path, collector)
-        return dict(collector.result().fields)
-    found = _values_of_all(file.tags, column)
-    if not found["genre"] and isinstance(file, MP3):  # the second tag fills gaps
-        found |= {name: values for name, values in _read_ape(path).items() if not found[name]}
+    found = _values_of_all(file.tags, column) if column else {}
+    if not all(found.get(name) for name in _NAMES):
+        others, _ = _read_all(path)
+        found = {name: found.get(name) or others.get(name, ()) for name in _NAMES}
     return found
 
 
-def _read_ape(path: Path) -> dict[str, tuple[str, ...]]:
-    try:
-        with BoundedFile(path) as file:
-            return _values_of_all(APEv2(file), "vorbis")
-    except mutagen.MutagenError:
-        return {}
+def _read_all(path: Path) -> tuple[dict[str, tuple[str, ...]], bool]:
+    """Return the fields of all tags of a file, and whether there can be no others."""
+    collector = Collector()
+    with path.open("rb") as file:
+        is_all = read_all(file, collector)
+    return dict(collector.result().fields), is_all or not collector.is_empty
 
 
 def _values_of_all(tags: Any, column: str) -> dict[str, tuple[str, ...]]:
-    return {name: _values(tags, name, column) for name in ("genre", "title", "artist")}
+    return {name: _values(tags, name, column) for name in _NAMES}
 
 
 def _values(tags: Any, name: str, column: str) -> tuple[str, ...]:
@@ -133,8 +132,14 @@ def _values(tags: Any, name: str, column: str) -> tuple[str, ...]:
 
 
 def _read_through_ffmpeg(path: Path, ffmpeg: Path | None) -> Header:
+    """Return what ffmpeg says of a file; its tags too if nothing else tells them."""
     comments, duration_s, sample_rate = read_ffmetadata(path, ffmpeg or find_ffmpeg())
-    collector = Collector()
-    read_vorbis(comments, collector)
-    tags: Tags = collector.result()
-    return _header(dict(tags.fields), duration_s, sample_rate)
+    try:
+        fields, is_all = _read_all(path)
+    except OSError as exc:
+        raise TagError(path, f"header cannot be read: {exc}") from exc
+    if not is_all:
+        collector = Collector()
+        read_vorbis(comments, collector)
+        fields = dict(collector.result().fields)
+    return _header(fields, duration_s, sample_rate)

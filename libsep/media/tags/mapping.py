@@ -74,6 +74,9 @@ FIELDS = (
     _field("composer", "TCOM", "COMPOSER", "©wrt", "WM/Composer", join=", "),
     _field("grouping", "GRP1, TIT1", "GROUPING", "©grp", "WM/ContentGroupDescription", join=", "),
     _field("work", "TXXX:WORK", "WORK", "©wrk", "WM/Work"),
+    _field("movement_name", "MVNM", "MOVEMENTNAME", "©mvn"),
+    _field("movement", "MVIN", "MOVEMENT", "©mvi"),
+    _field("movement_total", "TXXX:MOVEMENTTOTAL", "MOVEMENTTOTAL", "©mvc"),
     _field("compilation", "TCMP", "COMPILATION", "cpil", "WM/IsCompilation"),
     _field("track", "TRCK", "TRACKNUMBER, TRACK, PART_NUMBER", "trkn", "WM/TrackNumber"),
     _field(
@@ -142,14 +145,15 @@ _DROPPED = frozenset(
     waveformatextensible_channel_mask metadata_block_picture coverart coverartmime
     major_brand minor_version compatible_brands creation_time handler_name isvbr
     deviceconformancetemplate peakvalue averagelevel
+    www.amazon.com google/originalclientid google/storeid google/storelabelcode
     tsse tenc tlen tden tdtg tflt tsiz tdly tofn ncon pcnt
-    ©too ©enc pgap apid ownr purd akid cnid atid geid plid sfid cmid stik hdvd pcst shwm xid|
-    flvr taut purl egid
+    ©too ©enc pgap apid ownr purd akid xid| flvr taut purl egid
     """.replace("\n", " ").split()
 )
+_NATIVE_TEXTS = ("desc", "ldes", "catg", "keyw", "tvsh", "sosn")
 _DROPPED_PREFIXES = (
     "songs-db", "mp3gain_", "wmfsdk", "wm/enc", "wm/provider", "wm/mediaclass", "wm/wmc",
-    "wm/unique", "wm/tool", "_statistics", "aspectratio",
+    "wm/unique", "wm/tool", "_statistics", "aspectratio", "wm/mcdi", "com.apple.streaming",
 )  # fmt: skip
 _DROPPED_WORDS = frozenset(word.replace("|", " ") for word in _DROPPED)
 
@@ -162,6 +166,11 @@ def is_dropped(key: str) -> bool:
     """
     folded = key.rpartition(":")[2].casefold()
     return folded in _DROPPED_WORDS or folded.startswith(_DROPPED_PREFIXES)
+
+
+def is_native_text(key: str) -> bool:
+    """Return whether ``key``, which has no field, is a text of iTunes all the same."""
+    return (key.startswith("©") and len(key) == 4) or key in _NATIVE_TEXTS
 
 
 def is_private_comment(description: str) -> bool:

@@ -3,18 +3,20 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from libsep.media.tags.collect import PREFERRED, Collector
+from libsep.media.tags.collect import Collector
 from libsep.media.tags.mapping import find_field, is_dropped, is_private_comment
+from libsep.media.tags.read_vorbis import PICTURE_BLOCK, read_picture_block
 from libsep.media.tags.record import Picture
 from libsep.media.tags.values import popm_to_rating
 
 _ROLES = {"mix": "MIXER", "dj-mix": "DJMIXER"}
 _LOST = {
     "SYLT": "synchronised lyrics",
-    "CHAP": "a chapter",
     "ETCO": "event times",
     "UFID": "an identifier",
     "GEOB": "an attached object",
+    "PRIV": "private data",
+    "MCDI": "the contents of the CD",
     "COMR": "a commercial frame",
     "OWNE": "an ownership frame",
     "EQU2": "an equaliser curve",
@@ -24,7 +26,7 @@ _LOST = {
 _VARIOUS_ERRORS = (ValueError, TypeError, AttributeError, LookupError)
 
 
-def read_id3(frames: Any, collector: Collector, *, weakness: int = PREFERRED) -> None:
+def read_id3(frames: Any, collector: Collector) -> None:
     """Hand all frames of mutagen's ``frames`` to ``collector``.
 
     A frame that cannot be read is reported and costs no other frame. Serato's objects are left
@@ -32,10 +34,10 @@ def read_id3(frames: Any, collector: Collector, *, weakness: int = PREFERRED) ->
     """
     for frame in frames.values():
         try:
-            _read_frame(frame, frames, collector, weakness)
+            _read_frame(frame, frames, collector)
         except _VARIOUS_ERRORS as exc:
             collector.problems.append(f"{frame.HashKey} could not be read: {exc}")
-    _read_comments(frames, collector, weakness)
+    _read_comments(frames, collector)
     _read_ratings(frames, collector)
 
 
@@ -46,34 +48,45 @@ def serato_objects(frames: Any) -> Iterator[tuple[str, bytes]]:
             yield frame.desc, bytes(frame.data)
 
 
-def _read_frame(frame: Any, frames: Any, collector: Collector, weakness: int) -> None:
+def _read_frame(frame: Any, frames: Any, collector: Collector) -> None:
     name = frame.FrameID
     if name in _SPECIAL:
         _SPECIAL[name](frame, collector)
     elif name == "TIT1" and frames.getall("GRP1"):
-        collector.add_field("work", frame.text, rank=weakness)
+        collector.add_field("work", frame.text)
     elif name == "UFID" and find_field("id3", frame.HashKey):
-        collector.add("id3", frame.HashKey, [frame.data.decode("ascii")], weakness=weakness)
+        collector.add("id3", frame.HashKey, [frame.data.decode("ascii")])
+    elif name == "TXXX" and frame.desc.upper() == PICTURE_BLOCK:
+        for text in () if frames.getall("APIC") else frame.text:
+            read_picture_block(text, collector)
     elif name == "TXXX":
-        collector.add("id3", f"TXXX:{frame.desc}", frame.text, weakness=weakness)
+        collector.add("id3", f"TXXX:{frame.desc}", frame.text)
     elif name == "USLT":
-        collector.add("id3", name, [frame.text], weakness=weakness)
+        collector.add("id3", name, [frame.text])
     elif name in ("TDRC", "TDRL", "TDOR"):
-        _read_dates(frame, collector, weakness)
+        _read_dates(frame, collector)
     elif hasattr(frame, "text") and name not in ("COMM", "USER", "SYLT"):
-        collector.add("id3", name, [str(value) for value in frame.text], weakness=weakness)
+        collector.add("id3", name, [str(value) for value in frame.text])
     elif hasattr(frame, "url"):
         key = name if find_field("id3", name) else frame.HashKey
-        collector.add("id3", key, [frame.url], weakness=weakness)
-    elif name in _LOST and not (name == "GEOB" and frame.desc.startswith("Serato ")):
-        collector.problems.append(f"{_LOST[name]} ({frame.HashKey}) has no place in MP4: dropped")
+        collector.add("id3", key, [frame.url])
+    elif name in _LOST and not _is_no_loss(frame):
+        key = f"PRIV:{frame.owner}" if name == "PRIV" else frame.HashKey
+        collector.problems.append(f"{_LOST[name]} ({key}) has no place in MP4: dropped")
 
 
-def _read_dates(frame: Any, collector: Collector, weakness: int) -> None:
+def _is_no_loss(frame: Any) -> bool:
+    """Return whether an object is carried elsewhere, or only a note of a program to itself."""
+    if frame.FrameID == "GEOB":
+        return bool(frame.desc.startswith("Serato "))
+    return bool(frame.FrameID == "PRIV" and is_dropped(frame.owner))
+
+
+def _read_dates(frame: Any, collector: Collector) -> None:
     dates = [str(stamp).replace(" ", "T") for stamp in frame.text]
     if not any(dates):
         collector.problems.append(f"{frame.FrameID} is no date: dropped")
-    collector.add("id3", frame.FrameID, dates, weakness=weakness)
+    collector.add("id3", frame.FrameID, dates)
 
 
 def _read_picture(frame: Any, collector: Collector) -> None:
@@ -105,7 +118,7 @@ def _read_people(frame: Any, collector: Collector) -> None:
             collector.add_extra(_ROLES.get(folded, folded.upper() or "INVOLVED"), [person])
 
 
-def _read_comments(frames: Any, collector: Collector, weakness: int) -> None:
+def _read_comments(frames: Any, collector: Collector) -> None:
     """Take the comments: those without a description first, copies that ID3v1 cut off never."""
     found = [frame for frame in frames.getall("COMM") if not is_private_comment(frame.desc)]
     found.sort(key=lambda frame: (bool(frame.desc), frame.desc == "ID3v1 Comment"))
@@ -116,16 +129,16 @@ def _read_comments(frames: Any, collector: Collector, weakness: int) -> None:
         if is_copy or is_dropped(frame.desc):
             continue
         if not chosen or not frame.desc:
-            collector.add("id3", "COMM", texts, weakness=weakness)
+            collector.add("id3", "COMM", texts)
             chosen += texts
         else:
-            collector.add_extra(f"COMMENT:{frame.desc}", texts, weakness=weakness)
+            collector.add_extra(f"COMMENT:{frame.desc}", texts)
 
 
 def _read_ratings(frames: Any, collector: Collector) -> None:
     for frame in frames.getall("POPM"):
         if frame.rating:
-            collector.ratings.append(popm_to_rating(frame.rating, frame.email))
+            collector.add_rating(popm_to_rating(frame.rating, frame.email))
 
 
 _SPECIAL: dict[str, Callable[[Any, Collector], None]] = {

@@ -10,7 +10,8 @@ from mutagen.flac import FLACNoHeaderError
 from mutagen.flac import Picture as FLACPicture
 from mutagen.flac import error as FLACError
 
-from libsep.media.tags.collect import PREFERRED, Collector
+from libsep.media.tags.collect import Collector
+from libsep.media.tags.mapping import is_dropped
 from libsep.media.tags.record import FRONT_COVER, Picture
 from libsep.media.tags.serato import from_ogg_markers2, from_vorbis
 from libsep.media.tags.values import popm_to_rating, r128_to_gain, text_to_rating
@@ -19,6 +20,10 @@ _R128 = {
     "R128_TRACK_GAIN": "replaygain_track_gain",
     "R128_ALBUM_GAIN": "replaygain_album_gain",
 }
+PICTURE_BLOCK = "METADATA_BLOCK_PICTURE"
+"""Key of a comment that holds a picture."""
+
+_PICTURE_MAGIC = (b"\xff\xd8\xff", b"\x89PNG")
 _APE_PICTURE_KINDS = {"front": 3, "back": 4, "leaflet": 5, "media": 6, "artist": 8, "icon": 1}
 
 
@@ -26,30 +31,33 @@ def read_vorbis(comments: Iterable[tuple[str, str]], collector: Collector) -> No
     """Hand Vorbis comments to ``collector``, pictures among them included."""
     for key, value in comments:
         name = key.upper()
-        if name == "METADATA_BLOCK_PICTURE":
-            _read_picture_block(value, collector)
+        if name == PICTURE_BLOCK:
+            read_picture_block(value, collector)
         elif name == "COVERART":
             _read_old_cover(value, collector)
         elif name.startswith("SERATO_"):
             _read_serato(name, value, collector)
         else:
-            _read_comment(name, value, collector, PREFERRED)
+            _read_comment(name, value, collector)
 
 
-def read_ape(items: Any, collector: Collector, *, weakness: int = PREFERRED) -> None:
+def read_ape(items: Iterable[tuple[str, Any]], collector: Collector) -> None:
     """Hand the items of an APEv2 tag to ``collector``; a cover's item begins with its name."""
-    for key, item in items.items():
+    for key, item in items:
         if isinstance(item, APEBinaryValue):
             if key.casefold().startswith("cover art"):
                 kind = key.partition("(")[2].rstrip(")").casefold()
                 _, _, data = bytes(item.value).partition(b"\0")
                 collector.add_picture(Picture(data=data, kind=_APE_PICTURE_KINDS.get(kind, 0)))
+            elif not is_dropped(key):
+                n_bytes = len(item.value)
+                collector.problems.append(f"{key} of {n_bytes} bytes has no place in MP4: dropped")
             continue
         if isinstance(item, APEExtValue):
             collector.problems.append(f"{key} is only a link to another file: dropped")
             continue
         for value in item:
-            _read_comment(key.upper(), value, collector, weakness)
+            _read_comment(key.upper(), value, collector)
 
 
 def read_pictures(pictures: Iterable[Any], collector: Collector) -> None:
@@ -58,13 +66,13 @@ def read_pictures(pictures: Iterable[Any], collector: Collector) -> None:
         collector.add_picture(_from_block(block))
 
 
-def _read_comment(key: str, value: str, collector: Collector, weakness: int) -> None:
+def _read_comment(key: str, value: str, collector: Collector) -> None:
     if key in _R128:
         _read_r128(key, value, collector)
     elif key in ("RATING", "FMPS_RATING", "RATING WMP") or key.startswith("RATING:"):
         _read_rating(key, value, collector)
     else:
-        collector.add("vorbis", key, [value], weakness=weakness)
+        collector.add("vorbis", key, [value])
 
 
 def _read_r128(key: str, value: str, collector: Collector) -> None:
@@ -83,12 +91,17 @@ def _read_rating(key: str, value: str, collector: Collector) -> None:
         rating = popm_to_rating(round(float(value)), "traktor")
     elif key != "RATING":  # from 0.0 to 1.0, where one is the best
         rating = round(min(float(value.replace(",", ".")), 1.0) * 100)
-    collector.ratings.append(rating)
+    collector.add_rating(rating)
 
 
-def _read_picture_block(value: str, collector: Collector) -> None:
+def read_picture_block(value: str, collector: Collector) -> None:
+    """Take a picture block of FLAC that is written as base64."""
     try:
-        block = FLACPicture(base64.b64decode(value))
+        data = base64.b64decode(value)
+        if data.startswith(_PICTURE_MAGIC):  # some programs write the picture without its block
+            collector.add_picture(Picture(data=data))
+            return
+        block = FLACPicture(data)
     except (FLACError, FLACNoHeaderError, binascii.Error, ValueError, LookupError) as exc:
         collector.problems.append(f"a picture could not be read: {exc}")
         return
@@ -119,4 +132,4 @@ def _read_serato(name: str, value: str, collector: Collector) -> None:
         if name != "SERATO_OVERVIEW":  # a drawing that Serato makes again
             collector.problems.append(f"{name} has a form that is not known: dropped ({exc})")
         return
-    collector.serato.update(atoms)
+    collector.add_serato(atoms)

@@ -22,13 +22,26 @@ class Picture:
     description: str = ""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class RawValue:
+    """A value of an MP4 atom as its bytes, with the number that says how to read them.
+
+    ``kind`` is the type of ISO 14496-12's well-known types, as QuickTime lists them: 0 is
+    unspecified, 21 an integer with sign, 22 one without, 23 and 24 are floating point.
+    """
+
+    data: bytes
+    kind: int = 0
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Tags:
     """The tags of one track, free of the format they came from.
 
     ``fields`` holds the values of the fields of `mapping.FIELDS` by their name, each with all its
     values in order. ``extras`` holds what has no field, under the source's own key. ``serato``
-    holds Serato's data by the name of its MP4 atom, as the text of that atom. ``rating`` runs
+    holds Serato's data by the name of its MP4 atom, as the text of that atom. ``atoms`` holds the
+    numbers and data of an MP4 source that have no field, by the name of their atom. ``rating`` runs
     from 0 to 100; None means not rated. ``problems`` are sentences about what could not be read.
     """
 
@@ -36,6 +49,7 @@ class Tags:
     extras: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     pictures: tuple[Picture, ...] = ()
     serato: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
+    atoms: Mapping[str, tuple[RawValue, ...]] = dataclasses.field(default_factory=dict)
     rating: int | None = None
     problems: tuple[str, ...] = ()
 
@@ -61,7 +75,7 @@ def tags_digest(tags: Tags) -> str:
     the file pads them. The order of the values of a field and of the pictures counts; `problems`
     do not.
     """
-    content = {
+    content: dict[str, object] = {
         "fields": {name: list(values) for name, values in tags.fields.items()},
         "extras": {key: list(values) for key, values in tags.extras.items()},
         "pictures": [
@@ -71,5 +85,10 @@ def tags_digest(tags: Tags) -> str:
         "serato": {name: data.hex() for name, data in tags.serato.items()},
         "rating": tags.rating,
     }
+    if tags.atoms:  # only then: files without them keep the hash that older versions gave them
+        content["atoms"] = {
+            key: [[value.kind, value.data.hex()] for value in values]
+            for key, values in tags.atoms.items()
+        }
     text = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()

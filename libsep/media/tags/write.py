@@ -4,7 +4,8 @@ Pure mutagen instead of mediafile: mediafile cuts a tempo of 127.98 to 127, keep
 several and loses the remixer, the version, all custom keys and Serato's data.
 """
 
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,17 @@ from mutagen.mp4 import MP4, AtomDataType, MP4Cover, MP4FreeForm
 
 from libsep import __version__
 from libsep.errors import TagError
+from libsep.media.atoms import header
+from libsep.media.tags.bounded import UNREADABLE
 from libsep.media.tags.fingerprint import ATOM, Fingerprint
-from libsep.media.tags.mapping import FIELDS, FREEFORM, Field
+from libsep.media.tags.mapping import FIELDS, FREEFORM, Field, is_native_text
 from libsep.media.tags.pictures import prepare_pictures
 from libsep.media.tags.read_mp4 import is_ours
-from libsep.media.tags.record import Tags
+from libsep.media.tags.record import RawValue, Tags
 from libsep.media.tags.serato import MEAN as SERATO
 from libsep.media.tags.values import parse_bpm, parse_flag, parse_position
 
 _FORMATS = {"JPEG": MP4Cover.FORMAT_JPEG, "PNG": MP4Cover.FORMAT_PNG}
-_NATIVE_EXTRAS = ("desc", "ldes", "catg", "keyw", "tvsh", "sosn")
-"""Atoms of text without a field that an M4A source may have; those that begin with © too."""
 
 
 def write_tags(
@@ -62,15 +63,58 @@ def write_tags(
         file = MP4(path)
         if file.tags is None:
             file.add_tags()
-        has_serato = bool(tags.serato)
-        for key in list(file.tags):
-            if (is_ours(key) and key != ATOM) or (has_serato and key.startswith(SERATO)):
-                del file.tags[key]
-        file.tags.update(atoms)
+        _remove_old(file.tags, has_serato=bool(tags.serato))
+        losses += _put_atoms(file.tags, atoms)
+        losses += _put_raw(file.tags, tags.atoms)
         file.save()
     except (mutagen.MutagenError, OSError) as exc:
         raise TagError(path, f"tags cannot be written: {exc}") from exc
     return (*tags.problems, *losses)
+
+
+def _remove_old(atoms: Any, *, has_serato: bool) -> None:
+    """Take out what will be written anew."""
+    for key in list(atoms):
+        if (is_ours(key) and key != ATOM) or (has_serato and key.startswith(SERATO)):
+            del atoms[key]
+    for key in list(_raw_atoms(atoms)):
+        if is_ours(key):
+            del _raw_atoms(atoms)[key]
+
+
+def _raw_atoms(atoms: Any) -> dict[str, list[bytes]]:
+    """Return the atoms that mutagen does not know, and that it writes as they were read.
+
+    There is no public way to it; a new version that has another is found out by the tests.
+    """
+    raw: dict[str, list[bytes]] = atoms._failed_atoms
+    return raw
+
+
+def _put_atoms(atoms: Any, new: Mapping[str, Any]) -> list[str]:
+    """Put in each atom that can be written; return a sentence about each that cannot."""
+    losses = []
+    for key, value in new.items():
+        try:
+            atoms[key] = value
+        except (*UNREADABLE, AssertionError) as exc:
+            losses.append(f"{key} cannot be written: {exc or type(exc).__name__}: dropped")
+    return losses
+
+
+def _put_raw(atoms: Any, new: Mapping[str, tuple[RawValue, ...]]) -> list[str]:
+    """Put in the numbers and data of an MP4 source, with their types."""
+    losses = []
+    for key, values in new.items():
+        name = _to_key(key)
+        if name in atoms:
+            losses.append(f"{key} is there twice: the numbers or data in it were dropped")
+        elif name.startswith("----:"):
+            atoms[name] = [MP4FreeForm(value.data, value.kind) for value in values]
+        else:
+            bodies = (struct.pack(">II", value.kind, 0) + value.data for value in values)
+            _raw_atoms(atoms)[name] = [b"".join(header(b"data", len(b)) + b for b in bodies)]
+    return losses
 
 
 def to_atoms(tags: Tags) -> tuple[dict[str, Any], list[str]]:
@@ -112,8 +156,7 @@ def _put_field(field: Field, tags: Tags, atoms: dict[str, Any], losses: list[str
 
 def _put_extra(key: str, values: tuple[str, ...], atoms: dict[str, Any], taken: set[str]) -> None:
     """Carry a key without a field, unless a field or another key has taken its atom."""
-    is_native = (key.startswith("©") and len(key) == 4) or key in _NATIVE_EXTRAS
-    if is_native:
+    if is_native_text(key):
         atoms.setdefault(key, list(values))
         return
     atom = key if key.startswith("----:") and key.count(":") >= 2 else FREEFORM + key
@@ -165,6 +208,16 @@ def _count(tags: Tags, name: str) -> int | None:
     return position[0] if position else None
 
 
+def _put_movement(field: Field, tags: Tags, atoms: dict[str, Any]) -> str:
+    """Write number or count of the movements of a work, which iTunes has as two numbers."""
+    text = tags.fields[field.name][0]
+    number, _ = parse_position(text) or (None, None)
+    if number is None:
+        return f'{field.vorbis[0]} "{text[:40]}" is no number: dropped'
+    atoms[field.mp4[0]] = [number]
+    return ""
+
+
 def _put_compilation(field: Field, tags: Tags, atoms: dict[str, Any]) -> str:
     atoms[field.mp4[0]] = parse_flag(tags.fields[field.name][0])
     return ""
@@ -184,6 +237,8 @@ _NUMBERS: dict[str, Callable[[Field, Tags, dict[str, Any]], str]] = {
     "track_total": _put_position,
     "disc": _put_position,
     "disc_total": _put_position,
+    "movement": _put_movement,
+    "movement_total": _put_movement,
     "compilation": _put_compilation,
     "advisory": _put_advisory,
 }
