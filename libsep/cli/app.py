@@ -14,6 +14,7 @@ from libsep.cli.doctor import doctor
 from libsep.cli.evaluate import evaluate
 from libsep.cli.examples import epilog
 from libsep.cli.export import export
+from libsep.cli.listen import listen
 from libsep.cli.models import models
 from libsep.cli.progress import markup
 from libsep.cli.run import run
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, convert, status, audit, verify, train, evaluate, export, demo, doctor):
+for command in (run, convert, listen, status, audit, verify, export, train, evaluate, demo, doctor):
     app.command(epilog=epilog(command.__name__))(command)
 app.add_typer(models, name="models")
 

@@ -6,6 +6,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "libsep run ~/Music ~/Stems --dry-run",
     ),
     "convert": ("libsep convert track.flac -o ~/Stems",),
+    "listen": ("libsep listen ~/Stems", "libsep listen track.stem.mp4 --no-browser"),
     "status": ("libsep status ~/Stems",),
     "audit": ("libsep audit ~/Music ~/Stems --quick",),
     "verify": ("libsep verify ~/Stems",),

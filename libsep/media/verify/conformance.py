@@ -12,7 +12,6 @@ from libsep.media.verify.format_rules import check_format
 from libsep.media.verify.mixxx import check_mixxx
 from libsep.media.verify.reader_rules import check_readers
 from libsep.media.verify.report import Finding, Report
-from libsep.units import samples_to_seconds
 
 
 def verify_stems(
@@ -78,12 +77,10 @@ def _report(path: Path, container: Container, findings: list[Finding]) -> Report
     if not container.tracks:
         return Report(path=path, findings=tuple(findings))
     first = container.tracks[0]
-    n_samples = first.edits[0][0] if first.edits else first.duration
-    timescale = container.timescale if first.edits else first.timescale
     return Report(
         path=path,
         findings=tuple(findings),
         codec="aac" if first.codec == "mp4a" else first.codec,
         sample_rate=first.sample_rate,
-        duration_s=samples_to_seconds(n_samples, timescale),
+        duration_s=container.duration_s,
     )

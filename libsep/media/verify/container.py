@@ -19,6 +19,7 @@ from libsep.media.atoms import (
     table_entries,
 )
 from libsep.media.stems import MAX_MOOV_BYTES
+from libsep.units import samples_to_seconds
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,17 @@ class Container:
     def manifests(self) -> list[bytes]:
         """The payload of every ``moov/udta/stem``."""
         return [stem.payload for stem in self.moov.all(b"udta", b"stem")]
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the first track in seconds, as its edit list says if it has one.
+
+        0 where a damaged header counts in no unit.
+        """
+        first = self.tracks[0]
+        duration = first.edits[0][0] if first.edits else first.duration
+        timescale = self.timescale if first.edits else first.timescale
+        return samples_to_seconds(duration, timescale) if timescale else 0.0
 
 
 def read_container(path: Path) -> Container:

@@ -1,0 +1,65 @@
+"""``libsep listen`` in a process of its own."""
+
+import json
+import signal
+import socket
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser
+
+from ..media.conftest import write_stem_file
+
+
+@pytest.fixture
+def stems(tmp_path: Path, ffmpeg: Path, rng: np.random.Generator) -> Path:
+    """Return a folder with one stem file."""
+    folder = tmp_path / "stems"
+    folder.mkdir()
+    sources = 0.1 * rng.standard_normal((5, 2, 44100)).astype(np.float32)
+    write_stem_file(folder / "One.stem.mp4", sources, ffmpeg)
+    return folder
+
+
+def test_it_prints_the_address_and_ctrl_c_ends_it_cleanly(
+    start_libsep: Callable[..., Any], stems: Path, browser: Browser
+) -> None:
+    process = start_libsep("listen", stems, "--no-browser")
+    url = process.stdout.readline().strip()
+    with urllib.request.urlopen(f"{url}tracks") as answer:
+        assert json.load(answer)["tracks"] == ["One.stem.mp4"]
+    page = browser.new_page()
+    page.goto(url)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, "")
+    assert "ended" in err
+    assert "Traceback" not in err
+    page.evaluate("app.open(0)")
+    deadline = time.monotonic() + 120
+    while "server has ended" not in (page.text_content("#problem") or ""):
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(50)
+    page.close()
+
+
+def test_a_port_that_is_taken_or_a_folder_without_stems_is_told(
+    libsep: Callable[..., Any], stems: Path, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = libsep("listen", stems, "--no-browser", "--port", port)
+    assert ended.code == 2
+    assert f"port {port}" in ended.err
+    (tmp_path / "empty").mkdir()
+    ended = libsep("listen", tmp_path / "empty", "--no-browser")
+    assert ended.code == 2
+    assert "holds no stem files" in ended.err
+    ended = libsep("listen", "s3://bucket/stems", "--no-browser")
+    assert ended.code == 2
+    assert "takes paths of local files" in ended.err

@@ -1,0 +1,270 @@
+"""The page as people use it, in a real Chromium, with real stem files."""
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page
+
+from libsep.listen.server import ListenServer
+
+from .conftest import N_SAMPLES, RATE, served
+from .test_mix import read_wav
+
+LEVEL = """
+async () => {
+  const tap = (window.tap ??= new AnalyserNode(app.context, { fftSize: 32768 }));
+  app.player.node.connect(tap);
+  const until = app.context.currentTime + 0.85; // one window is 0.74 s
+  while (app.context.currentTime < until) await new Promise((resolve) => setTimeout(resolve, 20));
+  const samples = new Float32Array(tap.fftSize);
+  tap.getFloatTimeDomainData(samples);
+  return 10 * Math.log10(samples.reduce((sum, x) => sum + x * x, 0) / samples.length + 1e-20);
+}
+"""
+"""Level in dB of what the player plays now, as an analyser of the browser hears it."""
+
+
+def until(page: Page, condition: str, timeout_s: float = 120) -> Any:
+    """Wait until a condition of the page is met; the page's policy forbids Playwright's own way."""
+    deadline = time.monotonic() + timeout_s
+    while not (value := page.evaluate(condition)):
+        assert time.monotonic() < deadline, f"still not {condition}"
+        page.wait_for_timeout(30)
+    return value
+
+
+@pytest.fixture
+def opened(page: Page, server: ListenServer) -> Page:
+    """Return the page with the first track loaded and drawn."""
+    page.goto(server.url)
+    until(page, "window.app?.player && app.waveform.filled === app.waveform.nBins")
+    return page
+
+
+def level_db(page: Page) -> float:
+    return float(page.evaluate(LEVEL))
+
+
+def stems_db(samples: np.ndarray, *stems: int) -> float:
+    """Return the level of some streams together; the analyser hears both channels as one."""
+    mono = samples[list(stems)].sum(axis=0).mean(axis=0)
+    return float(10 * np.log10(np.mean(np.square(mono, dtype=np.float64))))
+
+
+def test_one_hears_what_the_buttons_say(opened: Page, samples: np.ndarray) -> None:
+    """Noise is steady, so that any 0.7 s of it have the level of the whole within 0.2 dB."""
+    page = opened
+    page.evaluate("app.setLoop({ start: 0, end: app.sheet.samples })")
+    page.click("#play")
+    until(page, "app.position > 4000")
+    assert level_db(page) == pytest.approx(stems_db(samples, 1, 2, 3, 4), abs=0.3)
+    page.click("[aria-label='Mute Vocals (4)']")
+    assert level_db(page) == pytest.approx(stems_db(samples, 1, 2, 3), abs=0.3)
+    page.click("[aria-label='Solo Drums (Shift 1)']")
+    assert level_db(page) == pytest.approx(stems_db(samples, 1), abs=0.3)
+    page.get_by_label("Volume of Drums").fill("-12")
+    assert level_db(page) == pytest.approx(stems_db(samples, 1) - 12, abs=0.3)
+    page.click("#reset")
+    page.click("#hear-original")  # 3 dB quieter in the file, but as loud as the mix here
+    assert level_db(page) == pytest.approx(stems_db(samples, 1, 2, 3, 4), abs=0.3)
+    assert page.text_content("#match") == "+3.0 dB to match"
+    page.click("#play")
+    assert level_db(page) < -150
+
+
+def test_a_click_on_a_waveform_jumps_there(opened: Page) -> None:
+    page = opened
+    box = page.locator(".lane.stem canvas").first.bounding_box()
+    assert box
+    page.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + 20)
+    assert page.evaluate("app.position") == pytest.approx(0.75 * N_SAMPLES, rel=0.005)
+    assert page.text_content("#time") == f"0:0{0.75 * N_SAMPLES / RATE:.1f}"
+
+
+def test_a_drag_along_the_times_loops(opened: Page) -> None:
+    page = opened
+    box = page.locator("#ruler").bounding_box()
+    assert box
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.6 * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.4 * box["width"], y, steps=4)
+    page.mouse.up()
+    loop = page.evaluate("app.loop")
+    assert loop["start"] == pytest.approx(0.4 * N_SAMPLES, rel=0.01)
+    assert loop["end"] == pytest.approx(0.6 * N_SAMPLES, rel=0.01)
+    page.evaluate("app.seek(app.loop.end - 9000)")
+    page.click("#play")
+    until(page, "app.position < app.loop.end - 20000")  # it came round
+    assert page.evaluate("app.position >= app.loop.start")
+    page.mouse.click(box["x"] + 20, y)
+    assert page.evaluate("[app.loop, app.loops]") == [None, False]
+
+
+def test_everything_can_be_done_from_the_keyboard(opened: Page) -> None:
+    page = opened
+    press: Callable[[str], None] = page.keyboard.press
+    press("Space")
+    until(page, "app.playing && app.position > 1000")
+    press("Space")
+    assert not page.evaluate("app.playing")
+    press("Home")
+    press("ArrowRight")
+    assert page.evaluate("app.position") == 5 * RATE
+    press("Shift+ArrowLeft")
+    assert page.evaluate("app.position") == 4 * RATE
+    press("2")
+    press("Shift+Digit3")
+    assert page.evaluate("[app.stems[1].mute, app.stems[2].solo]") == [True, True]
+    press("o")
+    assert page.evaluate("app.original")
+    press("b")
+    assert page.evaluate("app.loop") == {"start": 0, "end": 4 * RATE}
+    press("Shift+ArrowLeft")
+    press("a")
+    assert page.evaluate("app.loop") == {"start": 3 * RATE, "end": 4 * RATE}
+    press("l")
+    assert not page.evaluate("app.loops")
+    press("r")
+    assert (
+        page.evaluate("app.stems.some((stem) => stem.mute || stem.solo) || app.original") is False
+    )
+    press("?")
+    assert page.is_visible("#help")
+    assert page.locator("#keys tr").count() == 13
+    press("Escape")
+    before = page.evaluate("document.documentElement.className")
+    press("t")
+    assert page.evaluate("document.documentElement.className") != before
+    press("ArrowDown")
+    until(page, "app.number === 1 && app.player")
+
+
+def test_the_download_is_the_mix_that_one_hears(opened: Page, samples: np.ndarray) -> None:
+    page = opened
+    page.keyboard.press("4")
+    page.get_by_label("Volume of Bass").fill("-6")
+    with page.expect_download() as waiting:
+        page.click("#download")
+    download = waiting.value
+    assert download.suggested_filename == "First (no vocals, bass −6.0 dB).wav"
+    found = read_wav(Path(download.path()).read_bytes())
+    expected = samples[1] + samples[2].astype(np.float64) * 10 ** (-6 / 20) + samples[3]
+    assert np.abs(found - expected * (2**23 - 1)).max() <= 3  # the page writes gains to 6 digits
+
+
+def test_names_from_files_are_text_and_never_markup(opened: Page) -> None:
+    page = opened
+    rows = page.locator("#rows .row")
+    assert rows.nth(1).locator(".name").text_content() == "Zwei <b>Größen #1"
+    rows.nth(1).click()
+    until(page, "app.number === 1 && app.player")
+    assert page.text_content("#title") == "Zwei <b>Größen #1"
+    assert page.locator("#title b").count() == 0
+    assert page.url.endswith("#1")
+
+
+def test_the_mix_stays_when_the_track_changes(opened: Page) -> None:
+    page = opened
+    page.keyboard.press("4")
+    page.keyboard.press("ArrowDown")
+    until(page, "app.number === 1 && app.player")
+    assert page.get_attribute("[aria-label='Mute Vocals (4)']", "aria-pressed") == "true"
+
+
+def test_a_broken_file_is_told_on_the_page_and_the_next_one_plays(
+    browser: Browser, shelf_folder: Path, ffmpeg: Path, tmp_path: Path
+) -> None:
+    """The page is not that of the fixture: a browser notes each answer that is a refusal."""
+    whole = (shelf_folder / "First.stem.mp4").read_bytes()
+    (tmp_path / "a.stem.mp4").write_bytes(whole)
+    (tmp_path / "b.stem.mp4").write_bytes(whole[:100_000])
+    page = browser.new_page()
+    for server in served(tmp_path, ffmpeg):
+        page.goto(server.url)
+        until(page, "window.app?.player")
+        page.keyboard.press("ArrowDown")
+        until(page, "!document.querySelector('#problem').hidden")
+        assert "no whole stem file" in (page.text_content("#problem") or "")
+        page.keyboard.press("ArrowUp")
+        until(page, "app.player")
+        assert page.is_hidden("#problem")
+    page.close()
+
+
+def test_twenty_thousand_tracks_are_found_and_scrolled_at_once(
+    page: Page, server: ListenServer
+) -> None:
+    """All but three of them are names only; to make the files would take 15 s."""
+    others = [f"Artist {n // 100:03d}/Track {n:05d}.stem.mp4" for n in range(19_997)]
+    server.shelf.names = (*server.shelf.names, *others, "Artist 150/Needle in Hay.stem.mp4")
+    started = time.monotonic()
+    page.goto(server.url)
+    until(page, "document.querySelectorAll('#rows .row').length > 5")
+    assert time.monotonic() - started < 60
+    assert page.text_content("#count") == "20,000 tracks"
+    assert page.locator("#rows .row").count() < 60
+    filter_ms = page.evaluate(
+        "() => { const box = document.querySelector('#search'); const from = performance.now();"
+        " box.value = 'hay 150'; box.dispatchEvent(new Event('input'));"
+        " return performance.now() - from; }"
+    )
+    assert filter_ms < 1000  # 5 ms on a machine that has nothing else to do
+    assert page.text_content("#count") == "1 of 20,000"
+    assert page.locator("#rows .row .name").all_text_contents() == ["Needle in Hay"]
+    page.fill("#search", "zwei")
+    page.press("#search", "Enter")
+    until(page, "app.number === 1 && app.player")
+    page.fill("#search", "")
+    page.evaluate("document.querySelector('#rows').scrollTop = 1e9")
+    until(page, "document.querySelector('#rows').textContent.includes('Needle in Hay')")
+    assert page.locator("#rows .row").count() < 60
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (800, 1000), (390, 844)])
+def test_everything_fits_on_screens_of_all_kinds(opened: Page, size: tuple[int, int]) -> None:
+    page = opened
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.wait_for_timeout(250)
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    for button in page.locator("main button:visible").all():
+        box = button.bounding_box()
+        assert box
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= size[0]
+        assert min(box["width"], box["height"]) >= 34  # for fingers
+    for canvas in page.locator(".lane canvas:visible").all():
+        box = canvas.bounding_box()
+        assert box
+        assert box["width"] > 150
+        assert box["height"] >= 30
+    names = page.locator(".lane .name").all_text_contents()
+    assert names == ["Original", "Drums", "Bass", "Other", "Vocals"]
+
+
+def test_waveforms_are_drawn_in_the_colours_of_the_stem_atom(opened: Page) -> None:
+    page = opened
+    page.wait_for_timeout(100)
+    colors = page.evaluate(
+        """() => [...document.querySelectorAll(".lane.stem canvas")].map((canvas) => {
+          const { data } = canvas.getContext("2d").getImageData(
+            Math.floor(canvas.width / 2), Math.floor(canvas.height / 2), 1, 1);
+          return [...data.slice(0, 3)].map((part) => part.toString(16).padStart(2, "0")).join("");
+        })"""
+    )
+    assert [color.upper() for color in colors] == ["009E73", "D55E00", "CC79A7", "56B4E9"]
+
+
+def test_the_address_is_all_that_the_page_asks_for(page: Page, server: ListenServer) -> None:
+    """The fixture refuses all that is not local; this says that it is the secret address only."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(server.url)
+    until(page, "window.app?.player")
+    assert len(asked) > 10
+    assert [url for url in asked if not re.match(re.escape(server.url), url)] == []
