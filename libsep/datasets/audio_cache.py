@@ -52,7 +52,8 @@ class AudioCache:
 
     def _decode(self, path: Path, stream: int, cached: Path) -> None:
         try:
-            samples = decode_file(path, sample_rate=self.sample_rate, stream=stream)
+            # A microphone that hears nothing of a stroke may give a file of a few samples.
+            samples = decode_file(path, sample_rate=self.sample_rate, stream=stream, min_samples=1)
         except TrackError as exc:
             raise ConfigError(f"{path}: training material cannot be decoded: {exc}") from exc
         values = np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE)

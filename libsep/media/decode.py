@@ -81,6 +81,8 @@ class Decoder:
         Seconds without data after which the track is given up.
     max_duration_s
         Longest track that is decoded, in seconds; no limit if None.
+    min_samples
+        A file that gives fewer is an error: too short for a track.
 
     Attributes
     ----------
@@ -103,6 +105,7 @@ class Decoder:
         info: AudioInfo | None = None,
         stall_timeout_s: float = STALL_TIMEOUT_S,
         max_duration_s: float | None = None,
+        min_samples: int = MIN_SAMPLES,
     ) -> None:
         if block_samples <= 0:
             raise ValueError(f"blocks of {block_samples} samples, expected at least one")
@@ -115,6 +118,7 @@ class Decoder:
         self._sample_rate = sample_rate
         self._block_samples = block_samples
         self._max_duration_s = max_duration_s
+        self._min_samples = min_samples
         self._n_muted = 0
         self._n_to_mute = 0
         self._reader = PieceReader(
@@ -190,7 +194,7 @@ class Decoder:
         """Compare the decoded length with the header's."""
         if self.n_samples == 0:
             raise self._reader.fail("no samples: the file has a header, but no audio")
-        if self.n_samples < MIN_SAMPLES:
+        if self.n_samples < self._min_samples:
             raise self._reader.fail(f"{self.n_samples} samples are too short for a track")
         if self._n_muted > self.n_samples / 2:
             raise self._reader.fail(
@@ -244,6 +248,7 @@ def decode_file(
     ffmpeg: Path | None = None,
     sample_rate: int = SAMPLE_RATE,
     stream: int = 0,
+    min_samples: int = MIN_SAMPLES,
 ) -> Float32[np.ndarray, "2 T"]:
     """Return all samples of a file, in stereo.
 
@@ -257,6 +262,8 @@ def decode_file(
         Rate of the samples that come out, in Hz.
     stream
         Which of the file's audio streams, from 0; a stem file has five.
+    min_samples
+        A file that gives fewer is an error: too short for a track.
 
     Returns
     -------
@@ -275,6 +282,7 @@ def decode_file(
         block_samples=BLOCK_SAMPLES,
         sample_rate=sample_rate,
         stream=stream,
+        min_samples=min_samples,
     ) as decoder:
         return np.concatenate(list(decoder), axis=1)
 
