@@ -1,6 +1,7 @@
 """What a bass plays: named figures, bar by bar."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -9,6 +10,9 @@ from libsep.training.synthesis.composition import Harmony, PlayedNote, rhythm
 
 Figure = tuple[tuple[float | int, int], ...]
 """Onsets in beats, and what sounds there: steps of the scale above the root of the chord."""
+
+LOWEST = 26
+"""Lowest note of a bass: the D below its usual lowest string."""
 
 LEADING = 99
 """Instead of a step: a half tone from the root of the next chord."""
@@ -64,4 +68,21 @@ def _pitch(harmony: Harmony, rng: np.random.Generator, beat: float, step: int, o
         pitch = harmony.pitch(following, octave) + int(rng.choice([-1, 1, -2, 2]))
     else:
         pitch = harmony.pitch(degree + step, octave)
-    return pitch - 12 * (pitch > 55) + 12 * (pitch < 26)
+    return pitch - 12 * (pitch > 55) + 12 * (pitch < LOWEST)
+
+
+def following(riff: Sequence[PlayedNote]) -> list[PlayedNote]:
+    """Return the lowest note of each onset of a guitar's riff, where a bass plays it.
+
+    That is an octave lower, or where the guitar is, if the bass has no such string.
+    """
+    lowest: dict[float, PlayedNote] = {}
+    for note in riff:
+        before = lowest.get(note.start_beats)
+        if before is None or note.pitch < before.pitch:
+            lowest[note.start_beats] = note
+    moved = [
+        dataclasses.replace(note, pitch=note.pitch - 12 * (note.pitch - 12 >= LOWEST))
+        for note in lowest.values()
+    ]
+    return sorted(moved, key=lambda note: note.start_beats)

@@ -116,28 +116,6 @@ def random_equaliser(rng: np.random.Generator, sample_rate: int, range_db: float
     return curve
 
 
-def cabinet(rng: np.random.Generator, sample_rate: int) -> Response:
-    """Return the response of a random guitar loudspeaker in front of a microphone.
-
-    Little below 80 Hz and above 5 kHz, a resonance at the bottom, a hollow at 500 Hz, presence at
-    2 to 3.5 kHz, and the ripple that reflections leave.
-    """
-    octaves = np.log2(np.maximum(frequencies(sample_rate), 20))
-    level_db = np.convolve(rng.normal(0, 4, N_POINTS), np.hanning(9) / 4, "same")
-    for low_hz, high_hz, width, low_db, high_db in (
-        (100, 160, 0.5, 1, 5),
-        (350, 700, 0.7, -6, 0),
-        (2000, 3500, 0.6, 2, 8),
-    ):
-        centre = np.log2(rng.uniform(low_hz, high_hz))
-        bell = np.exp(-0.5 * ((octaves - centre) / width) ** 2)
-        level_db += rng.uniform(low_db, high_db) * bell
-    edges = high_pass(rng.uniform(60, 130), sample_rate)
-    edges = edges * low_pass(rng.uniform(3800, 6500), sample_rate, order=4)
-    curve: np.ndarray = edges * 10 ** (level_db / 20)
-    return curve
-
-
 def drive(signal: Float32[np.ndarray, "*lead T"], gain_db: float, bias: float = 0.0) -> np.ndarray:
     """Saturate with ``tanh`` after ``gain_db`` above full scale of the peak; the RMS is kept.
 
@@ -151,17 +129,6 @@ def drive(signal: Float32[np.ndarray, "*lead T"], gain_db: float, bias: float = 
         driven -= driven.mean()
     driven *= np.float32(rms(signal) / max(rms(driven), 1e-9))
     result: np.ndarray = driven
-    return result
-
-
-def amplifier(signal: Mono, rng: np.random.Generator, sample_rate: int, gain_db: float) -> Mono:
-    """Return a guitar or bass through treble boost, two tubes and a loudspeaker."""
-    boost = np.float32(rng.uniform(0.3, 0.95))
-    boosted = signal - boost * np.concatenate([signal[-1:], signal[:-1]])
-    driven = drive(boosted, gain_db, bias=rng.uniform(0, 0.3))
-    if gain_db > 18:
-        driven = drive(driven, rng.uniform(0, 10))
-    result: np.ndarray = filtered(driven, cabinet(rng, sample_rate))
     return result
 
 

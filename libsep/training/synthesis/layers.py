@@ -10,6 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from libsep.training.synthesis import effects
+from libsep.training.synthesis.amplifiers import amplifier
 from libsep.training.synthesis.chance import one_of
 from libsep.training.synthesis.composition import (
     PlayedNote,
@@ -122,6 +123,11 @@ def layer_of_program(program: int) -> str:
     return _PROGRAMS.get(program, _FAMILIES[program // 8])
 
 
+def written(session: Session, kind: str) -> Sequence[PlayedNote]:
+    """Return what a layer of a kind plays, where no arrangement says it."""
+    return one_of(LAYERS[kind].writers, session.rng)(session)
+
+
 def layer(session: Session, kind: str, notes: Sequence[PlayedNote] = ()) -> Stereo:
     """Return a layer of a kind, dry but for its own effects, at any level.
 
@@ -131,7 +137,7 @@ def layer(session: Session, kind: str, notes: Sequence[PlayedNote] = ()) -> Ster
     if not described.writers:
         return _texture(session)
     if not notes:
-        notes = one_of(described.writers, rng)(session)
+        notes = written(session, kind)
     instrument = session.instrument(
         "other", described.instruments, p_synthesiser=described.p_synthesiser
     )
@@ -143,7 +149,7 @@ def layer(session: Session, kind: str, notes: Sequence[PlayedNote] = ()) -> Ster
         take = _take(session, described, notes, _another(instrument, number))
         if gain_db is not None:
             gain = gain_db + rng.uniform(-3, 3)
-            take = effects.amplifier(take, rng, session.sample_rate, gain)
+            take = amplifier(take, rng, session.sample_rate, gain)
         elif rng.uniform() < 0.7:
             take = effects.filtered(take, _curve(session))
         canvas += effects.panned(take, side)

@@ -10,13 +10,14 @@ from libsep.track import TARGETS
 from libsep.training.synthesis import effects
 from libsep.training.synthesis.arrangement import Arranged, arranged
 from libsep.training.synthesis.bass import bass_part
+from libsep.training.synthesis.bass_lines import following
 from libsep.training.synthesis.chance import one_of, weighted
 from libsep.training.synthesis.clips import Collection
-from libsep.training.synthesis.composition import random_harmony
+from libsep.training.synthesis.composition import PlayedNote, random_harmony
 from libsep.training.synthesis.drums import drum_part
 from libsep.training.synthesis.effects import Stereo
 from libsep.training.synthesis.instruments import faded
-from libsep.training.synthesis.layers import layer
+from libsep.training.synthesis.layers import layer, written
 from libsep.training.synthesis.rooms import Room, recorded_room, synthetic_room
 from libsep.training.synthesis.session import Session, ducked
 from libsep.training.synthesis.styles import STYLES, Style
@@ -28,6 +29,12 @@ LEVEL = 0.1
 
 STRETCH = 32 * effects.BLOCK
 """Samples of a song that are mastered at once."""
+
+RIFFS = ("power_guitar", "riff_guitar")
+"""Layers that a bass may play along with."""
+
+P_FOLLOWED = 0.65
+"""How often it does."""
 
 SHORT_S = 6.0
 """The voice sings something new over each repeat of a loop shorter than this."""
@@ -72,11 +79,11 @@ def render_song(
 def _parts(session: Session, score: Arranged | None) -> list[Part]:
     """Return the parts of a song; silent ones are left out."""
     rng, style = session.rng, session.style
+    layers = list(score.layers) if score and score.layers else random_layers(session)
     drums = drum_part(session, score.drums if score else ())
-    bass = bass_part(session, score.bass if score else ())
+    bass = bass_part(session, score.bass if score else riff_to_follow(layers, rng))
     parts = [Part("drums", drums.sound, style.p_drums), Part("bass", bass, style.p_bass)]
     wet = rng.uniform(*style.wet)
-    layers = list(score.layers) if score and score.layers else _random_layers(style, rng)
     for kind, notes in layers:
         loop = layer(session, kind, notes)
         loudness = max(effects.rms(loop), 1e-6)
@@ -93,10 +100,21 @@ def _parts(session: Session, score: Arranged | None) -> list[Part]:
     return parts
 
 
-def _random_layers(style: Style, rng: np.random.Generator) -> list[tuple[str, tuple[()]]]:
+def random_layers(session: Session) -> list[tuple[str, Sequence[PlayedNote]]]:
+    """Return kinds of layers, with the notes of those that a bass may follow."""
+    rng, style = session.rng, session.style
     lowest, highest = style.n_layers
     n_layers = int(rng.integers(lowest, highest + 1))
-    return [(weighted(style.layers, rng), ()) for _ in range(n_layers)]
+    kinds = [weighted(style.layers, rng) for _ in range(n_layers)]
+    return [(kind, written(session, kind) if kind in RIFFS else ()) for kind in kinds]
+
+
+def riff_to_follow(
+    layers: Sequence[tuple[str, Sequence[PlayedNote]]], rng: np.random.Generator
+) -> Sequence[PlayedNote]:
+    """Return what the bass plays with a guitar; nothing if there is none, or it goes its way."""
+    riffs = [notes for kind, notes in layers if kind in RIFFS and notes]
+    return following(riffs[0]) if riffs and rng.uniform() < P_FOLLOWED else ()
 
 
 def _pumped(part: Part, kicks: Sequence[float], session: Session) -> Part:

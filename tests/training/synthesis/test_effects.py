@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from libsep.training.synthesis import effects
+from libsep.training.synthesis import amplifiers, effects
 from libsep.training.synthesis.rooms import Room, synthetic_room
 
 SAMPLE_RATE = 44100
@@ -45,7 +45,7 @@ def test_long_loops_are_filtered_in_frames_like_short_ones_at_once(
     rng: np.random.Generator,
 ) -> None:
     """The same filter, by one transform of the whole loop."""
-    response = effects.cabinet(rng, SAMPLE_RATE)
+    response = amplifiers.cabinet(rng, SAMPLE_RATE)
     noise = rng.normal(0, 1, (2, 45 * effects.BLOCK)).astype(np.float32)
     assert noise.shape[1] > 2 * effects.N_FRAME
     taps = np.fft.irfft(response)
@@ -146,14 +146,18 @@ def test_a_gain_line_is_straight_between_the_middles_of_blocks() -> None:
     assert np.abs(np.diff(line)).max() < 1.01 / effects.BLOCK
 
 
+def chance() -> np.random.Generator:
+    return np.random.default_rng(8)
+
+
 def test_no_effect_changes_silence(rng: np.random.Generator) -> None:
     silence = np.zeros((2, 4 * effects.BLOCK), np.float32)
     for result in (
         effects.drive(silence, 20.0),
         effects.compressed(silence, -20.0, 4.0),
         effects.chorus(silence, rng, SAMPLE_RATE, 0.5),
-        effects.filtered(silence, effects.cabinet(rng, SAMPLE_RATE)),
-        effects.amplifier(silence[0], rng, SAMPLE_RATE, 30.0),
+        effects.filtered(silence, amplifiers.cabinet(rng, SAMPLE_RATE)),
+        amplifiers.amplifier(silence[0], rng, SAMPLE_RATE, 30.0),
         effects.wah(silence[0], rng, SAMPLE_RATE),
         synthetic_room(0.3, rng, SAMPLE_RATE).around(silence, 0.5),
     ):
@@ -161,11 +165,50 @@ def test_no_effect_changes_silence(rng: np.random.Generator) -> None:
 
 
 def test_an_amplifier_adds_harmonics_below_five_kilohertz(rng: np.random.Generator) -> None:
-    amplified = effects.amplifier(sine(100), rng, SAMPLE_RATE, 30.0)
+    amplified = amplifiers.amplifier(sine(100), rng, SAMPLE_RATE, 30.0)
     spectrum = np.abs(np.fft.rfft(amplified))
     assert spectrum[300] > 0.05 * spectrum[100]
     top = round(12000 / hertz(1))
     assert spectrum[top:].max() < 0.01 * spectrum.max()
+
+
+def test_an_amplifier_reflects_few_harmonics_at_half_the_sample_rate() -> None:
+    """What is loud and no multiple of the note was reflected; saturating once gives much of it."""
+    cycles = 1499
+    note = sine(cycles)
+    amplified = amplifiers.amplifier(note, chance(), SAMPLE_RATE, 40.0)
+    driven = effects.filtered(effects.drive(note, 40.0), effects.low_pass(5000.0, SAMPLE_RATE))
+
+    def reflected(signal: np.ndarray) -> float:
+        spectrum = np.abs(np.fft.rfft(signal))
+        loudest = spectrum.max()
+        spectrum[::cycles] = 0
+        return float(spectrum.max() / loudest)
+
+    assert reflected(amplified) < 0.5 * reflected(driven)
+
+
+def test_more_gain_gives_steadier_notes() -> None:
+    """A note that falls by 20 dB comes out of a loud amplifier with much less."""
+    fall = sine(200, 64 * effects.BLOCK) * np.linspace(1, 0.1, 64 * effects.BLOCK, dtype=np.float32)
+
+    def ratio(gain_db: float) -> float:
+        played = amplifiers.amplifier(fall, chance(), SAMPLE_RATE, gain_db)
+        blocks = played.reshape(64, -1)
+        return float(np.abs(blocks[4]).max() / np.abs(blocks[-5]).max())
+
+    assert ratio(40.0) < 1.5
+    assert ratio(-10.0) > 3
+
+
+def test_tone_controls_lower_the_middle_by_their_scoop() -> None:
+    flat = amplifiers.tone_controls(chance(), SAMPLE_RATE, 0.0)
+    scooped = amplifiers.tone_controls(chance(), SAMPLE_RATE, 12.0)
+    change_db = 20 * np.log10(scooped / flat)
+    lowest_hz = effects.frequencies(SAMPLE_RATE)[np.argmin(change_db)]
+    assert 350 < lowest_hz < 900
+    assert change_db.min() == pytest.approx(-12, abs=0.1)
+    assert abs(change_db[-1]) < 0.5
 
 
 def test_a_wah_passes_its_range_in_turns_and_little_else(rng: np.random.Generator) -> None:

@@ -8,7 +8,7 @@ from libsep.datasets.audio_cache import AudioCache
 from libsep.errors import ConfigError
 from libsep.training.synthesis import effects
 from libsep.training.synthesis.arrangement import arranged
-from libsep.training.synthesis.bass_lines import BASS_LINES, bass_line
+from libsep.training.synthesis.bass_lines import BASS_LINES, LOWEST, bass_line, following
 from libsep.training.synthesis.clips import Clip, Collection, Groove
 from libsep.training.synthesis.composition import (
     Harmony,
@@ -33,7 +33,7 @@ from libsep.training.synthesis.midi import Note, Score
 from libsep.training.synthesis.pack import load_pack
 from libsep.training.synthesis.rooms import Room
 from libsep.training.synthesis.session import Session, ducked, perform
-from libsep.training.synthesis.song import render_song
+from libsep.training.synthesis.song import random_layers, render_song, riff_to_follow
 from libsep.training.synthesis.styles import STYLES, style_weights
 from libsep.training.synthesis.vocals import Singer, sing
 
@@ -189,6 +189,30 @@ def test_basses_play_roots_in_their_range(name: str, rng: np.random.Generator) -
     assert all(0 <= note.start_beats < 16 for note in notes)
     if name == "held":
         assert {note.pitch % 12 for note in notes} <= {0, 7, 9, 5}, "the roots of I V vi IV"
+
+
+def test_a_bass_follows_the_lowest_notes_of_a_riff() -> None:
+    chord = [PlayedNote(0.0, 0.5, pitch, 0.9) for pitch in (47, 40, 52)]
+    riff = [PlayedNote(1.5, 0.25, 36, 1.0), *chord]
+    assert following(riff) == [PlayedNote(0.0, 0.5, 28, 0.9), PlayedNote(1.5, 0.25, 36, 1.0)]
+    assert LOWEST > 36 - 12
+
+
+def test_basses_follow_guitars_in_many_rock_songs_and_go_their_own_way_in_others(
+    session: Session,
+) -> None:
+    rock = dataclasses.replace(STYLES["rock"], layers={"riff_guitar": 1.0}, n_layers=(1, 1))
+    followed = 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        playing = dataclasses.replace(session, style=rock, rng=rng)
+        layers = random_layers(playing)
+        played = riff_to_follow(layers, rng)
+        assert not played or {note.start_beats for note in played} == {
+            note.start_beats for note in layers[0][1]
+        }
+        followed += bool(played)
+    assert 10 < followed < 28
 
 
 @pytest.mark.parametrize("way", ["held", "rhythm", "broken", "strummed", "stabs"])
