@@ -87,6 +87,12 @@ class AugmentConfig(Section):
     instrumental: Annotated[float, Field(ge=0, le=1)] = 0.2
     """Probability that the vocals are silent, apart from `drop`."""
 
+    mono: Annotated[float, Field(ge=0, le=1)] = 0.33
+    """Probability that the whole mixture is mono, as old records and club edits are."""
+
+    narrow: Annotated[float, Field(ge=0, le=1)] = 0.17
+    """Probability that the whole mixture is nearly mono, apart from `mono`."""
+
     limiter: Annotated[float, Field(ge=0, le=1)] = 0.4
     """Probability that the mixture is limited or clipped, and its sources with it."""
 

@@ -15,6 +15,9 @@ VARISPEED = 0.12
 TILT_DB = 4.0
 """Largest tilt of a spectrum, in dB over five octaves."""
 
+NARROW = (0.02, 0.4)
+"""Smallest and largest width of a mixture that is nearly mono."""
+
 BLOCK = 64
 """Samples over which the limiter's gain is a straight line."""
 
@@ -74,6 +77,12 @@ def placed(
     wet = rng.uniform(0.3, 1)
     delayed = F.pad(source[1:], (delay, 0))[:, : source.shape[1]]
     return torch.cat([source[:1], (1 - wet) * source[1:] + wet * delayed])
+
+
+def narrowed(sources: Float[Tensor, "*lead 2 T"], width: float) -> Float[Tensor, "*lead 2 T"]:
+    """Return sources whose sides are ``width`` times as loud; 0 is mono, in both channels alike."""
+    middle = sources.mean(-2, keepdim=True)
+    return middle + width * (sources - middle)
 
 
 def limited(sources: Float[Tensor, "S C T"], rng: np.random.Generator) -> Float[Tensor, "S C T"]:

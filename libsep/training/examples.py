@@ -89,6 +89,7 @@ class Examples:
         if kept.any():
             mask = torch.from_numpy(kept.astype(np.float32)).to(self.device)
             sources = sources * mask[:, None, None]
+        sources = self._narrowed(sources, rng)
         if rng.uniform() < self.variations.limiter:
             sources = augment.limited(sources, rng)
         if rng.uniform() < self.variations.low_pass:
@@ -104,7 +105,8 @@ class Examples:
         sources = self._respeeded(self._song_crop(dataset, self._length(rng), rng), rng)
         gain_db = self.variations.gain_db / 2 * rng.uniform(-1, 1, (len(TARGETS), 1, 1))
         gain = torch.from_numpy((10 ** (gain_db / 20)).astype(np.float32)).to(self.device)
-        return torch.stack([self._placed(source, rng) for source in sources * gain])
+        placed = zip(TARGETS, sources * gain, strict=True)
+        return torch.stack([self._placed(target, source, rng) for target, source in placed])
 
     def _song_crop(
         self, dataset: Dataset, n_before: int, rng: np.random.Generator
@@ -137,7 +139,7 @@ class Examples:
         source = self._respeeded(crop[0], rng)
         gain_db = self.variations.gain_db * rng.uniform(-1, 1)
         level = 0.1 * 10 ** (gain_db / 20) / _rms(source[None]).clamp(min=SILENT_RMS)
-        return self._placed(source * level, rng)
+        return self._placed(target, source * level, rng)
 
     def _drawn(self, target: str | None, rng: np.random.Generator) -> Dataset | None:
         """Return one of the datasets that have a target, or songs, by their weights."""
@@ -175,11 +177,26 @@ class Examples:
         return math.prod(weights, start=of_genre)
 
     def _placed(
-        self, source: Float[Tensor, "2 T"], rng: np.random.Generator
+        self, target: str, source: Float[Tensor, "2 T"], rng: np.random.Generator
     ) -> Float[Tensor, "2 T"]:
-        if rng.uniform() < self.variations.stereo:
+        """Give a source another place; a bass stays where it is, as in nearly all mixes."""
+        if target != "bass" and rng.uniform() < self.variations.stereo:
             source = augment.placed(source, rng, self.sample_rate)
         return augment.shuffled_sides(source, rng)
+
+    def _narrowed(
+        self, sources: Float[Tensor, "S 2 T"], rng: np.random.Generator
+    ) -> Float[Tensor, "S 2 T"]:
+        """Make some mixtures mono and some nearly so; every source keeps what it has in the middle.
+
+        A source that is only sides goes silent.
+        """
+        kind, width = rng.uniform(), rng.uniform(*augment.NARROW)
+        if kind < self.variations.mono:
+            return augment.narrowed(sources, 0.0)
+        if kind < self.variations.mono + self.variations.narrow:
+            return augment.narrowed(sources, width)
+        return sources
 
     def _length(self, rng: np.random.Generator) -> int:
         if rng.uniform() < self.variations.varispeed:

@@ -88,3 +88,16 @@ def test_placing_keeps_one_channel_of_a_spread_and_the_middle_of_a_width(
             assert 0.62 < ratio[0, 0] < 1.6
             kinds.add("balance")
     assert kinds == {"spread", "width", "balance"}
+
+
+def test_a_mixture_of_no_width_is_mono_and_still_the_sum(sources: torch.Tensor) -> None:
+    mono = augment.narrowed(sources, 0.0)
+    assert torch.equal(mono[:, 0], mono[:, 1])
+    torch.testing.assert_close(mono.sum(0)[0], sources.sum(0).mean(0))
+
+
+def test_a_narrow_mixture_keeps_its_middle_and_a_share_of_its_sides(sources: torch.Tensor) -> None:
+    narrow = augment.narrowed(sources, 0.25)
+    torch.testing.assert_close(narrow.mean(1), sources.mean(1))
+    sides = narrow[:, 0] - narrow[:, 1]
+    torch.testing.assert_close(sides, 0.25 * (sources[:, 0] - sources[:, 1]))

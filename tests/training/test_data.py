@@ -16,8 +16,9 @@ from ..conftest import tone, write_wave
 
 SAMPLE_RATE = 44100
 PLAIN = AugmentConfig(
-    gain_db=0, varispeed=0, equaliser=0, drop=0, stereo=0, instrumental=0, limiter=0, low_pass=0
-)
+    gain_db=0, varispeed=0, equaliser=0, drop=0, stereo=0, instrumental=0, mono=0, narrow=0,
+    limiter=0, low_pass=0,
+)  # fmt: skip
 
 
 def make(
@@ -78,6 +79,35 @@ def test_all_variations_keep_examples_finite_and_in_range(
         assert sources.sum(0).abs().max() <= 1
         silent += int((sources.abs().amax(dim=(1, 2)) == 0).sum())
     assert 8 < silent < 40
+
+
+def test_whole_mixtures_are_mono_or_nearly_so_as_often_as_is_said(
+    songs_folder: Path, cache: AudioCache
+) -> None:
+    def widths(**shares: float) -> list[float]:
+        variations = PLAIN.model_copy(update={"stereo": 1.0, **shares})
+        examples = make([songs_folder], cache, variations, coherent=1.0)
+        mixtures = [examples.example(np.random.default_rng(seed)).sum(0) for seed in range(40)]
+        return [float((left - right).norm() / (left + right).norm()) for left, right in mixtures]
+
+    wide = [width for width in widths() if width > 0.01]
+    assert len(wide) > 30
+    assert max(widths(mono=1.0)) == 0
+    assert 8 < sum(width == 0 for width in widths(mono=0.5)) < 32
+    assert 0 < np.median(widths(narrow=1.0)) < 0.5 * np.median(wide)
+
+
+def test_a_bass_stays_in_the_middle_while_others_move(
+    songs_folder: Path, cache: AudioCache
+) -> None:
+    moved = PLAIN.model_copy(update={"stereo": 1.0})
+    examples = make([songs_folder], cache, moved, coherent=0.5)
+    sides = torch.stack([
+        (sources[:, 0] - sources[:, 1]).abs().amax(dim=1)
+        for sources in (examples.example(np.random.default_rng(seed)) for seed in range(12))
+    ])  # fmt: skip
+    assert sides[:, 1].max() == 0
+    assert (sides.amax(dim=0)[[0, 2, 3]] > 0.01).all()
 
 
 def test_songs_can_be_left_out_and_weighted(songs_folder: Path, cache: AudioCache) -> None:
