@@ -15,9 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from libsep.media.cut_short import ogg_missing_bytes, wav_duration_s
+
 from libsep.errors import TrackError
 from libsep.library.sniff import sniff
-from libsep.media.cut_short import ogg_missing_bytes, wav_duration_s
 from libsep.media.ffmpeg import find_ffmpeg
 from libsep.media.stems import is_stem_file
 from libsep.media.tags import read_header, read_tags

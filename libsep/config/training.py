@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from libsep.config.section import Section
+from libsep.track import TARGETS
 
 Target = Literal["drums", "bass", "other", "vocals"]
 
@@ -18,6 +19,17 @@ class NetworkConfig(Section):
 
     size: Literal["XS", "S", "M", "L"] = "S"
     """Size of the band-split U-Net, 0.2 to 3.5 million parameters."""
+
+    targets: tuple[Target, ...] = ("drums", "bass", "other", "vocals")
+    """What it separates; sources of a target that is not named belong to ``other``."""
+
+    @field_validator("targets")
+    @classmethod
+    def _in_order(cls, targets: tuple[Target, ...]) -> tuple[Target, ...]:
+        ordered = tuple(target for target in TARGETS if target in targets)
+        if targets != ordered or len(targets) < 2 or "other" not in targets:
+            raise ValueError(f"expected other and at least one more, in the order of {TARGETS}")
+        return targets
 
 
 class MaterialConfig(Section):

@@ -1,7 +1,7 @@
 """Layouts of training material on disk: songs with stems, and folders of single sources."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,9 @@ from libsep.track import TARGETS
 
 AUDIO_EXTENSIONS = frozenset((".wav", ".flac", ".aiff", ".aif", ".mp3", ".m4a", ".ogg", ".opus"))
 STEM_EXTENSIONS = (".stem.mp4", ".stem.m4a")
+OTHER = "other"
+"""The target of whatever has none of its own."""
+
 UNSCORED = "unscored"
 """Name of the part of a song that belongs to its mixture, but to no target alone."""
 
@@ -73,6 +76,16 @@ class Song:
         if target not in self.sources:
             return np.zeros((2, self.n_samples), np.float32)[:, start:stop]
         return self.sources[target][:, start:stop].astype(np.float32) / FULL_SCALE
+
+    def merged(self, targets: Sequence[str]) -> "Song":
+        """Return the song with sources of these targets only; others are added to ``other``."""
+        left = [name for name in self.scored_targets if name not in targets]
+        if not left:
+            return self
+        parts = [self.sources[name] for name in (OTHER, *left) if name in self.sources]
+        kept = {name: source for name, source in self.sources.items() if name not in left}
+        merged = {**kept, OTHER: _summed(parts, self.n_samples)}
+        return dataclasses.replace(self, sources=merged)
 
     def mixture(self) -> Float32[np.ndarray, "2 T"]:
         """Return what a separator gets: the recorded mixture, else the sum of all sources.

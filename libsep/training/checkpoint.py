@@ -2,9 +2,7 @@
 
 import os
 import pickle
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -12,6 +10,7 @@ from libsep.errors import ConfigError, ModelError
 from libsep.nets.band_split_unet import BandSplitUNet
 from libsep.separation.registry import find_model
 from libsep.separation.weights import load_network
+from libsep.training.growth import can_grow, grow
 from libsep.training.state import State
 
 READ_ERRORS = (OSError, RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError)
@@ -45,8 +44,11 @@ def load_checkpoint(path: Path, state: State) -> None:
         ) from exc
 
 
-def load_weights(origin: str, network: BandSplitUNet, arguments: Mapping[str, Any]) -> None:
+def load_weights(origin: str, network: BandSplitUNet) -> None:
     """Give ``network`` the weights of a model, or the averaged weights of a checkpoint.
+
+    A model that is smaller, or that has targets which ``network`` lacks, is grown (see
+    `libsep.training.growth`).
 
     Parameters
     ----------
@@ -54,13 +56,11 @@ def load_weights(origin: str, network: BandSplitUNet, arguments: Mapping[str, An
         Name of a model, its folder, or a checkpoint (``.pt``).
     network
         Is changed in place.
-    arguments
-        What the network was built with; those of the model must be the same.
 
     Raises
     ------
     ConfigError
-        There is no such model or file, it is damaged, or it is of another architecture or size.
+        There is no such model or file, it is damaged, or ``network`` cannot grow out of it.
     """
     if origin.endswith(".pt"):
         try:
@@ -76,12 +76,9 @@ def load_weights(origin: str, network: BandSplitUNet, arguments: Mapping[str, An
         trained = load_network(model)
     except ModelError as exc:
         raise ConfigError(f"{origin}: cannot be started from: {exc}") from exc
-    found = dict(model.arguments)
-    differing = [name for name in {**found, **arguments} if found.get(name) != arguments.get(name)]
-    if not isinstance(trained, BandSplitUNet) or differing:
-        name = differing[0] if differing else "architecture"
+    if not isinstance(trained, BandSplitUNet) or not can_grow(trained, network):
         raise ConfigError(
-            f"{origin}: is a {model.architecture} with {name} {found.get(name)}, "
-            f"expected {arguments.get(name)} (another size of network?)"
+            f"{origin}: this {model.architecture} cannot begin the network (is it larger, or does "
+            f"it lack one of the targets {', '.join(network.targets)}?)"
         )
-    network.load_state_dict(trained.state_dict())
+    grow(network, trained)

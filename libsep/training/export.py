@@ -14,6 +14,7 @@ from libsep.separation.weights import save_model
 from libsep.training import plot
 from libsep.training.checkpoint import load_checkpoint
 from libsep.training.curve import CURVE, TABLE, read_curve, write_table
+from libsep.training.growth import new_network
 from libsep.training.job import CONFIG
 from libsep.training.state import new_state
 
@@ -45,7 +46,7 @@ def export_model(run: Path, checkpoint: str, info_path: Path, folder: Path) -> M
     """
     config = load(TrainingConfig, run / CONFIG)
     info = describe(config, info_path)
-    state = new_state(BandSplitUNet(**SIZES[config.network.size]), config.optimiser)
+    state = new_state(new_network(config.network), config.optimiser)
     load_checkpoint(run / checkpoint, state)
     average = state.average
     assert isinstance(average, BandSplitUNet)
@@ -65,7 +66,7 @@ def describe(config: TrainingConfig, info_path: Path) -> ModelInfo:
     ConfigError
         The file cannot be read, or names the field that is missing, unknown or wrong.
     """
-    network = BandSplitUNet(**SIZES[config.network.size])
+    network = new_network(config.network)
     values = {
         "architecture": ARCHITECTURE,
         "arguments": arguments_of(config, network),

@@ -11,7 +11,7 @@ from libsep.training import distributed
 from libsep.training.examples import Examples
 from libsep.training.gate import Means, Verdict, judge_sdr
 from libsep.training.state import State
-from libsep.training.step import as_band_split_unet, train_step
+from libsep.training.step import as_band_split_unet, merged, train_step
 from libsep.training.validate import Measures, validate
 
 
@@ -67,6 +67,7 @@ class Supervised:
         sources = self._examples.batch(
             config.seed, distributed.worker(), self.state.step, config.optimiser.n_batch
         ).to(config.device)
+        sources = merged(sources, config.network.targets)
         return train_step(
             self.state, sources, config.loss, config.optimiser, is_bfloat16=self._is_bfloat16
         )

@@ -3,10 +3,10 @@
 import torch
 
 from libsep.errors import ConfigError
-from libsep.nets.band_split_unet import SIZES, BandSplitUNet
+from libsep.track import TARGETS
 from libsep.training.adversarial import Adversarial
 from libsep.training.checkpoint import load_weights
-from libsep.training.export import arguments_of
+from libsep.training.growth import new_network
 from libsep.training.inputs import open_examples, open_unpaired
 from libsep.training.job import CHECKPOINT, Job
 from libsep.training.stage import Stage, Supervised
@@ -19,14 +19,16 @@ def check_start(job: Job) -> None:
     Raises
     ------
     ConfigError
-        Adversarial training without trained weights or without a validation that guards them, or
-        unpaired recordings without adversarial training.
+        Adversarial training of a network that lacks targets, without trained weights, or without
+        a validation that guards them; or unpaired recordings without adversarial training.
     """
     is_begun = job.start is not None or (job.out / CHECKPOINT).is_file()
     if job.config.adversarial is not None and not is_begun:
         raise ConfigError(
             "adversarial: needs a trained generator, expected --from MODEL (or a run to resume)"
         )
+    if job.config.adversarial is not None and job.config.network.targets != TARGETS:
+        raise ConfigError(f"adversarial: needs a network with all targets, {', '.join(TARGETS)}")
     if job.config.adversarial is not None and not job.validation:
         raise ConfigError("adversarial: needs songs to guard the SDR with, expected --validation")
     if job.config.adversarial is None and job.unpaired:
@@ -46,9 +48,9 @@ def begin(job: Job) -> State:
     """
     config = job.config
     torch.manual_seed(config.seed)
-    network = BandSplitUNet(**SIZES[config.network.size])
+    network = new_network(config.network)
     if job.start is not None:
-        load_weights(job.start, network, arguments_of(config, network))
+        load_weights(job.start, network)
     adversary = None
     network.to(config.device)
     if config.adversarial is not None:

@@ -1,5 +1,7 @@
 """One step of supervised training, from sources to moved weights."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
@@ -8,6 +10,7 @@ from libsep.config import LossConfig, OptimiserConfig
 from libsep.dsp.stft import istft, stft
 from libsep.losses.spectral import balance_weights, resolutions_l1, spectrum_l1, waveform_l1
 from libsep.nets.band_split_unet import BandSplitUNet
+from libsep.track import TARGETS
 from libsep.training.distributed import average_gradients
 from libsep.training.state import State
 
@@ -32,6 +35,19 @@ def train_step(
     metrics = update_network(state, losses, optimiser_config)
     state.n_examples += len(sources)
     return metrics
+
+
+def merged(sources: Float[Tensor, "B all C T"], targets: Sequence[str]) -> Float[Tensor, "B S C T"]:
+    """Return the sources of a network's targets from those of all `TARGETS`; the sum stays.
+
+    What belongs to none of ``targets`` is added to ``other``.
+    """
+    if tuple(targets) == TARGETS:
+        return sources
+    kept = {name: source for name, source in zip(TARGETS, sources.unbind(1), strict=True)}
+    left = [kept.pop(name) for name in TARGETS if name not in targets]
+    kept["other"] = kept["other"] + torch.stack(left).sum(0)
+    return torch.stack([kept[name] for name in targets], dim=1)
 
 
 def update_network(

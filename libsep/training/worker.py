@@ -81,7 +81,8 @@ def work(job: Job, run: RunFolder) -> None:
 def _opened(job: Job, run: RunFolder) -> tuple[Stage, list[Song]]:
     state = begin(job)
     run.resume(state)
-    return open_stage(job, state), load_validation(job.validation, open_cache(job))
+    songs = load_validation(job.validation, open_cache(job))
+    return open_stage(job, state), [song.merged(job.config.network.targets) for song in songs]
 
 
 def _journal(job: Job, run: RunFolder, state: State, songs: Sequence[Song]) -> Journal:

@@ -109,3 +109,15 @@ def test_a_recording_of_a_few_samples_is_read(tmp_path: Path, cache: AudioCache)
     samples = cache.samples(tmp_path / "far.wav")
     assert samples.shape == (2, 6)
     assert (samples == 8192).all()
+
+
+def test_targets_that_are_not_wanted_become_part_of_other(
+    songs_folder: Path, cache: AudioCache
+) -> None:
+    song = load_song(find_songs(songs_folder)[0], cache)
+    merged = song.merged(("drums", "bass", "other"))
+    assert merged.scored_targets == ("drums", "bass", "other")
+    expected = song.sources["other"].astype(int) + song.sources["vocals"]
+    assert np.array_equal(merged.sources["other"], expected)
+    np.testing.assert_allclose(merged.mixture(), song.mixture(), atol=1e-6)
+    assert song.merged(song.scored_targets) is song

@@ -127,7 +127,7 @@ def test_a_checkpoint_of_another_size_is_refused(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "xs.pt", new_state(small_network(), settings().optimiser))
     larger = BandSplitUNet(**SIZES["S"])
     with pytest.raises(ConfigError, match=r"xs\.pt: cannot be started from .*another size"):
-        load_weights(str(tmp_path / "xs.pt"), larger, {})
+        load_weights(str(tmp_path / "xs.pt"), larger)
 
 
 def test_a_model_that_does_not_exist_is_refused(job: Job) -> None:

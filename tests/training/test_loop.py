@@ -13,6 +13,7 @@ from libsep.errors import ConfigError
 from libsep.nets.band_split_unet import BandSplitUNet
 from libsep.separation.registry import read_model
 from libsep.separation.weights import load_network
+from libsep.track import TARGETS
 from libsep.training import validate as validation
 from libsep.training.checkpoint import load_checkpoint, save_checkpoint
 from libsep.training.export import export_model
@@ -21,7 +22,7 @@ from libsep.training.job import Job
 from libsep.training.local import train
 from libsep.training.loop import Loop
 from libsep.training.state import State, new_state
-from libsep.training.step import train_step
+from libsep.training.step import merged, train_step
 from libsep.training.validate import Measures
 
 SMALL = {"n_fft": 256, "hop_length": 64, "channels": [8, 8, 8], "hidden": 8, "n_dual_path": 1,
@@ -67,6 +68,14 @@ def losses_of(state: State, config: TrainingConfig, n_steps: int) -> list[float]
         )["loss"]
         for _ in range(n_steps)
     ]
+
+
+def test_what_a_network_has_no_target_for_is_trained_as_other() -> None:
+    sources = some_sources(0)
+    merged_sources = merged(sources, ("drums", "other"))
+    assert torch.equal(merged_sources[:, 0], sources[:, 0])
+    torch.testing.assert_close(merged_sources[:, 1], sources[:, 1:].sum(1))
+    assert merged(sources, TARGETS) is sources
 
 
 def test_a_resumed_training_has_the_same_losses_to_the_last_digit(tmp_path: Path) -> None:
