@@ -20,6 +20,7 @@ from libsep.media.cut_short import ogg_missing_bytes, wav_duration_s
 from libsep.errors import TrackError
 from libsep.library.sniff import sniff
 from libsep.media.ffmpeg import find_ffmpeg
+from libsep.media.pieces import pieces_of
 from libsep.media.stems import is_stem_file
 from libsep.media.tags import read_header, read_tags
 
@@ -27,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.hostile.bases import ENCODERS, make_base
 from tests.hostile.mutations import Mutant, mutants, truncated
 
-READERS = (sniff, is_stem_file, wav_duration_s, ogg_missing_bytes, read_header, read_tags)
+READERS = (sniff, is_stem_file, pieces_of, read_header, read_tags)
 MEMORY_BYTES = 2 << 30
 
 

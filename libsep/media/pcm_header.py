@@ -13,6 +13,10 @@ from pathlib import Path
 
 MAX_CHUNKS = 1000
 
+MAX_SAMPLE_RATE = 10_000_000
+
+MAX_CHANNELS = 64
+
 _WRAP = 1 << 32
 
 _PLACEHOLDERS = (
@@ -115,8 +119,8 @@ def read_pcm_header(path: Path) -> PcmHeader | None:
                 return _read_caf(file)
             if head == W64_MAGIC:
                 return _read_w64(file)
-        except (struct.error, ZeroDivisionError):
-            return None
+        except (struct.error, ValueError, OverflowError, IndexError):
+            return None  # damaged: ffmpeg has the last word
     return None
 
 
@@ -154,7 +158,7 @@ def _read_aiff(file: BufferedReader) -> PcmHeader | None:
     if sound is None or len(common) < 18:
         return None
     n_channels, n_samples, bits = struct.unpack_from(">HIH", common)
-    codec = f"s{(bits + 7) // 8 * 8}be".replace("s8be", "s8")
+    codec = {1: "s8", 2: "s16be", 3: "s24be", 4: "s32be"}.get((bits + 7) // 8, "")
     if len(common) >= 22 and common[18:22] not in (b"NONE", b"twos"):
         codec = _AIFC_CODECS.get(common[18:22], "")
         codec = f"s{bits}le" if codec == "s16le" and bits in (24, 32) else codec
@@ -228,6 +232,8 @@ def _header(
 ) -> PcmHeader:
     """Return a header of samples of a ``form``: codec, rate, channels, bytes per second if told."""
     codec, rate, n_channels, bytes_per_s = form
+    if not (0 < rate < MAX_SAMPLE_RATE and 0 < n_channels <= MAX_CHANNELS):
+        raise ValueError(f"{rate} Hz, {n_channels} channels")
     if codec:
         bytes_per_s = rate * n_channels * _sample_bytes(codec)
     end = file.seek(0, os.SEEK_END)
