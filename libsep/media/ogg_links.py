@@ -17,6 +17,7 @@ HEADLESS_S = 2
 _FIRST = 2
 _HEAD_BYTES = 27 + 255 + 64
 _PART_BYTES = 1 << 20
+_BEGINNING_BYTES = 1 << 16
 
 
 @dataclasses.dataclass(slots=True)
@@ -90,6 +91,27 @@ def read_links(path: Path) -> list[Link]:
                 _add_page(links[-1], head, is_first=is_first)
             position += _page_bytes(head)
     return [link for link in links if link.last > 0 or not link.sample_rate]
+
+
+def read_beginning(path: Path) -> float:
+    """Return when an Ogg stream begins that lost its head, in seconds; 0 if it did not lose it.
+
+    Only the begin of the file is read.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    with path.open("rb") as file:
+        data = file.read(_BEGINNING_BYTES)
+    link, position = Link(0, 0), 0
+    while not link.first and data.startswith(b"OggS\0", position) and position + 27 < len(data):
+        head = data[position : position + _HEAD_BYTES]
+        _add_page(link, head, is_first=bool(head[5] & _FIRST))
+        position += _page_bytes(head)
+    is_headless = link.first > HEADLESS_S * link.sample_rate > 0
+    return link.first / link.sample_rate if is_headless else 0.0
 
 
 def _add_page(link: Link, head: bytes, *, is_first: bool) -> None:

@@ -14,6 +14,7 @@ from libsep.media.probe import FORMATS
 _MAX_BYTES = 16 << 20
 _STALL_TIMEOUT_S = 30.0
 _DURATION = re.compile(r"\[info\]   Duration: (\d+):(\d+):([\d.]+)")
+_START = re.compile(r"\[info\] Input #0, (?:matroska|flv).*?, start: ([\d.]+)", re.DOTALL)
 _SAMPLE_RATE = re.compile(r"Audio: .*?, (\d+) Hz")
 
 
@@ -49,6 +50,8 @@ def read_ffmetadata(path: Path, ffmpeg: Path) -> tuple[list[tuple[str, str]], fl
     if sample_rate is None:
         raise TagError(path, "neither mutagen nor ffmpeg finds audio in it")
     duration_s = _to_seconds(*duration.groups()) if duration else None
+    if duration_s is not None and (start := _START.search(messages)):
+        duration_s -= float(start.group(1))  # it is the time of the end
     return list(parse_ffmetadata(text)), duration_s, int(sample_rate.group(1))
 
 

@@ -16,6 +16,7 @@ from mutagen.wave import WAVE
 
 from libsep.errors import TagError
 from libsep.media.ffmpeg import find_ffmpeg
+from libsep.media.forecast import believed_s
 from libsep.media.tags.bounded import UNREADABLE, BoundedFile
 from libsep.media.tags.collect import Collector
 from libsep.media.tags.ffmetadata import read_ffmetadata
@@ -44,8 +45,8 @@ _NAMES = ("genre", "title", "artist")
 def read_header(path: Path, *, ffmpeg: Path | None = None) -> Header:
     """Return length, sample rate, genres, title and artist of an audio file.
 
-    Nothing is decoded: the length is what the header claims. A file that mutagen does not know
-    costs a run of ffmpeg.
+    Nothing is decoded: the length is what the header claims, as far as that can be true. A file
+    that mutagen does not know costs a run of ffmpeg.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ def read_header(path: Path, *, ffmpeg: Path | None = None) -> Header:
         sample_rate = getattr(file.info, "sample_rate", None)
         if isinstance(file, OggOpus):
             sample_rate = OPUS_SAMPLE_RATE
-        return _header(_read_few(file, path), getattr(file.info, "length", None), sample_rate)
+        return _header(path, _read_few(file, path), getattr(file.info, "length", None), sample_rate)
     except UNREADABLE as exc:
         raise TagError(path, f"header cannot be read: {exc}") from exc
 
@@ -89,9 +90,11 @@ def _open(path: Path) -> Any:
         return mutagen.File(file if body is None else body)
 
 
-def _header(tags: dict[str, tuple[str, ...]], duration_s: Any, sample_rate: Any) -> Header:
+def _header(
+    path: Path, tags: dict[str, tuple[str, ...]], duration_s: Any, sample_rate: Any
+) -> Header:
     return Header(
-        duration_s=float(duration_s) if duration_s and duration_s > 0 else None,
+        duration_s=believed_s(path, float(duration_s) if duration_s and duration_s > 0 else None),
         sample_rate=int(sample_rate) if sample_rate else None,
         genres=parse_genres(tags.get("genre", ())),
         title=next(iter(tags.get("title", ())), ""),
@@ -142,4 +145,4 @@ def _read_through_ffmpeg(path: Path, ffmpeg: Path | None) -> Header:
         collector = Collector()
         read_vorbis(comments, collector)
         fields = dict(collector.result().fields)
-    return _header(fields, duration_s, sample_rate)
+    return _header(path, fields, duration_s, sample_rate)

@@ -63,6 +63,23 @@ def test_matroska_is_read_through_ffmpeg(tmp_path: Path) -> None:
     assert (header.sample_rate, header.genres) == (48_000, ("House",))
 
 
+@pytest.mark.parametrize("size", [0, 0x7FFFF000, 0xFFFFFFFF, 88200])
+def test_a_length_that_cannot_be_true_is_not_told(audio: Callable[[str], Path], size: int) -> None:
+    path = audio("wav")
+    data = path.read_bytes()
+    place = data.index(b"data") + 4
+    path.write_bytes(data[:place] + size.to_bytes(4, "little") + 5 * data[place + 4 :])
+    assert read_header(path).duration_s == pytest.approx(5 * 0.3, abs=0.08)
+
+
+def test_a_stream_that_began_days_ago_is_not_that_long(audio: Callable[[str], Path]) -> None:
+    path = audio("ogg")
+    data = path.read_bytes()
+    last = data.rindex(b"OggS")
+    path.write_bytes(data[: last + 6] + (44100 * 10**6).to_bytes(8, "little") + data[last + 14 :])
+    assert read_header(path).duration_s is None
+
+
 def test_a_file_that_is_no_audio_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "a.flac"
     path.write_text("no audio")
