@@ -73,8 +73,10 @@ class Outcome:
     ``tag_genres`` are the genres of the track's tags; None in rows that do not know them, because
     an older version wrote them or they were read back from a stem file.
     ``null_db`` is the level of the mixture minus the sum of the stems; of a restored track, of what
-    lies below its cut-off. ``cutoff_hz`` is where the source was cut off, None if it was not;
-    ``cutoff_confidence``, from 0 to 1, says how sure that is, and is None if nobody has looked.
+    lies below its cut-off. ``clipped_samples`` counts those of the mixture, in both channels, that
+    reach full scale; None in rows of older versions. ``cutoff_hz`` is where the source was cut off,
+    None if it was not; ``cutoff_confidence``, from 0 to 1, says how sure that is, and is None if
+    nobody has looked.
     ``restored_from_hz`` is where the band begins that super-resolution made; None: there is none.
     """
 
@@ -110,6 +112,7 @@ class Outcome:
     wall_s: float = 0.0
     null_db: float | None = None
     peak_db: float | None = None
+    clipped_samples: int | None = None
     cutoff_hz: float | None = None
     cutoff_confidence: float | None = None
     restored_from_hz: float | None = None

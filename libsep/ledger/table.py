@@ -32,6 +32,7 @@ def _arrow_type(annotation: Any) -> Any:
         int: pa.int64(),
         float: pa.float64(),
         float | None: pa.float64(),
+        int | None: pa.int64(),
         tuple[str, ...]: pa.list_(pa.string()),
         tuple[str, ...] | None: pa.list_(pa.string()),
         dict[str, float]: pa.map_(pa.string(), pa.float64()),

@@ -17,6 +17,9 @@ _OFFSET_LUFS = -0.691
 _HOPS_PER_BLOCK = 4
 _LONGEST_ROW = 64
 
+FULL_SCALE_16_BIT = 32767 / 32768
+"""The highest sample that 16 bits hold: a mixture that was clipped reaches it, again and again."""
+
 
 class LoudnessMeter:
     """Integrated loudness of one stereo stream that arrives in blocks of any length.
@@ -121,6 +124,7 @@ class StemMeter:
     def __init__(self, targets: Sequence[str], sample_rate: int) -> None:
         self._meters = {name: LoudnessMeter(sample_rate) for name in ("mixture", *targets)}
         self._peak = 0.0
+        self._n_clipped = 0
         self._residual = 0.0
         self._n_samples = 0
 
@@ -129,6 +133,8 @@ class StemMeter:
         for meter, signal in zip(self._meters.values(), (mixture, *stems), strict=True):
             meter.add(signal)
             self._peak = max(self._peak, _peak(signal))
+        if _peak(mixture) >= FULL_SCALE_16_BIT:
+            self._n_clipped += int(np.count_nonzero(np.abs(mixture) >= FULL_SCALE_16_BIT))
         residual = mixture - stems.sum(axis=0)
         self._residual += float(np.einsum("ij,ij->", residual, residual, dtype=np.float64))
         self._n_samples += mixture.size
@@ -140,6 +146,10 @@ class StemMeter:
     def peak_db(self) -> float:
         """Return the highest sample of all streams in dB; above 0, integers would clip."""
         return amplitude_to_db(self._peak)
+
+    def clipped_samples(self) -> int:
+        """Return how many samples of the mixture, in both channels, reach full scale."""
+        return self._n_clipped
 
     def null_db(self) -> float:
         """Return the level (RMS, dB) of the mixture minus the sum of the stems."""

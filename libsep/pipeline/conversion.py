@@ -111,6 +111,7 @@ class Conversion:
                 "duration_s": samples_to_seconds(decoder.n_samples, self.model.sample_rate),
                 "null_db": self._checked(meter.null_db() if low is None else low.level_db()),
                 "peak_db": meter.peak_db(),
+                "clipped_samples": meter.clipped_samples(),
                 "loudness_lufs": meter.loudness_lufs(),
                 "warnings": (*decoder.warnings, *encoder.warnings),
             },

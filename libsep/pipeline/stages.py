@@ -24,7 +24,7 @@ from libsep.separation.registry import Model
 from libsep.separation.stream import SegmentSeparator
 from libsep.track import Outcome, Track
 
-MEASURED = ("duration_s", "null_db", "peak_db", "loudness_lufs")
+MEASURED = ("duration_s", "null_db", "peak_db", "clipped_samples", "loudness_lufs")
 """What only a conversion measures; a new tag does not change it."""
 
 
