@@ -17,6 +17,7 @@ from libsep.cli.export import export
 from libsep.cli.listen import listen
 from libsep.cli.models import models
 from libsep.cli.progress import markup
+from libsep.cli.report import report
 from libsep.cli.run import run
 from libsep.cli.status import status
 from libsep.cli.tables import nodes_table
@@ -34,7 +35,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, convert, listen, status, audit, verify, export, train, evaluate, demo, doctor):
+COMMANDS = (
+    run, convert, listen, status, report, audit, verify, export, train, evaluate, demo, doctor,
+)  # fmt: skip
+for command in COMMANDS:
     app.command(epilog=epilog(command.__name__))(command)
 app.add_typer(models, name="models")
 

@@ -8,6 +8,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "convert": ("libsep convert track.flac -o ~/Stems",),
     "listen": ("libsep listen ~/Stems", "libsep listen track.stem.mp4 --no-browser"),
     "status": ("libsep status ~/Stems",),
+    "report": ("libsep report ~/Stems -o report.html",),
     "audit": ("libsep audit ~/Music ~/Stems --quick",),
     "verify": ("libsep verify ~/Stems",),
     "train": (

@@ -18,6 +18,7 @@ from libsep.batch.interrupts import Interrupts, caught_interrupts
 from libsep.batch.window import Window
 from libsep.cli.night import night_of, time_left_s
 from libsep.cli.progress import RunDisplay, markup
+from libsep.cli.report import report_after_run
 from libsep.cli.tables import (
     closing_line,
     failures_table,
@@ -131,12 +132,20 @@ def start(options: RunOptions) -> Ended:
         if not found.work:
             _note_routes(ledger, found, run)
             _print_end(options, found, summary, ended, time.monotonic() - start_s)
+            _report(options, ledger)
             return ended
         # Up to the end of the summary: a late second Ctrl-C must not cost it.
         with caught_interrupts() as interrupts:
             ended = _convert(options, ledger, assigner, found, summary, run, interrupts)
             _print_end(options, found, summary, ended, time.monotonic() - start_s)
+            _report(options, ledger)
     return ended
+
+
+def _report(options: RunOptions, ledger: Ledger) -> None:
+    """Write the report, if the configuration asks for one."""
+    if options.config.run.report is not None:
+        report_after_run(options.config.run.report, options.ends, ledger)
 
 
 def _note_routes(ledger: Ledger, found: Survey, run: str) -> None:

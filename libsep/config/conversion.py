@@ -115,6 +115,9 @@ class RunConfig(Section):
     track_timeout_s: Annotated[float, Field(gt=0)] = 6 * 3600.0
     """Seconds after which a track that has not ended is stopped and failed."""
 
+    report: Path | None = None
+    """HTML file in which each run that ends in order tells what the output holds; None: in none."""
+
     min_free_bytes: Annotated[int, Field(ge=0)] = 2_000_000_000
     """Free space on the output disk below which no further track is started."""
 

@@ -48,7 +48,7 @@ def estimate(
     """
     lengths_s = [track.expected_s for track in tracks]
     audio_s = sum(lengths_s, 0.0)
-    measured = _times_real_time(history)
+    measured = measured_speed(history)
     times_real_time = measured or n_cores / CPU_S_PER_AUDIO_S[codec]
     aac_bytes_per_s = (1 + len(TARGETS)) * bitrate_kbps * 1000 / 8
     bytes_per_s = aac_bytes_per_s if codec == "aac" else ALAC_BYTES_PER_S
@@ -78,7 +78,7 @@ def n_within(limit_s: float, tracks: Iterable[Track], expected: Estimate) -> int
     return sum(1 for _ in itertools.takewhile(lambda end_s: end_s <= audio_s, ends_s))
 
 
-def _times_real_time(history: Iterable[Outcome]) -> float | None:
+def measured_speed(history: Iterable[Outcome]) -> float | None:
     """Return seconds of audio per second of wall clock in the last run that converted a track."""
     runs: dict[str, list[Outcome]] = {}
     for outcome in history:

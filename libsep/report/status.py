@@ -13,12 +13,14 @@ from libsep.track import Outcome
 class Status:
     """State of an output folder.
 
+    ``standing`` is the outcome that each track counts with: its last conversion, or its failure.
     ``crashed`` counts how often a source was in work when a run died. ``last_run`` is the name of
     the run that wrote last, ``in_work`` that of the run that is in work now; empty: there is none.
     ``left_out`` is what the last run left out of the library, None if none has noted it.
     """
 
     summary: Summary
+    standing: list[Outcome]
     crashed: dict[str, int]
     last_run: str
     in_work: str
@@ -66,8 +68,10 @@ def read_status(ledger: Ledger, in_work: str | None = None) -> Status:
             conversions[outcome.source] = outcome
     if in_work is None:
         in_work = run_in_work(ledger.folder)
+    standing = [_standing(row, conversions.get(row.source)) for row in last.values()]
     return Status(
-        summary=Summary.of(_standing(row, conversions.get(row.source)) for row in last.values()),
+        summary=Summary.of(standing),
+        standing=standing,
         crashed={} if in_work else ledger.crashed(),
         last_run=last_run,
         in_work=in_work,

@@ -15,7 +15,7 @@ from libsep.library.plan import OutputSize
 from libsep.library.survey import ListFiles, locked_ledger
 from libsep.library.walk import FoundFile, Problem
 from libsep.storage.connection import resolved
-from libsep.storage.ledger import copied_ledger, fetched_ledger, state_folder
+from libsep.storage.ledger import LIBRARY_NOTE, copied_ledger, fetched_ledger, state_folder
 from libsep.storage.lock import run_in_store
 from libsep.storage.places import RemoteFolder, parse_place
 from libsep.storage.scan import scan_store
@@ -244,6 +244,24 @@ def opened_output(stems: str, storage: StorageConfig) -> Iterator[tuple[Ledger, 
         except TransferError as exc:
             raise ConfigError(f"{stems}: cannot be read: {exc.message}") from exc
         yield ledger, in_work
+
+
+def noted_library(place: Path | RemoteFolder, storage: StorageConfig) -> str:
+    """Return the library that an output was made from, as the output remembers it; else nothing.
+
+    Raises
+    ------
+    ConfigError
+        The store does not answer, or refuses.
+    """
+    if isinstance(place, Path):
+        note = place / FOLDER / "library"
+        return note.read_text(encoding="utf-8") if note.is_file() else ""
+    store = Store(place, resolved(storage))
+    try:
+        return store.read(LIBRARY_NOTE).decode() if store.find(LIBRARY_NOTE) is not None else ""
+    except TransferError as exc:
+        raise ConfigError(f"{place}: cannot be read: {exc.message}") from exc
 
 
 def _absolute(place: Path | RemoteFolder) -> Path | RemoteFolder:

@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from libsep.errors import ConfigError
+from libsep.track import path_to_text
 
 SCHEMES = ("s3", "gs")
 """Object stores that a library or an output may lie in."""
@@ -69,6 +70,11 @@ def parse_place(text: str) -> Path | RemoteFolder:
     if any(part in ("", ".", "..") for part in prefix.split("/")) and prefix:
         raise ConfigError(f"{text}: expected a folder without empty parts, '.' and '..'")
     return RemoteFolder(scheme, bucket, prefix)
+
+
+def place_to_text(place: Path | RemoteFolder) -> str:
+    """Return a place as a URI, or as the absolute path that `path_to_text` writes."""
+    return path_to_text(place.absolute()) if isinstance(place, Path) else place.uri
 
 
 def _local(rest: str) -> Path:

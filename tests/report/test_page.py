@@ -1,0 +1,379 @@
+"""The report in a real browser: what it shows, that it can be used, and that it holds much."""
+
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from libsep.errors import ConfigError
+from libsep.ledger import Ledger, table
+from libsep.report.page import write_report
+from libsep.track import Outcome, path_to_text
+
+GENRES = ("electronic", "jazz", "rock")
+
+HOSTILE = (
+    "a/</script><script>document.title='broken'</script>.mp3",
+    "a/<img src=x onerror=\"document.title='broken'\">.mp3",
+    'a/"quoted" & <b>bold</b> \' {{ 7 * 7 }} {% raw %}.mp3',
+    "a/<!--<script>.mp3",
+    "a/\u202egpj.evil \u2028 line.mp3",
+)
+
+LARGE = """
+import sys
+from pathlib import Path
+from libsep.ledger import Ledger, table
+from libsep.report.page import write_report
+from libsep.track import Outcome
+folder = Path(sys.argv[1])
+ledger = Ledger(folder / ".libsep")
+(ledger.folder / "ledger").mkdir(parents=True)
+rows = []
+for i in range(20_000):
+    loudness = {"mixture": -14.0, "drums": -20.0, "bass": -22.0, "other": -18.0, "vocals": -20.0}
+    row = Outcome(
+        source=f"folder {i % 7}/Track {i}.mp3", output=f"folder {i % 7}/Track {i}.stem.mp4",
+        status="done", genre=("electronic", "jazz", "rock")[i % 3], model="generic",
+        duration_s=100.0 + i % 300, wall_s=30.0, null_db=-170.0 + i % 20, peak_db=-1.0 + i % 3,
+        loudness_lufs=loudness, cutoff_hz=16_000.0, cutoff_confidence=0.9,
+        started_at=1.7e9 + 20 * i, ended_at=1.7e9 + 20 * i + 30,
+    )
+    rows.append(row.as_row() | {"event": "outcome", "sequence": i + 1, "run": "r1"})
+table.write(table.from_rows(rows), ledger.folder / "ledger" / "r1.parquet")
+write_report(ledger, folder / "report.html", place="/stems")
+"""
+"""A program that writes the report on 20,000 tracks into a folder."""
+
+WAIT_MS = 300
+"""More than the page waits after a key before it searches."""
+
+
+def converted(index: int, **changes: Any) -> Outcome:
+    """Return a track whose numbers all depend on its place."""
+    loudness = {"drums": -20.0, "bass": -22.0, "other": -18.0, "vocals": -20.0 - index % 30}
+    values = {
+        "source": f"folder {index % 7}/Track {index}.mp3",
+        "output": f"folder {index % 7}/Track {index}.stem.mp4",
+        "status": "done",
+        "stage": "",
+        "genre": GENRES[index % 3],
+        "genre_reason": f'tag "{GENRES[index % 3]}"',
+        "model": "generic",
+        "duration_s": 100.0 + index,
+        "wall_s": 30.0,
+        "encode_s": 10.0,
+        "separate_s": 8.0,
+        "null_db": -170.0 + index % 20,
+        "peak_db": -1.0 + index % 3,
+        "clipped_samples": 0,
+        "loudness_lufs": {"mixture": -14.0, **loudness},
+        "cutoff_hz": 16_000.0 if index % 5 == 0 else None,
+        "cutoff_confidence": 0.9,
+        "output_size_bytes": 5_000_000,
+        "started_at": 1_700_000_000.0 + 20 * index,
+        "ended_at": 1_700_000_030.0 + 20 * index,
+        "node": "studio",
+    }
+    return Outcome(**(values | changes))
+
+
+def failed(source: str, message: str) -> Outcome:
+    return Outcome(
+        source=source, output="x", status="failed", kind="file", stage="probe", message=message,
+        genre="rock", error="ProbeError",
+    )  # fmt: skip
+
+
+def report_on(folder: Path, rows: list[Outcome]) -> Path:
+    ledger = Ledger(folder / ".libsep")
+    (ledger.folder / "ledger").mkdir(parents=True)
+    written = [
+        row.as_row() | {"event": "outcome", "sequence": index, "run": "r1"}
+        for index, row in enumerate(rows, start=1)
+    ]
+    table.write(table.from_rows(written), ledger.folder / "ledger" / "r1.parquet")
+    path = folder / "report.html"
+    write_report(ledger, path, place=path_to_text(folder), library="/home/dj/My Music")
+    return path
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    rows = [converted(index) for index in range(200)]
+    rows += [failed(name, f"is empty: {name}") for name in HOSTILE]
+    rows += [failed("b/caf\\xe9.mp3", "is text, expected audio")]
+    return report_on(tmp_path, rows)
+
+
+def names(page: Page) -> list[str]:
+    """Return the tracks that are drawn, in their order."""
+    return page.locator("#body td.name button > bdi").all_text_contents()
+
+
+def test_the_page_says_what_the_ledger_says(page: Page, report: Path) -> None:
+    page.goto(report.as_uri())
+    tiles = dict(
+        zip(
+            page.locator(".tile dt").all_text_contents(),
+            page.locator(".tile dd:not(.note)").all_text_contents(),
+            strict=True,
+        )
+    )
+    assert tiles["Converted"] == "200"
+    assert tiles["Failed"] == "6"
+    assert tiles["Stem files"] == "1.0 GB"
+    assert tiles["Cut off"] == "40"
+    assert page.locator(".command code").text_content() == (
+        f"libsep run '/home/dj/My Music' {report.parent} --retry-failed"
+    )
+    assert page.locator("#count").text_content() == "206 tracks"
+    assert page.locator("svg.chart").count() == 6
+
+
+def test_hostile_names_are_shown_and_do_nothing(page: Page, report: Path) -> None:
+    page.goto(report.as_uri())
+    page.fill("#search", "a/")
+    page.wait_for_timeout(WAIT_MS)
+    shown = page.locator("#body td.name button").evaluate_all("all => all.map(b => b.title)")
+    assert set(HOSTILE) <= set(shown)
+    for index in range(len(shown)):
+        page.locator(f"tr[data-index='{index}'] button").click()
+        page.keyboard.press("Escape")
+    assert page.title().endswith("libsep report")
+    assert page.locator("img").count() == 0
+    assert page.locator("script").count() == 2
+    assert "49" not in page.locator(".names").all_text_contents()
+    page.fill("#search", "caf\\xe9")
+    page.wait_for_timeout(WAIT_MS)
+    assert names(page) == ["caf\\xe9.mp3"]
+
+
+def test_a_click_on_a_head_sorts_and_a_second_one_turns_it_round(page: Page, report: Path) -> None:
+    page.goto(report.as_uri())
+    head = page.locator("th", has_text="Length")
+    assert head.get_attribute("aria-sort") == "none"
+    head.locator("button").click()
+    assert head.get_attribute("aria-sort") == "descending"
+    assert names(page)[:3] == ["Track 199.mp3", "Track 198.mp3", "Track 197.mp3"]
+    head.locator("button").click()
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert names(page)[:7][-1] == "Track 0.mp3"  # after six failures, of unknown length 0
+    page.locator("th", has_text="Track").locator("button").focus()
+    page.keyboard.press("Enter")
+    assert head.get_attribute("aria-sort") == "none"
+    ordered = [name for name in names(page) if name.startswith("Track")]
+    assert ordered[:3] == ["Track 0.mp3", "Track 1.mp3", "Track 2.mp3"]
+    page.locator("th", has_text="Null").locator("button").click()
+    assert names(page)[0] == "Track 19.mp3"
+    assert page.locator("#body tr:not(.gap)").first.locator("td").nth(4).text_content() == "−151 dB"
+
+
+def test_filters_and_search_narrow_the_list_together(page: Page, report: Path) -> None:
+    page.goto(report.as_uri())
+    page.select_option("#genre", "=jazz")
+    assert page.locator("#count").text_content() == "67 of 206 tracks"
+    page.fill("#search", "FOLDER track 19")
+    page.wait_for_timeout(WAIT_MS)
+    expected = [f"Track {i}.mp3" for i in range(200) if i % 3 == 1 and "19" in str(i)]
+    assert names(page) == expected
+    page.fill("#search", "no such thing")
+    page.wait_for_timeout(WAIT_MS)
+    assert "No track is like that." in (page.locator("#body").text_content() or "")
+    page.click("#clear")
+    page.wait_for_timeout(WAIT_MS)
+    assert page.locator("#count").text_content() == "206 tracks"
+    page.click("button.signal:has-text('cut off')")
+    assert page.locator("#count").text_content() == "40 of 206 tracks"
+    assert page.locator("button.signal:has-text('cut off')").get_attribute("aria-pressed") == "true"
+    page.click("button.signal:has-text('cut off')")
+    page.click("button.link:has-text('rock')")
+    assert page.locator("#count").text_content() == "72 of 206 tracks"
+    page.select_option("#outcome", "1")
+    assert page.locator("#count").text_content() == "6 of 206 tracks"
+
+
+def test_a_track_opens_with_all_that_is_known_and_the_keyboard_goes_on(
+    page: Page, report: Path
+) -> None:
+    page.goto(report.as_uri())
+    page.locator("tr[data-index='5'] button").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    detail = page.locator("#detail")
+    assert detail.is_visible()
+    assert page.locator("#detail-name").text_content() == "Track 6.mp3"
+    shown = detail.text_content() or ""
+    for fact in ("folder 6", 'tag "electronic"', "−164.0 dB", "−14.0 LUFS", "1:46", "studio"):
+        assert fact in shown
+    page.click("#after")
+    assert page.locator("#detail-name").text_content() == "Track 7.mp3"
+    page.keyboard.press("Escape")
+    assert not detail.is_visible()
+    assert page.evaluate("document.activeElement.closest('tr').dataset.index") == "7"
+    page.keyboard.press("End")
+    assert page.evaluate("document.activeElement.closest('tr').dataset.index") == "205"
+    page.keyboard.press("Enter")
+    assert "is text, expected audio" in (detail.text_content() or "")
+
+
+CONTRASTS = """() => {
+  const luminance = (rgb) => {
+    const light = (v) => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+    const [r, g, b] = rgb.map((v) => light(v / 255));
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const parse = (text) => text.match(/[\\d.]+/g).map(Number);
+  const ground = (element) => {
+    for (let e = element; e; e = e.parentElement) {
+      const [r, g, b, a = 1] = parse(getComputedStyle(e).backgroundColor);
+      if (a === 1) return [r, g, b];
+    }
+    return [255, 255, 255];
+  };
+  const bad = [];
+  for (const e of document.querySelectorAll("body *")) {
+    const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    if (!own || !e.checkVisibility()) continue;
+    if (e.matches("script, option, :disabled, :disabled *")) continue;
+    const isSvg = e.closest("svg") !== null;
+    const style = getComputedStyle(e);
+    const ink = luminance(parse(isSvg ? style.fill : style.color).slice(0, 3));
+    const paper = luminance(ground(e));
+    const ratio = (Math.max(ink, paper) + .05) / (Math.min(ink, paper) + .05);
+    const what = `${e.tagName}.${e.className} ${ratio.toFixed(2)}: ${e.textContent.slice(0, 30)}`;
+    if (ratio < 4.5) bad.push(what);
+  }
+  return bad;
+}"""
+"""Texts with less contrast than 4.5 to 1, which WCAG 2.2 asks for (1.4.3)."""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_text_has_enough_contrast(page: Page, report: Path, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.goto(report.as_uri())
+    page.click("button.signal:has-text('cut off')")
+    dark = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    assert (sum(map(int, re.findall(r"\d+", dark))) < 150) == (scheme == "dark")
+    assert page.evaluate(CONTRASTS) == []
+    page.locator("tr[data-index='0'] button").click()
+    assert page.evaluate(CONTRASTS) == []
+
+
+def test_everything_has_a_name_and_tables_have_heads(page: Page, report: Path) -> None:
+    page.goto(report.as_uri())
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll("button, input, select, svg[role=img]")]
+        .filter((e) => !(e.textContent.trim() || e.ariaLabel || e.labels?.length)).length"""
+    )
+    assert nameless == 0
+    assert page.evaluate("document.querySelectorAll('th:not([scope])').length") == 0
+    assert page.evaluate("document.documentElement.lang") == "en"
+    table = page.locator("#table")
+    assert table.get_attribute("aria-rowcount") == "207"
+    assert page.locator("#body tr[aria-rowindex]").first.get_attribute("aria-rowindex") == "2"
+
+
+def test_it_prints_more_than_the_screen_shows(page: Page, report: Path) -> None:
+    page.goto(report.as_uri())
+    assert len(names(page)) < 60
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    assert len(names(page)) == 206
+    assert not page.locator(".tools").is_visible()
+    page.emulate_media(media="screen")
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert len(names(page)) < 60
+    page.emulate_media(media="null")
+    document = page.pdf(prefer_css_page_size=True)
+    assert document.startswith(b"%PDF")
+    # Print lays out 206 rows of at least 4 mm on pages of 186 mm, behind two of figures.
+    assert len(re.findall(rb"/Type\s*/Page\b", document)) >= 5
+
+
+def test_twenty_thousand_tracks_do_not_choke_it(page: Page, tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    # In a process of its own: here each of the 20,000 objects would have its types checked.
+    subprocess.run([sys.executable, "-c", LARGE, str(tmp_path)], check=True)
+    times: dict[str, float] = {}
+
+    def timed(what: str, script: str) -> None:
+        times[what] = page.evaluate(
+            f"() => {{ const t = performance.now(); {script}; document.body.offsetHeight;"
+            " return performance.now() - t }"
+        )
+
+    start = time.perf_counter()
+    page.goto(report.as_uri())
+    times["open"] = 1000 * (time.perf_counter() - start)
+    assert page.locator("#count").text_content() == "20,000 tracks"
+    timed("sort", "document.querySelectorAll('th button')[0].click()")
+    timed("search", "document.getElementById('search').value = 'track 1999'")
+    timed("filter", "document.getElementById('genre').value = '=jazz';"
+          "document.querySelector('.tools').dispatchEvent(new Event('change'))")  # fmt: skip
+    assert names(page) == [f"Track {i}.mp3" for i in (1999, *range(19990, 20000)) if i % 3 == 1]
+    page.click("#clear")
+    page.wait_for_timeout(WAIT_MS)
+    timed("scroll", "document.getElementById('scroll').scrollTop = 1e9")
+    page.wait_for_timeout(100)
+    assert names(page)[-1] == "Track 19999.mp3"
+    assert len(names(page)) < 60
+    # Much less on a machine that does nothing else, see docs/report.md.
+    assert times["open"] < 15_000
+    assert max(times["sort"], times["filter"], times["scroll"]) < 3_000
+
+
+def test_nothing_but_its_own_script_may_run(browser: Browser, report: Path) -> None:
+    hostile = report.read_text().replace("<main>", "<main><script>document.title='x'</script>")
+    report.write_text(hostile)
+    context = browser.new_context()
+    opened = context.new_page()
+    opened.goto(report.as_uri())
+    assert opened.title() != "x"
+    context.close()
+
+
+def test_the_data_is_json_and_its_text_cannot_end_its_element(report: Path) -> None:
+    text = report.read_text(encoding="utf-8")
+    (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)
+    values = json.loads(data)
+    sources = [row[values["columns"].index("source")] for row in values["rows"]]
+    assert set(HOSTILE) <= set(sources)
+    assert "<" not in data
+    assert not re.search(r"(src|href)=.?https?:", text)
+
+
+def test_numbers_that_json_has_not_are_carried(page: Page, tmp_path: Path) -> None:
+    inf = float("inf")
+    silent = converted(0, null_db=-inf, peak_db=-inf, loudness_lufs={"mixture": -inf})
+    page.goto(report_on(tmp_path, [silent]).as_uri())
+    cells = page.locator("#body tr td").all_text_contents()
+    assert cells[4:7] == ["−∞ dB", "−∞", "−∞"]
+
+
+def test_an_empty_ledger_gives_a_page(page: Page, tmp_path: Path) -> None:
+    page.goto(report_on(tmp_path, []).as_uri())
+    assert page.locator("#count").text_content() == "0 tracks"
+    page.locator("th button").first.click()
+    assert "No track failed." in (page.text_content("body") or "")
+
+
+def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="the report cannot be written"):
+        write_report(Ledger(tmp_path / ".libsep"), tmp_path / "file" / "r.html", place="/x")
+
+
+def test_a_track_converted_again_counts_once(tmp_path: Path, page: Page) -> None:
+    again = dataclasses.replace(converted(1), run="", null_db=-120.0)
+    page.goto(report_on(tmp_path, [converted(1), again]).as_uri())
+    assert page.locator("#count").text_content() == "1 tracks"
+    assert page.locator("#body td").nth(4).text_content() == "−120 dB"
