@@ -123,3 +123,15 @@ def test_a_stem_meter_without_samples_reads_silence() -> None:
     assert meter.loudness_lufs() == {"mixture": -math.inf, "drums": -math.inf}
     assert meter.peak_db() == -math.inf
     assert meter.null_db() == -math.inf
+
+
+def test_samples_of_the_mixture_at_full_scale_are_counted_in_both_channels() -> None:
+    mixture = np.full((2, 4410), 0.5, np.float32)
+    mixture[0, :3] = 32767 / 32768  # a clipped master in 16 bits
+    mixture[1, 7] = -1.0
+    mixture[1, 9] = 32766 / 32768
+    stems = np.full((1, 2, 4410), 1.5, np.float32)
+    meter = StemMeter(("other",), SAMPLE_RATE)
+    meter.add(mixture, stems)
+    meter.add(0.9 * mixture, stems)
+    assert meter.clipped_samples() == 4
