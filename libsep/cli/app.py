@@ -21,6 +21,7 @@ from libsep.cli.report import report
 from libsep.cli.run import run
 from libsep.cli.status import status
 from libsep.cli.tables import nodes_table
+from libsep.cli.terminal import make_streams_safe
 from libsep.cli.train import train
 from libsep.cli.verify import verify
 from libsep.errors import LibsepError, NodesError, TrackError
@@ -70,6 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
     arguments
         Instead of those of this process.
     """
+    make_streams_safe()
     log.setup()
     try:
         app(arguments)

@@ -1,0 +1,44 @@
+"""Output for terminals and files that cannot show every character."""
+
+import codecs
+import sys
+
+HANDLER = "libsep.terminal"
+"""Name of the handler of errors that `make_streams_safe` sets."""
+
+_PLAIN = {
+    "×": "x", "→": "->", "←": "<-", "·": "-", "–": "-", "—": "-", "…": "...", "±": "+/-",
+    "≤": "<=", "≥": ">=", "≈": "~", "∞": "inf", "−": "-", "•": "*", "✓": "ok", "✗": "x",
+    "’": "'", "“": '"', "”": '"', "━": "-", "╸": "-", "╺": "-", "─": "-", "│": "|", "█": "#",
+    "�": "?", "©": "(c)", "°": " deg", "µ": "u", "²": "2", "½": "1/2",
+}  # fmt: skip
+_SPINNER = range(0x2800, 0x2900)
+
+
+def make_streams_safe() -> None:
+    r"""Let standard output and error write what their encoding has no characters for.
+
+    Signs of our own become plain ones (``×`` an ``x``); letters of names become their numbers
+    (``\xe4``), so that a name can still be told from others. A terminal that is ASCII only, an
+    output in a Windows code page, or a file name that is no Unicode then ends no command.
+    """
+    codecs.register_error(HANDLER, _in_plain_letters)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:  # a caller may have put something else in its place
+            reconfigure(errors=HANDLER)
+
+
+def _in_plain_letters(error: UnicodeError) -> tuple[str, int]:
+    """Return what stands for the characters that cannot be written, and where to go on."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    return "".join(_plain(char) for char in text), error.end
+
+
+def _plain(char: str) -> str:
+    if ord(char) in _SPINNER:
+        return "*"
+    known = _PLAIN.get(char)
+    return known if known is not None else char.encode("ascii", "backslashreplace").decode("ascii")
