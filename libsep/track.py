@@ -40,13 +40,24 @@ class Track:
         return self.duration_s or ASSUMED_DURATION_S
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Heard:
+    """What a classifier heard: how likely each genre is, and the strongest tags, if it has any.
+
+    The probabilities add up to one; the strongest tag comes first.
+    """
+
+    probabilities: dict[str, float]
+    tags: tuple[str, ...] = ()
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
     """Which model a track is given, and why; the ledger has columns of the same names.
 
     ``genre_source`` says what told the genre: ``option``, ``tag`` and so on; `libsep.genre.Route`
     lists them. ``genre_probabilities`` is what the classifier ``classifier_sha256`` heard, by
-    genre; empty if it has not listened, or could not.
+    genre, and ``heard_tags`` are the strongest tags; empty if it has not listened, or could not.
     """
 
     model: str
@@ -55,6 +66,7 @@ class Assignment:
     genre_reason: str
     genre_source: str
     genre_probabilities: dict[str, float] = dataclasses.field(default_factory=dict)
+    heard_tags: tuple[str, ...] = ()
     classifier_sha256: str = ""
 
     def columns(self) -> dict[str, Any]:
@@ -92,6 +104,7 @@ class Outcome:
     genre_reason: str = ""
     genre_source: str = ""
     genre_probabilities: dict[str, float] = dataclasses.field(default_factory=dict)
+    heard_tags: tuple[str, ...] = ()
     classifier_sha256: str = ""
     tag_genres: tuple[str, ...] | None = None
     model: str = ""
@@ -126,6 +139,11 @@ class Outcome:
     version: str = ""
 
     @property
+    def heard(self) -> Heard:
+        """What the classifier ``classifier_sha256`` heard."""
+        return Heard(self.genre_probabilities, self.heard_tags)
+
+    @property
     def is_settled(self) -> bool:
         """Whether the same file would end in the same way again: all failures but faults."""
         return self.status != "failed" or self.kind != "fault"
@@ -136,6 +154,7 @@ class Outcome:
         row["warnings"] = list(self.warnings)
         row["loudness_lufs"] = dict(self.loudness_lufs)
         row["genre_probabilities"] = dict(self.genre_probabilities)
+        row["heard_tags"] = list(self.heard_tags)
         row["tag_genres"] = None if self.tag_genres is None else list(self.tag_genres)
         return row
 

@@ -15,7 +15,7 @@ from libsep.machine import n_cores
 from libsep.pipeline import Assigner, Settings, staged_source
 from libsep.pipeline.listen import Ear
 from libsep.separation.cpu import tune_allocator, use_one_thread
-from libsep.track import Assignment
+from libsep.track import Assignment, Heard
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +41,8 @@ class EarActor:
         self._lock = threading.Lock()
         self._ear: Ear | None = None
 
-    def hear(self, attempt: Attempt) -> dict[str, float]:
-        """Return how likely each genre is; see `libsep.pipeline.listen.Ear.hear`.
+    def hear(self, attempt: Attempt) -> Heard:
+        """Return what is heard; see `libsep.pipeline.listen.Ear.hear`.
 
         Raises
         ------
@@ -96,7 +96,7 @@ class Listening:
         """
         attempt, _ = self._heard_soon.pop(reference)
         try:
-            heard: dict[str, float] = ray.get(reference)
+            heard: Heard = ray.get(reference)
         except ray.exceptions.RayTaskError as exc:
             if isinstance(exc.cause, LibsepError) and not isinstance(exc.cause, TrackError):
                 raise exc.cause from None

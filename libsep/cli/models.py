@@ -2,9 +2,9 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
 import yaml
@@ -16,6 +16,7 @@ from libsep.cli.examples import epilog
 from libsep.cli.options import JsonOption
 from libsep.cli.progress import markup
 from libsep.errors import ModelError
+from libsep.genre.description import ClassifierInfo, StoredClassifier
 from libsep.restoration.model import RestorationInfo, RestorationModel
 from libsep.separation.model import KIND, Model, ModelInfo
 from libsep.units import format_bytes
@@ -25,6 +26,8 @@ models = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="What models there are, with licence and quality; fetch a public one.",
 )
+
+AnyInfo: TypeAlias = ModelInfo | RestorationInfo | ClassifierInfo
 
 COLUMNS = ("model", "state", "network", "targets", "licence", "size", "SDR in dB", "CPU time")
 
@@ -53,7 +56,9 @@ def list_command(as_json: JsonOption = False) -> None:
 @models.command(epilog=epilog("models show"))
 def show(name: NameArgument, as_json: JsonOption = False) -> None:
     """Print all that is known of a model: its description, then its card."""
-    from libsep.model_folder.description import CARD_FILE, kind_of
+    from libsep.genre.description import KIND as CLASSIFIER
+    from libsep.genre.description import find_classifier
+    from libsep.model_folder.description import CARD_FILE, Stored, kind_of
     from libsep.restoration.model import KIND as RESTORER
     from libsep.restoration.model import find_restoration_model
     from libsep.separation.card import model_card
@@ -66,7 +71,9 @@ def show(name: NameArgument, as_json: JsonOption = False) -> None:
         entry = entries[name]
         description, card = entry.model_dump(mode="json"), model_card(entry)
     else:
-        model = find_restoration_model(name) if kind_of(name) == RESTORER else find_model(name)
+        finders: dict[str | None, Callable[[str], Stored]]
+        finders = {RESTORER: find_restoration_model, CLASSIFIER: find_classifier}
+        model = finders.get(kind_of(name), find_model)(name)
         path = model.folder / CARD_FILE
         card = path.read_text(encoding="utf-8") if path.is_file() else ""
         description = model.model_dump(mode="json") | {"folder": str(model.folder)}
@@ -96,6 +103,11 @@ def pull(
     """Fetch a public model, check it and convert it; from then on it works offline."""
     from libsep.separation.catalogue import find_entry
 
+    if name == "musicnn":
+        from libsep.genre.public import pull_tagger
+
+        print(f"{name} lies in {pull_tagger(given).folder}")
+        return
     entry = find_entry(name)
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     console.print(f"[yellow]{markup(f'{entry.licence}: {entry.notice}')}[/]")
@@ -132,14 +144,16 @@ def _progress(console: Console) -> Iterator[Progress]:
         yield progress
 
 
-def _all_models() -> Iterator[tuple[ModelInfo | RestorationInfo, int | None, str]]:
+def _all_models() -> Iterator[tuple[AnyInfo, int | None, str]]:
     """Yield each model, the size of its weights, and what is to be done to use it."""
+    from libsep.genre.description import list_classifiers
     from libsep.model_folder.description import models_folder
     from libsep.restoration.model import list_restoration_models
     from libsep.separation.catalogue import read_catalogue
     from libsep.separation.registry import list_models
 
-    here: list[Model | RestorationModel] = [*list_models(), *list_restoration_models()]
+    here: list[Model | RestorationModel | StoredClassifier]
+    here = [*list_models(), *list_restoration_models(), *list_classifiers()]
     for model in here:
         is_shipped = model.folder.parent == models_folder()
         path = model.weights_path
@@ -151,7 +165,7 @@ def _all_models() -> Iterator[tuple[ModelInfo | RestorationInfo, int | None, str
             yield entry, entry.size_bytes, "can be pulled"
 
 
-def _row(info: ModelInfo | RestorationInfo, size_bytes: int | None, place: str) -> dict[str, Any]:
+def _row(info: AnyInfo, size_bytes: int | None, place: str) -> dict[str, Any]:
     """Return what is told of a model; a restorer has no targets, and scores of its own kind."""
     row: dict[str, Any] = {
         "name": info.name,

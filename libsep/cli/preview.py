@@ -15,7 +15,7 @@ from libsep.library.plan import Action
 from libsep.library.survey import Survey, source_of
 from libsep.machine import n_cores
 from libsep.pipeline import Assigner
-from libsep.report.estimate import Estimate, estimate, n_within
+from libsep.report.estimate import LISTEN_CPU_S, Estimate, estimate, n_within
 from libsep.report.genres import shares
 from libsep.storage.ends import readable_ledger
 from libsep.units import format_bytes, format_duration
@@ -50,7 +50,7 @@ def preview(options: RunOptions) -> None:
         ]
         genres = [share.as_json() for share in shares(found.work)]
         values = dataclasses.asdict(expected) | {"free_bytes": free_bytes, "work": work}
-        values |= {"genres": genres, "n_in_time": n_in_time}
+        values |= {"genres": genres, "n_in_time": n_in_time, "n_to_hear": _n_to_hear(found)}
         print(json.dumps(values | counts(found), indent=2))
         return
     console = Console(highlight=False, soft_wrap=True)
@@ -77,11 +77,18 @@ def _preview_table(found: Survey, expected: Estimate, free_bytes: int | None) ->
     audio = format_hours(expected.audio_s)
     table.add_row("to convert", f"{expected.n_tracks} tracks, {audio} of audio")
     table.add_row("to look at", f"{n_checks} tracks that changed, perhaps only in their tags")
+    if n_to_hear := _n_to_hear(found):
+        time = format_duration(n_to_hear * LISTEN_CPU_S / n_cores())
+        table.add_row("to listen to", f"{n_to_hear} tracks whose genre nothing tells, about {time}")
     table.add_row("up to date", str(found.n_up_to_date))
     table.add_row("failed before", str(found.n_failed_before))
     table.add_row("time", f"about {format_duration(expected.wall_s)} ({basis})")
     table.add_row("disk", f"[bold red]{need}[/]" if is_too_much else need)
     return table
+
+
+def _n_to_hear(found: Survey) -> int:
+    return sum(planned.assignment is None for planned in found.work)
 
 
 def _existing(path: Path) -> Path:

@@ -262,6 +262,7 @@ def look(options: RunOptions, ledger: Ledger, assigner: Assigner) -> Survey:
                 config_sha256, options.config, restoration_model_of(options.config)
             ),
             retry_failed=options.retry_failed,
+            only_model_sha256=assigner.only_model_sha256(),
         )
     work = prioritised(found.work, options.config.night, now_s=time.time())
     return dataclasses.replace(found, work=work).limited(options.limit)

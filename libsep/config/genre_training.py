@@ -36,11 +36,26 @@ class GenreTrainingConfig(Section):
     max_tracks_per_genre: Annotated[int, Field(ge=2)] = 1000
     """Tracks of a genre that are used, chosen at random; each costs half a second once."""
 
+    learn: Literal["table", "head", "network"] = "head"
+    """What learns: the table of a tagger, a new last layer for it, or a network from scratch.
+
+    A table needs the least music, and a person can read it; a network needs thousands of tracks.
+    """
+
+    start: str = "genre"
+    """Name or folder of the tagger whose table or last layer learns; the rest of it stays."""
+
+    pull: Annotated[float, Field(gt=0)] | None = None
+    """How strongly a table (0.01) is held at the weights it has, or a last layer (0.1) at zero."""
+
+    wanted_accuracy: Annotated[float, Field(gt=0, le=1)] = 0.75
+    """Share of the tracks above the threshold that must be right: it is put where they are."""
+
     n_folds: Annotated[int, Field(ge=2, le=10)] = 4
     """Parts into which the artists are divided; each is judged by a network of the others."""
 
     n_steps: Annotated[int, Field(ge=1)] = 1500
-    """Steps of each training."""
+    """Steps of each training of a network."""
 
     n_batch: Annotated[int, Field(ge=2)] = 32
     """Windows per step."""

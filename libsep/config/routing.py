@@ -38,14 +38,17 @@ class RoutingConfig(Section):
     hints_first: bool = False
     """Whether folders and playlists count before the tags; otherwise where no tag tells."""
 
-    listen: bool = False
+    listen: bool = True
     """Whether tracks that tags and hints leave open are judged by their sound."""
 
-    classifier: str = "genre-classifier"
+    classifier: str = "genre"
     """Name of the network that listens, in models/, or the path of its folder."""
 
-    threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """Probability that a genre heard in the sound must reach; below it a track is generic."""
+    threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Probability that a genre heard in the sound must reach; below it a track is generic.
+
+    By default it is what the classifier's own description says.
+    """
 
     models: dict[AnyGenre, str] = Field(default_factory=dict)
     """Model of a genre, by name or path; otherwise the one of the genre's name, or generic."""

@@ -1,5 +1,7 @@
 """What a folder says about the classifier in it; read without torch."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,6 +13,7 @@ from libsep.model_folder.description import (
     Description,
     Stored,
     find_folder,
+    list_folders,
 )
 
 KIND: Literal["classifier"] = "classifier"
@@ -27,6 +30,15 @@ class ClassifierInfo(Description):
     temperature: Annotated[float, Field(gt=0)] = 1.0
     """The logits are divided by this, so that probabilities are as high as it is often right."""
 
+    threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Probability that a genre must reach; below it a track is generic."""
+
+    tags: tuple[str, ...] = ()
+    """What its network names, in the order of its outputs, where that is not genres."""
+
+    table: Mapping[Genre, Mapping[str, Annotated[float, Field(gt=0)]]] = Field(default_factory=dict)
+    """How much each tag counts for a genre; `libsep.genre.tag_table` says how they are added."""
+
     scores: Mapping[str, float] = Field(default_factory=dict)
     """Measured on artists that it was not trained on: ``accuracy``, ``calibration_error`` …"""
 
@@ -36,6 +48,18 @@ class ClassifierInfo(Description):
 
 class StoredClassifier(ClassifierInfo, Stored):
     """A classifier as it lies on this machine."""
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of all that its probabilities rest on: the weights, and the table if it has one.
+
+        What the same identity heard need not be heard again.
+        """
+        if not self.table:
+            return self.sha256
+        fields = {"sha256", "genres", "temperature", "tags", "table"}
+        content = json.dumps(self.model_dump(mode="json", include=fields), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
 
 
 def find_classifier(name_or_path: str | Path) -> StoredClassifier:
@@ -55,3 +79,14 @@ def find_classifier(name_or_path: str | Path) -> StoredClassifier:
         words="genre classifier",
         maker="configs/train/genre.yaml",
     )
+
+
+def list_classifiers() -> list[StoredClassifier]:
+    """Return the classifiers that came with libsep, by name, then those that were pulled.
+
+    Raises
+    ------
+    ModelError
+        The description of one of them is damaged.
+    """
+    return list_folders(StoredClassifier, KIND)

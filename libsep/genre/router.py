@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Literal
 
 from libsep.config import RoutingConfig
@@ -14,7 +14,7 @@ from libsep.genre.names import GENERIC, GENRES
 from libsep.genre.table import digest_source
 from libsep.genre.tags import Verdict, judge, labels_of, quoted
 from libsep.genre.user_table import UserTable, load_user_table
-from libsep.track import Track
+from libsep.track import Heard, Track
 
 Source = Literal["option", "table", "tag", "folder", "playlist", "sound", "fallback"]
 """What a decision rests on."""
@@ -44,6 +44,8 @@ class Router:
         Serves every genre that has no model of its own.
     available
         Names of the models that exist; a path is not checked.
+    threshold
+        Probability that a genre must reach that was heard, where ``config`` does not say it.
 
     Raises
     ------
@@ -53,9 +55,15 @@ class Router:
     """
 
     def __init__(
-        self, config: RoutingConfig, *, default_model: str, available: Collection[str]
+        self,
+        config: RoutingConfig,
+        *,
+        default_model: str,
+        available: Collection[str],
+        threshold: float = 0.5,
     ) -> None:
         self._config = config
+        self._threshold = threshold if config.threshold is None else config.threshold
         self._default_model = default_model
         self._available = frozenset(available)
         self._table = load_user_table(config.table) if config.table else UserTable()
@@ -82,19 +90,24 @@ class Router:
             return self.fallback(self._judge(track).reason)
         return found
 
-    def by_sound(self, probabilities: Mapping[str, float], track: Track | None = None) -> Route:
+    def by_sound(self, heard: Heard, track: Track | None = None) -> Route:
         """Return the route of a track by how likely each genre is.
 
-        Below the configured threshold the track is generic. The tags of ``track`` are only told in
-        the reason: they say nothing, or `by_metadata` would have decided.
+        Below the threshold the track is generic. The tags of ``track`` are only told in the reason:
+        they say nothing, or `by_metadata` would have decided.
         """
-        why = f"{self._judge(track).reason}; " if track is not None else ""
+        why = ""
+        if track is not None and (labels_of(track.genres) or not heard.tags):
+            why = f"{self._judge(track).reason}; "
+        probabilities = heard.probabilities
         genre = max(probabilities, key=lambda name: probabilities[name], default=GENERIC)
         probability = probabilities.get(genre, 0.0)
-        if genre in GENRES and probability >= self._config.threshold:
-            return self._route(genre, f"{why}sound, {probability:.2f}", "sound")
-        limit = f"below {self._config.threshold:.2f}"
-        return self.fallback(f"{why}sound: {genre} {probability:.2f}, {limit}")
+        sound = f"sounds like {', '.join(heard.tags or (genre,))}"
+        if genre in GENRES and probability >= self._threshold:
+            return self._route(genre, f"{why}{sound} ({probability:.2f})", "sound")
+        name = f"{genre} " if heard.tags else ""
+        limit = f"{name}{probability:.2f}, below {self._threshold:.2f}"
+        return self.fallback(f"{why}{sound} ({limit})")
 
     def fallback(self, reason: str) -> Route:
         """Return the route of a track of unknown genre; ``reason`` says why it is unknown."""

@@ -70,6 +70,7 @@ def plan_tracks(
     assign: Assign,
     config_sha256: str | ConfigOf,
     retry_failed: bool = False,
+    only_model_sha256: str = "",
 ) -> Iterator[PlannedTrack]:
     """Decide for each track without opening any file: one ``stat`` of its output is all.
 
@@ -87,6 +88,9 @@ def plan_tracks(
         The settings that it would be converted with now, or what tells them.
     retry_failed
         Whether failed tracks that have not changed are tried again.
+    only_model_sha256
+        The model that a track gets whatever is heard of it; empty if that depends. A track that
+        has it already need not be listened to.
     """
     output_size = _sizes_in(outputs) if isinstance(outputs, Path) else outputs
     for track in tracks:
@@ -103,7 +107,8 @@ def plan_tracks(
         )
         if decision.reason == OTHER_SETTINGS and _may_lack_nothing(previous, config_sha256):
             decision = Decision(Action.CHECK, "its cut-off has not been looked for yet")
-        if assignment is None and decision.reason == UNCHANGED:
+        is_open = previous is None or previous.model_sha256 != only_model_sha256
+        if assignment is None and decision.reason == UNCHANGED and is_open:
             decision = Decision(Action.CHECK, "its genre has not been heard yet")
         yield PlannedTrack(track, previous, assignment, decision)
 

@@ -74,6 +74,7 @@ def survey(
     assign: Assign,
     config_sha256: str | ConfigOf,
     retry_failed: bool = False,
+    only_model_sha256: str = "",
 ) -> Survey:
     """Scan a library and decide what each track needs; no audio is read, nothing is written.
 
@@ -93,6 +94,8 @@ def survey(
         The settings that tracks would be converted with now, or what tells them.
     retry_failed
         Whether failed tracks that have not changed are tried again.
+    only_model_sha256
+        The model that a track gets whatever is heard of it; empty if that depends.
 
     Raises
     ------
@@ -115,6 +118,7 @@ def survey(
         assign=assign,
         config_sha256=config_sha256,
         retry_failed=retry_failed,
+        only_model_sha256=only_model_sha256,
     ):
         if planned.decision.action is not Action.SKIP or planned.previous is None:
             work.append(planned)

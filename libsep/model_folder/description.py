@@ -177,6 +177,19 @@ def folders_of_kind(kind: str, folder: Path) -> list[Path]:
     return [path.parent for path in paths if _read_values(path).get("kind") == kind]
 
 
+def list_folders(section: type[StoredType], kind: str) -> list[StoredType]:
+    """Return the models of a kind that came with libsep, by name, then those that were pulled.
+
+    Raises
+    ------
+    ModelError
+        The description of one of them is damaged.
+    """
+    places = (models_folder(), pulled_folder())
+    folders = (folder for place in places for folder in folders_of_kind(kind, place))
+    return [read_folder(section, folder) for folder in folders]
+
+
 def kind_of(name_or_path: str | Path) -> str | None:
     """Return the kind of the model of this name or in this folder; None if there is none.
 

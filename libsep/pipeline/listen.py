@@ -8,7 +8,7 @@ from libsep.genre.classifier import load_classifier
 from libsep.genre.windows import read_windows
 from libsep.media.decode import hash_audio
 from libsep.media.ffmpeg import find_ffmpeg
-from libsep.track import Outcome, Track
+from libsep.track import Heard, Outcome, Track
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +35,8 @@ class Ear:
         self._stall_timeout_s = config.decode.stall_timeout_s
         self._lock = threading.Lock()
 
-    def hear(self, track: Track, previous: Outcome | None = None) -> dict[str, float]:
-        """Return how likely each genre is; the probabilities add up to one.
+    def hear(self, track: Track, previous: Outcome | None = None) -> Heard:
+        """Return how likely each genre is, and which tags are the strongest.
 
         Parameters
         ----------
@@ -52,10 +52,11 @@ class Ear:
         """
         if previous is not None and self._has_heard(track, previous):
             logger.info("%s: same audio, heard before", track.source)
-            return previous.genre_probabilities
+            return previous.heard
         windows = read_windows(
             track.path,
             ffmpeg=self._ffmpeg,
+            window=self._classifier.window,
             duration_s=track.duration_s,
             stall_timeout_s=self._stall_timeout_s,
         )
@@ -65,7 +66,7 @@ class Ear:
     def _has_heard(self, track: Track, previous: Outcome) -> bool:
         """Return whether a track that has changed has other tags only."""
         heard_by = previous.classifier_sha256
-        if heard_by != self._classifier.info.sha256 or not previous.genre_probabilities:
+        if heard_by != self._classifier.info.identity or not previous.genre_probabilities:
             return False
         audio_sha256 = hash_audio(
             track.path, ffmpeg=self._ffmpeg, stall_timeout_s=self._stall_timeout_s

@@ -1,15 +1,15 @@
 """Every track gets its model: by what is known of it, by its sound, or by what was heard before."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from libsep.config import Config, RoutingConfig
+from libsep.config import Config
 from libsep.errors import ConfigError
-from libsep.genre.description import find_classifier
+from libsep.genre.description import StoredClassifier, find_classifier
 from libsep.genre.names import GENRES
 from libsep.genre.router import Route, Router
 from libsep.separation.registry import Model, find_model, list_models
-from libsep.track import TARGETS, Assignment, Outcome, Track
+from libsep.track import TARGETS, Assignment, Heard, Outcome, Track
 
 NOT_HEARD = "no tag tells, and it could not be listened to"
 """Reason for the model of a track whose sound could not be decoded."""
@@ -36,12 +36,14 @@ class Assigner:
         self._models: dict[str, Model] = {}
         default = config.separation.model
         self._model(default)
+        classifier = _classifier(config)
+        self._classifier_sha256 = classifier.identity if classifier is not None else ""
         self._router = Router(
             config.routing,
             default_model=default,
             available=[model.name for model in list_models()],
+            threshold=classifier.threshold if classifier is not None else 0.0,
         )
-        self._classifier_sha256 = _classifier_sha256(config.routing)
 
     def assign(self, track: Track, previous: Outcome | None) -> Assignment | None:
         """Return the model of a track, and why; None if only its sound can tell.
@@ -64,23 +66,24 @@ class Assigner:
             return self._assignment(route)
         if previous is not None and self._has_heard(track, previous):
             if previous.genre_probabilities:
-                return self.by_sound(track, previous.genre_probabilities)
+                return self.by_sound(track, previous.heard)
             return self.unheard(NOT_HEARD, is_settled=True)
         return None
 
-    def by_sound(self, track: Track, probabilities: Mapping[str, float]) -> Assignment:
+    def by_sound(self, track: Track, heard: Heard) -> Assignment:
         """Return the model of a track that `assign` had no answer for and that was listened to.
 
         Parameters
         ----------
         track
             The track.
-        probabilities
+        heard
             How likely each genre is.
         """
         return dataclasses.replace(
-            self._assignment(self._router.by_sound(probabilities, track)),
-            genre_probabilities=dict(probabilities),
+            self._assignment(self._router.by_sound(heard, track)),
+            genre_probabilities=dict(heard.probabilities),
+            heard_tags=heard.tags,
             classifier_sha256=self._classifier_sha256,
         )
 
@@ -110,9 +113,16 @@ class Assigner:
             names |= self._names_by_sound()
         return {model.name: model for model in self._models.values() if model.name in names}
 
+    def only_model_sha256(self) -> str:
+        """Return the model that a track gets whatever is heard of it; empty if that depends."""
+        if not self._classifier_sha256:
+            return ""
+        found = {model.sha256 for model in self.models_of([None]).values()}
+        return found.pop() if len(found) == 1 else ""
+
     def _names_by_sound(self) -> set[str]:
         routes = [self._router.fallback("")]
-        routes += [self._router.by_sound({genre: 1.0}) for genre in GENRES]
+        routes += [self._router.by_sound(Heard({genre: 1.0})) for genre in GENRES]
         return {self._model(route.model).name for route in routes}
 
     def _has_heard(self, track: Track, previous: Outcome) -> bool:
@@ -148,8 +158,9 @@ class Assigner:
         return self._models[name_or_path]
 
 
-def _classifier_sha256(config: RoutingConfig) -> str:
-    """Return what listens; empty if no track will be listened to."""
-    if not (config.enabled and config.listen) or config.genre is not None:
-        return ""
-    return find_classifier(config.classifier).sha256
+def _classifier(config: Config) -> StoredClassifier | None:
+    """Return what listens; None if no track will be listened to."""
+    routing = config.routing
+    if not (routing.enabled and routing.listen) or routing.genre is not None:
+        return None
+    return find_classifier(routing.classifier)

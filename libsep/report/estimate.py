@@ -14,6 +14,10 @@ CPU_S_PER_AUDIO_S = {"aac": 0.18, "alac": 0.11}
 """CPU seconds of a whole conversion per second of audio, as `benchmarks/stages.py` measures."""
 
 
+LISTEN_CPU_S = 0.3
+"""CPU seconds that it takes to hear the genre of a track, as `benchmarks/listening.py` measures."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
     """What a run is expected to take; ``is_measured``: the speed is that of earlier runs here."""

@@ -11,11 +11,8 @@ from libsep.model_folder.description import (
     Description,
     Stored,
     find_folder,
-    folders_of_kind,
+    list_folders,
     located,
-    models_folder,
-    pulled_folder,
-    read_folder,
 )
 
 KIND: Literal["super_resolution"] = "super_resolution"
@@ -54,11 +51,7 @@ def list_restoration_models() -> list[RestorationModel]:
     ModelError
         The description of one of them is damaged.
     """
-    return [
-        read_folder(RestorationModel, folder)
-        for place in (models_folder(), pulled_folder())
-        for folder in folders_of_kind(KIND, place)
-    ]
+    return list_folders(RestorationModel, KIND)
 
 
 def located_restoration_model(model: RestorationModel) -> RestorationModel:

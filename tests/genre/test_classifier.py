@@ -47,9 +47,10 @@ def test_a_saved_classifier_says_what_its_network_says(
     with torch.inference_mode():
         logits = network(torch.from_numpy(heard)).mean(0)
     expected = torch.softmax(logits / 2.0, 0)
-    assert tuple(said) == GENRES
-    np.testing.assert_allclose(list(said.values()), expected.numpy(), atol=2e-3)
-    assert sum(said.values()) == pytest.approx(1.0)
+    assert tuple(said.probabilities) == GENRES
+    np.testing.assert_allclose([*said.probabilities.values()], expected.numpy(), atol=2e-3)
+    assert sum(said.probabilities.values()) == pytest.approx(1.0)
+    assert said.tags == ()
 
 
 def test_the_weights_take_half_a_megabyte(stored: StoredClassifier) -> None:
@@ -61,10 +62,11 @@ def test_silence_and_level_decide_nothing(
 ) -> None:
     classifier = load_classifier(stored.folder)
     silent = classifier.classify(np.zeros((3, 2, 22050), np.float32))
-    assert silent == dict.fromkeys(GENRES, 1 / 3)
+    assert silent.probabilities == dict.fromkeys(GENRES, 1 / 3)
     loud = windows(rng)
     soft = classifier.classify(np.float32(0.01) * loud)
-    assert list(soft.values()) == pytest.approx(list(classifier.classify(loud).values()), abs=1e-3)
+    expected = classifier.classify(loud).probabilities
+    assert [*soft.probabilities.values()] == pytest.approx([*expected.values()], abs=1e-3)
 
 
 def test_a_classifier_is_found_by_name_and_is_no_separator(
@@ -73,7 +75,9 @@ def test_a_classifier_is_found_by_name_and_is_no_separator(
     monkeypatch.setenv("LIBSEP_MODELS", str(stored.folder.parent))
     assert find_classifier("mine").sha256 == stored.sha256
     assert "mine" not in {model.name for model in list_models()}
-    with pytest.raises(ModelError, match="no genre classifier is called 'other', there are: mine"):
+    with pytest.raises(
+        ModelError, match="no genre classifier is called 'other', there are: genre, mine"
+    ):
         find_classifier("other")
 
 
@@ -105,7 +109,7 @@ def test_a_description_of_something_else_is_refused(
 def test_a_network_that_is_not_what_is_said_is_not_saved(tmp_path: Path, network: GenreCNN) -> None:
     with pytest.raises(ModelError, match="the network is no genre_cnn"):
         save_classifier(tmp_path, info(genres=("rock", "jazz")), network)
-    with pytest.raises(ModelError, match="architecture 'vgg', expected 'genre_cnn'"):
+    with pytest.raises(ModelError, match="architecture 'vgg', expected genre_cnn, musicnn"):
         save_classifier(tmp_path, info(architecture="vgg"), network)
     with pytest.raises(ModelError, match="arguments of genre_cnn"):
         save_classifier(tmp_path, info(arguments={"depth": 3}), network)

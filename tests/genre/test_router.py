@@ -11,6 +11,7 @@ from libsep.config import Config, RoutingConfig
 from libsep.errors import ConfigError
 from libsep.genre.names import GENERIC, GENRES
 from libsep.genre.router import Route, Router
+from libsep.track import Heard
 
 from .conftest import MakeTrack
 
@@ -20,7 +21,7 @@ ALL = ("generic", "electronic", "scnet")
 def router(
     *, available: tuple[str, ...] = ALL, default_model: str = "generic", **values: Any
 ) -> Router:
-    config = Config().replaced(routing=values).routing
+    config = Config().replaced(routing={"listen": False} | values).routing
     return Router(config, default_model=default_model, available=available)
 
 
@@ -138,16 +139,36 @@ def test_only_an_open_question_is_left_to_the_sound(make_track: MakeTrack) -> No
 
 def test_the_sound_decides_from_the_threshold_on(make_track: MakeTrack) -> None:
     listening = router(listen=True, threshold=0.6)
-    heard = listening.by_sound({"electronic": 0.6, "rock": 0.4}, make_track("Other"))
-    assert heard == Route(
-        "electronic", "electronic", 'tag "Other" says nothing; sound, 0.60 → electronic', "sound"
+    sure = Heard({"electronic": 0.6, "rock": 0.4}, ("House", "dance", "electro"))
+    sound = "sounds like House, dance, electro (0.60) → electronic"
+    assert listening.by_sound(sure, make_track()) == Route(
+        "electronic", "electronic", sound, "sound"
     )
-    unsure = listening.by_sound({"electronic": 0.59, "rock": 0.41})
-    assert unsure == Route(
-        "generic", "generic", "sound: electronic 0.59, below 0.60 → generic", "fallback"
-    )
+    other = listening.by_sound(sure, make_track("Other"))
+    assert other.reason == f'tag "Other" says nothing; {sound}'
+    unsure = listening.by_sound(Heard({"electronic": 0.59, "rock": 0.41}, ("House", "rock")))
+    said = "sounds like House, rock (electronic 0.59, below 0.60) → generic"
+    assert unsure == Route("generic", "generic", said, "fallback")
     for odd in ({}, {"rock": float("nan")}, {"generic": 1.0}):
-        assert listening.by_sound(odd).source == "fallback"
+        assert listening.by_sound(Heard(odd)).source == "fallback"
+
+
+def test_a_classifier_without_tags_names_the_genre_and_what_the_tags_of_the_file_say(
+    make_track: MakeTrack,
+) -> None:
+    heard = Heard({"electronic": 0.6, "rock": 0.4})
+    sure = router(listen=True).by_sound(heard, make_track())
+    assert sure.reason == "no genre tag; sounds like electronic (0.60) → electronic"
+    unsure = router(listen=True, threshold=0.7).by_sound(heard, make_track())
+    assert unsure.reason == "no genre tag; sounds like electronic (0.60, below 0.70) → generic"
+
+
+def test_the_classifier_says_the_threshold_unless_the_configuration_does() -> None:
+    heard = Heard({"rock": 0.6, "jazz": 0.4}, ("rock",))
+    for chosen, source in ((None, "fallback"), (0.5, "sound")):
+        config = RoutingConfig(threshold=chosen)
+        strict = Router(config, default_model="generic", available=ALL, threshold=0.7)
+        assert strict.by_sound(heard).source == source
 
 
 def test_a_model_that_does_not_exist_is_an_error_before_the_run(tmp_path: Path) -> None:
@@ -183,7 +204,7 @@ def test_the_fingerprint_changes_with_what_may_change_a_decision(tmp_path: Path)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.text(), max_size=5))
 def test_any_tags_have_a_route_and_a_reason(make_track: MakeTrack, genres: list[str]) -> None:
-    route = Router(RoutingConfig(), default_model="generic", available=ALL).by_metadata(
+    route = Router(RoutingConfig(listen=False), default_model="generic", available=ALL).by_metadata(
         make_track(*genres)
     )
     assert route is not None

@@ -14,9 +14,9 @@ from libsep.media.decode import hash_audio
 from libsep.pipeline.listen import Ear
 from libsep.pipeline.single import Converter
 from libsep.separation.registry import Model
-from libsep.track import Outcome
+from libsep.track import Heard, Outcome
 
-KNOWN = {"electronic": 0.25, "rock": 0.25, "jazz": 0.5}
+KNOWN = Heard({"electronic": 0.25, "rock": 0.25, "jazz": 0.5}, ("jazz", "swing"))
 
 
 @pytest.fixture
@@ -44,7 +44,8 @@ def row(path: Path, ffmpeg: Path, classifier_sha256: str) -> Outcome:
         output="o",
         status="done",
         audio_sha256=hash_audio(path, ffmpeg=ffmpeg),
-        genre_probabilities=KNOWN,
+        genre_probabilities=KNOWN.probabilities,
+        heard_tags=KNOWN.tags,
         classifier_sha256=classifier_sha256,
     )
 
@@ -60,8 +61,8 @@ def test_a_track_is_heard_once_for_each_audio_and_classifier(
     path = encode("a.flac", noise)
     track, _ = track_of_file(path)
     heard = ear.hear(track)
-    assert set(heard) == {"electronic", "rock", "jazz"}
-    assert sum(heard.values()) == pytest.approx(1.0)
+    assert set(heard.probabilities) == {"electronic", "rock", "jazz"}
+    assert sum(heard.probabilities.values()) == pytest.approx(1.0)
     sha256 = tiny_classifier.sha256
     assert ear.hear(track, row(path, ffmpeg, sha256)) == KNOWN
     assert ear.hear(track, row(path, ffmpeg, "another")) == heard

@@ -14,11 +14,11 @@ from libsep.errors import ConfigError, ModelError
 from libsep.genre.description import StoredClassifier
 from libsep.pipeline import Assigner
 from libsep.separation.registry import Model, find_model
-from libsep.track import Assignment, Outcome, Track
+from libsep.track import Assignment, Heard, Outcome, Track
 
 from ..conftest import copied
 
-HEARD = {"electronic": 0.1, "rock": 0.8, "jazz": 0.1}
+HEARD = Heard({"electronic": 0.1, "rock": 0.8, "jazz": 0.1}, ("rock", "indie", "punk"))
 
 MakeAssigner = Callable[..., Assigner]
 
@@ -56,7 +56,7 @@ def listening(make_assigner: MakeAssigner, tiny_classifier: StoredClassifier) ->
 def test_a_tag_decides_and_the_reason_names_it(
     make_assigner: MakeAssigner, tiny_model: Model, other_model: Model
 ) -> None:
-    assigner = make_assigner()
+    assigner = make_assigner(listen=False)
     rock, untagged = assigner.assign(track("Hard Rock"), None), assigner.assign(track(), None)
     assert rock is not None
     assert untagged is not None
@@ -76,7 +76,7 @@ def test_what_was_heard_counts_until_file_or_classifier_change(listening: Assign
     assert listening.assign(track(), None) is None
     heard = listening.by_sound(track(), HEARD)
     assert (heard.genre, heard.model, heard.genre_source) == ("rock", "other", "sound")
-    assert "0.80" in heard.genre_reason
+    assert heard.genre_reason == "sounds like rock, indie, punk (0.80) → rock"
     previous = row(heard)
     assert listening.assign(track(), previous) == heard
     assert listening.assign(track(mtime_ns=21), previous) is None
@@ -94,7 +94,10 @@ def test_what_was_heard_is_routed_anew_without_listening(
     again = strict.assign(track(), previous)
     assert again is not None
     assert (again.genre, again.model, again.genre_source) == ("generic", "tiny", "fallback")
-    assert again.genre_probabilities == HEARD, "a lower threshold needs them again"
+    said = "sounds like rock, indie, punk (rock 0.80, below 0.90) → generic"
+    assert again.genre_reason == said
+    found = Heard(again.genre_probabilities, again.heard_tags)
+    assert found == HEARD, "a lower threshold needs them again"
 
 
 def test_a_track_that_cannot_be_heard_is_generic_and_tried_again_unless_the_file_is_to_blame(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from libsep.config import GenreTrainingConfig, Section
+from libsep.config import Section
 from libsep.genre.description import ClassifierInfo
 from libsep.genre.names import GENRES
 from libsep.model_folder.tensors import write_file
@@ -30,12 +30,17 @@ class About(Section):
     training: str = ""
     """How it was trained: hardware, time."""
 
+    notice: str = ""
+    """What a licence wants to be told: the card holds it."""
+
 
 def write_card(
     path: Path,
     info: ClassifierInfo,
     counts: Mapping[str, tuple[int, int]],
-    config: GenreTrainingConfig,
+    *,
+    n_folds: int,
+    notice: str = "",
 ) -> None:
     """Write the card of a classifier.
 
@@ -47,8 +52,10 @@ def write_card(
         What was measured.
     counts
         Tracks and artists of each genre that it was trained on.
-    config
-        How it was trained.
+    n_folds
+        Parts into which the artists were divided.
+    notice
+        What its licence wants to be told.
 
     Raises
     ------
@@ -60,20 +67,22 @@ def write_card(
         "| genre | tracks | artists | heard as " + " | ".join(genres) + " |",
         "| --- |" + " ---: |" * (2 + len(genres)),
     ]
-    for genre in genres:
+    for genre in (genre for genre in genres if genre in counts):
         heard = " | ".join(str(info.confusion[genre][other]) for other in genres)
         table.append(f"| {genre} | {counts[genre][0]} | {counts[genre][1]} | {heard} |")
     n_tracks = sum(n for n, _ in counts.values())
     parts = [
         f"# {info.name}",
         info.description,
-        _accuracy(info, n_tracks, config.n_folds),
-        _decided(info.scores, config.routing.threshold),
+        _accuracy(info, n_tracks, n_folds),
+        _decided(info.scores, info.threshold),
         _calibration(info),
-        *_unknown(info),
+        *_unknown(info, counts),
         "\n".join(table),
+        *_tags(info),
         f"Licence: {info.licence}. Trained on:",
         "\n".join(f"* {source}" for source in info.data),
+        *(text for text in (info.training, notice) if text),
     ]
     write_file(path, ("\n\n".join(parts) + "\n").encode())
 
@@ -88,13 +97,34 @@ def _accuracy(info: ClassifierInfo, n_tracks: int, n_folds: int) -> str:
     )
 
 
-def _unknown(info: ClassifierInfo) -> list[str]:
+def _unknown(info: ClassifierInfo, counts: Mapping[str, tuple[int, int]]) -> list[str]:
+    untold = ", ".join(genre for genre in info.genres if genre not in counts)
+    if untold:
+        text = (
+            f"No track of {untold} was there to fit or to measure: what is said of them is a guess"
+        )
+        return [f"{text}, and no figure here says how often it is right."]
     unknown = ", ".join(genre for genre in GENRES if genre not in info.genres)
     if not unknown:
         return []
     too_few = f"It does not know {unknown}, of which the library had too few artists"
     return [
         f"{too_few}: such tracks are heard as something else, and no figure here says how often."
+    ]
+
+
+def _tags(info: ClassifierInfo) -> list[str]:
+    """Return the table of tags, where it decides."""
+    if not info.table or "n_genres" in info.arguments:
+        return []
+    rows = [
+        f"| {genre} | " + ", ".join(f"{tag} × {weight:g}" for tag, weight in weights.items()) + " |"
+        for genre, weights in info.table.items()
+    ]
+    text = "The probabilities of a genre's tags, times these weights, are added; the sums, to the"
+    return [
+        f"{text} power of 1 / {info.temperature:g}, are the shares of the genres:",
+        "\n".join(["| genre | tags |", "| --- | --- |", *rows]),
     ]
 
 

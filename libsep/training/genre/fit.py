@@ -12,7 +12,7 @@ from torch import Tensor
 from libsep.config import GenreTrainingConfig
 from libsep.nets.genre_cnn import GenreCNN
 from libsep.training.genre.examples import Example
-from libsep.training.genre.features import JUDGED, Windows
+from libsep.training.genre.features import JUDGED, Features
 
 LABEL_SMOOTHING = 0.1
 MAX_TILT = 1.5
@@ -24,7 +24,7 @@ MAX_HIDDEN = 0.2
 
 def fit(
     examples: Sequence[Example],
-    windows: Sequence[Windows],
+    windows: Sequence[Features],
     genres: Sequence[str],
     config: GenreTrainingConfig,
 ) -> GenreCNN:
@@ -54,7 +54,7 @@ def fit(
     return network.eval()
 
 
-def logits_of(network: GenreCNN, windows: Sequence[Windows]) -> Float32[np.ndarray, "tracks G"]:
+def logits_of(network: GenreCNN, windows: Sequence[Features]) -> Float32[np.ndarray, "tracks G"]:
     """Return a network's mean logits of each track, from the windows that a classifier hears."""
     with torch.inference_mode():
         rows = [
@@ -93,7 +93,7 @@ class _Draw:
     def __init__(
         self,
         examples: Sequence[Example],
-        windows: Sequence[Windows],
+        windows: Sequence[Features],
         genres: Sequence[str],
         rng: np.random.Generator,
     ) -> None:
