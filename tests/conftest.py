@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import shutil
 import subprocess
 import wave
 from collections.abc import Callable
@@ -21,8 +22,10 @@ from libsep.media.ffmpeg import find_ffmpeg
 from libsep.nets.band_split_unet import BandSplitUNet
 from libsep.nets.genre_cnn import GenreCNN
 from libsep.nets.super_resolution import AmplitudePhaseNet
+from libsep.nets.unet import UNet
 from libsep.restoration.model import RestorationInfo, RestorationModel
 from libsep.restoration.weights import save_network
+from libsep.separation.cascade import chain
 from libsep.separation.registry import Model, ModelInfo
 from libsep.separation.weights import load_network, save_model
 from libsep.track import TARGETS, Assignment
@@ -126,6 +129,35 @@ def copied(model: Model, name: str, folder: Path) -> Model:
 def other_model(tiny_model: Model, tmp_path_factory: pytest.TempPathFactory) -> Model:
     """Return a model that is not `tiny_model`."""
     return copied(tiny_model, "other", tmp_path_factory.mktemp("others"))
+
+
+@pytest.fixture(scope="session")
+def tiny_cascade(tiny_model: Model, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """Return a cascade with random weights: a U-Net for the vocals, then `tiny_model`."""
+    arguments = {
+        "targets": ["vocals", "accompaniment"],
+        "n_fft": 512,
+        "hop_length": 128,
+        "n_seen_bins": 128,
+        "channels": [4, 6, 8],
+        "masks": "shared",
+    }
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(20261128)
+        network = UNet(**arguments)
+        network.separate(torch.randn(2, 2, 44100))  # moves the statistics of the normalisations
+    info = ModelInfo(
+        name="tiny-vocals",
+        architecture="unet",
+        arguments=arguments,
+        targets=("vocals", "accompaniment"),
+        sample_rate=44100,
+        licence="MIT",
+    )
+    folder: Path = tmp_path_factory.mktemp("cascades")
+    save_model(folder / "tiny-vocals", info, network)
+    shutil.copytree(tiny_model.folder, folder / "tiny")
+    return chain(folder / "tiny-cascade", "tiny-vocals", "tiny")
 
 
 @pytest.fixture(scope="session")

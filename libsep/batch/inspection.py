@@ -20,7 +20,7 @@ from libsep.media.atomic import replacing
 from libsep.media.ffmpeg import find_ffmpeg, version
 from libsep.model_folder.tensors import check_sha256
 from libsep.restoration.model import RestorationModel
-from libsep.separation.registry import Model, located
+from libsep.separation.registry import Model, located, networks_of
 from libsep.storage.scratch import scratch_folder
 from libsep.storage.staging import Staging
 from libsep.storage.store import Store
@@ -144,8 +144,8 @@ def _ffmpeg(needs: Needs) -> str:
 
 
 def _model(model: Model | RestorationModel) -> str:
-    here = located(model) if isinstance(model, Model) else model
-    check_sha256(here.weights_path, model.sha256)
+    for network in networks_of(located(model)) if isinstance(model, Model) else (model,):
+        check_sha256(network.weights_path, network.sha256)
     return f"sha256 {model.sha256[:12]}"
 
 

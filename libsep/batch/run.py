@@ -22,7 +22,7 @@ from libsep.batch.stops import Stops
 from libsep.ledger import Ledger
 from libsep.machine import n_cores
 from libsep.pipeline import Assigner, Settings
-from libsep.separation.weights import load_network
+from libsep.separation.weights import check_networks
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ def start_crew(
     config, models = settings.config, settings.models
     if len(models) > 1:  # a single one is loaded at once by the separators themselves
         for model in models.values():
-            load_network(model)
+            check_networks(model)
     costs = Costs(described_costs(models))
     plan = Plan(
         attempts,

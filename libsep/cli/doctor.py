@@ -131,7 +131,7 @@ def _models() -> str:
     if not models:
         raise ModelError(f"{models_folder()}: no model in it")
     for model in models:
-        weights.load_network(model)
+        weights.check_networks(model)
     for restorer in restorers:
         restoration_weights.load_network(restorer)
     return ", ".join(f"{model.name} ({model.licence})" for model in (*models, *restorers))

@@ -18,7 +18,7 @@ from libsep.cli.progress import markup
 from libsep.errors import ModelError
 from libsep.genre.description import ClassifierInfo, StoredClassifier
 from libsep.restoration.model import RestorationInfo, RestorationModel
-from libsep.separation.model import KIND, Model, ModelInfo
+from libsep.separation.model import KINDS, Model, ModelInfo
 from libsep.units import format_bytes
 
 models = typer.Typer(
@@ -125,6 +125,23 @@ def pull(
     print(f"{model.name} lies in {model.folder}")
 
 
+@models.command()
+def chain(
+    folder: Annotated[Path, typer.Argument(help="The cascade; its last part is its name.")],
+    first: Annotated[str, typer.Argument(help="Model that takes the vocals off.")],
+    second: Annotated[str, typer.Argument(help="Model that splits the rest.")],
+) -> None:
+    """Make one model of two: the second splits what the first leaves of the mixture.
+
+    Of a cascade that lies there, the stages are exchanged, or their hashes are renewed after one
+    was trained anew; its description stays, its scores go. Models beside FOLDER come first.
+    """
+    from libsep.separation import cascade
+
+    model = cascade.chain(folder, first, second)
+    print(f"{model.name} lies in {model.folder}, sha256 {model.sha256}")
+
+
 class _Bar:
     """One file in a display of several."""
 
@@ -150,14 +167,16 @@ def _all_models() -> Iterator[tuple[AnyInfo, int | None, str]]:
     from libsep.model_folder.description import models_folder
     from libsep.restoration.model import list_restoration_models
     from libsep.separation.catalogue import read_catalogue
-    from libsep.separation.registry import list_models
+    from libsep.separation.registry import list_models, networks_of
 
     here: list[Model | RestorationModel | StoredClassifier]
     here = [*list_models(), *list_restoration_models(), *list_classifiers()]
     for model in here:
         is_shipped = model.folder.parent == models_folder()
-        path = model.weights_path
-        size_bytes = path.stat().st_size if path.is_file() else None
+        parts = networks_of(model) if isinstance(model, Model) else (model,)
+        paths = [part.weights_path for part in parts]
+        is_whole = all(path.is_file() for path in paths)
+        size_bytes = sum(path.stat().st_size for path in paths) if is_whole else None
         yield model, size_bytes, "shipped" if is_shipped else "pulled"
     names = {model.name for model in here}
     for entry in read_catalogue():
@@ -175,12 +194,16 @@ def _row(info: AnyInfo, size_bytes: int | None, place: str) -> dict[str, Any]:
         "targets": [],
         "licence": info.licence,
         "size_bytes": size_bytes,
-        "measured": dict(info.scores),
-        "published": {},
+        "measured": dict(info.scores) if isinstance(info, RestorationInfo) else [],
+        "published": [],
         "cost": None,
     }
     if isinstance(info, ModelInfo):
-        row |= {"targets": [*info.targets], "published": dict(info.published), "cost": info.cost}
+        scores = {"measured": info.scores, "published": info.published}
+        row |= {
+            name: [score.model_dump(mode="json") for score in of] for name, of in scores.items()
+        }
+        row |= {"targets": [*info.targets], "cost": info.cost}
     return row
 
 
@@ -189,16 +212,17 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
     size = format_bytes(row["size_bytes"]) if row["size_bytes"] else "not known"
     texts = [row["name"], row["state"], row["architecture"]]
-    if row["kind"] != KIND:
+    if row["kind"] not in KINDS:
         return [*texts, row["kind"].replace("_", "-"), row["licence"], size, "see its card", ""]
     targets = " ".join(row["targets"])
     return [*texts, targets, row["licence"], size, _quality(row), format_cost(row["cost"])]
 
 
 def _quality(row: dict[str, Any]) -> str:
-    """Return the mean of the first evaluation, measured before published, and which it is."""
+    """Return the mean of the first score, measured before published, and what it is of."""
     for kind in ("measured", "published"):
-        for scores in row[kind].values():
-            if "mean" in scores:
-                return f"{scores['mean']:.1f} {kind}"
+        for score in row[kind]:
+            target = "mean" if "mean" in score["values"] else next(iter(score["values"]))
+            name = "" if target == "mean" else f" {target}"
+            return f"{score['values'][target]:.1f}{name}, {kind}: {score['test_set']}"
     return "not known"

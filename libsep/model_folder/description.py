@@ -71,6 +71,11 @@ class Stored(config.Section):
         """The weights file; it need not exist."""
         return self.folder / WEIGHTS_FILE
 
+    @property
+    def is_here(self) -> bool:
+        """Whether this machine has its weights."""
+        return self.weights_path.is_file()
+
 
 StoredType = TypeVar("StoredType", bound=Stored)
 
@@ -150,7 +155,7 @@ def located(model: StoredType, find: Callable[[], StoredType]) -> StoredType:
     ModelError
         Neither is there, or the one of this name has other weights.
     """
-    if model.weights_path.is_file():
+    if model.is_here:
         return model
     try:
         found = find()

@@ -86,8 +86,18 @@ def write_folder(folder: Path, description: Description, tensors: Mapping[str, T
     content = save(dict(tensors), metadata={"network": json.dumps(_identity(description))})
     write_file(folder / WEIGHTS_FILE, content)
     sha256 = hashlib.sha256(content).hexdigest()
-    values = {**description.model_dump(mode="json"), "sha256": sha256}
-    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
+    write_description(folder, {**description.model_dump(mode="json"), "sha256": sha256})
+
+
+def write_description(folder: Path, values: Mapping[str, Any]) -> None:
+    """Write what a model folder says about its model, whole or not at all.
+
+    Raises
+    ------
+    ModelError
+        It cannot be written.
+    """
+    text = yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True, width=100)
     write_file(folder / DESCRIPTION_FILE, text.encode())
 
 

@@ -1,10 +1,12 @@
 """The card of a pulled model: what its catalogue entry says, as a page for people."""
 
-from libsep.separation.catalogue import CatalogueEntry
-from libsep.separation.model import Scores
+from collections.abc import Sequence
 
-SPEED_CLASSES = ((3.0, "fast"), (12.0, "slow"), (float("inf"), "for a GPU"))
-"""Up to which CPU time, as a multiple of the one of ``generic``, a model is called what."""
+from libsep.separation.catalogue import CatalogueEntry
+from libsep.separation.model import Score
+
+SPEED_CLASSES = ((3.0, "light"), (12.0, "heavy"), (float("inf"), "for a GPU"))
+"""Up to which CPU time, as a multiple of the one of ``fast``, a model is called what."""
 
 
 def model_card(entry: CatalogueEntry) -> str:
@@ -40,19 +42,20 @@ SDR in dB as published by others; libsep has not measured it.
 
 
 def format_cost(cost: float | None) -> str:
-    """Return CPU time as a multiple of the one of ``generic``, with a word for it."""
+    """Return CPU time as a multiple of the one of ``fast``, with a word for it."""
     if cost is None:
         return "not known"
     word = next(word for limit, word in SPEED_CLASSES if cost <= limit)
-    return f"{cost:g} × generic ({word})"
+    return f"{cost:g} × fast ({word})"
 
 
-def scores_table(scores: Scores) -> str:
-    """Return scores as a table in Markdown."""
+def scores_table(scores: Sequence[Score]) -> str:
+    """Return scores as a table in Markdown: each with what it was measured on."""
     if not scores:
         return "None is published for this checkpoint."
-    targets = list(dict.fromkeys(target for values in scores.values() for target in values))
-    rows = [["evaluation", *targets], ["---"] * (len(targets) + 1)]
-    for name, values in scores.items():
-        rows.append([name, *(f"{values[t]:.2f}" if t in values else "" for t in targets)])
+    targets = list(dict.fromkeys(target for score in scores for target in score.values))
+    rows = [["test set", "measure", "source", *targets], ["---"] * (len(targets) + 3)]
+    for score in scores:
+        numbers = (f"{score.values[t]:.2f}" if t in score.values else "" for t in targets)
+        rows.append([score.test_set, score.measure, score.source or "libsep", *numbers])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)

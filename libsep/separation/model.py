@@ -1,22 +1,59 @@
 """What the description of a separation model holds."""
 
+import hashlib
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import pydantic
 from pydantic import Field
 
-from libsep.model_folder.description import Description, Stored
+from libsep import config
+from libsep.model_folder.description import DESCRIPTION_FILE, Description, Stored
 
 KIND: Literal["separator"] = "separator"
+CASCADE: Literal["cascade"] = "cascade"
+KINDS = (KIND, CASCADE)
 
-Scores = Mapping[str, Mapping[str, float]]
-"""Name of an evaluation, then target (or ``mean``), then SDR in dB."""
+ByTarget = Annotated[Mapping[str, float], Field(min_length=1)]
+"""SDR in dB by target; ``mean`` is that of the targets."""
+
+
+class Score(config.Section):
+    """Quality on one test set; a number without the music it was measured on says nothing."""
+
+    test_set: Annotated[str, Field(min_length=4)]
+    """Which music: name, number of songs, and whether the model has seen or was chosen on it."""
+
+    measure: Annotated[str, Field(min_length=3)]
+    """What the numbers are, such as ``SDR of whole songs, mean over songs``."""
+
+    source: str = ""
+    """Who measured it; empty: libsep, with ``libsep evaluate``."""
+
+    values: ByTarget
+    """Of the model."""
+
+    beside: Mapping[str, ByTarget] = Field(default_factory=dict)
+    """Of other methods on the same music, by their names."""
+
+
+class Stage(config.Section):
+    """A model that is a part of a cascade."""
+
+    name: Annotated[str, Field(min_length=1)]
+    """Of the model; a folder of this name beside the cascade's comes first."""
+
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """Of its weights."""
 
 
 class ModelInfo(Description):
     """What a model is, where it comes from and how good it is."""
 
-    kind: Literal["separator"] = KIND
+    kind: Literal["separator", "cascade"] = KIND
+
+    stages: tuple[Stage, ...] = ()
+    """Of a cascade: what takes the vocals off the mixture, and what splits the rest."""
 
     targets: Annotated[tuple[str, ...], Field(min_length=1)]
     """What it extracts, in the order of its estimates."""
@@ -25,7 +62,7 @@ class ModelInfo(Description):
     """Length of the segments that it wants, in seconds; None: any, so the configuration's."""
 
     cost: Annotated[float, Field(gt=0)] | None = None
-    """CPU time per second of music, as a multiple of the one of ``generic``; None: not known."""
+    """CPU time per second of music, as a multiple of the one of ``fast``; None: not known."""
 
     notice: str = ""
     """What the licence of the weights asks of who uses them, or leaves open."""
@@ -33,12 +70,46 @@ class ModelInfo(Description):
     source: str = ""
     """Where the weights come from; empty if libsep trained them."""
 
-    scores: Scores = Field(default_factory=dict)
-    """Quality that was measured with libsep."""
+    scores: tuple[Score, ...] = ()
+    """Quality that was measured with libsep, the one that says most first."""
 
-    published: Scores = Field(default_factory=dict)
-    """Quality as the authors of the weights published it; the name says where."""
+    published: tuple[Score, ...] = ()
+    """Quality as others have published it."""
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _fill_cascade(cls, values: Any) -> Any:
+        """Fill in what a cascade need not say, which has no network of its own."""
+        if isinstance(values, dict) and values.get("kind") == CASCADE:
+            return {"architecture": CASCADE, "arguments": {}} | values
+        return values
+
+    @pydantic.model_validator(mode="after")
+    def _check_stages(self) -> "ModelInfo":
+        expected = 2 if self.kind == CASCADE else 0
+        if len(self.stages) != expected:
+            raise ValueError(f"{len(self.stages)} stages, expected {expected} of a {self.kind}")
+        return self
 
 
 class Model(ModelInfo, Stored):
-    """A model as it lies on this machine."""
+    """A model as it lies on this machine.
+
+    The hash of a cascade is that of the names and hashes of its stages.
+    """
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _hash_stages(cls, values: Any) -> Any:
+        """Compute the hash of a cascade, which follows from its stages and stands nowhere else."""
+        if isinstance(values, dict) and values.get("kind") == CASCADE:
+            stages = [Stage.model_validate(stage) for stage in values.get("stages", ())]
+            text = "".join(f"{stage.name} {stage.sha256}\n" for stage in stages)
+            return values | {"sha256": hashlib.sha256(text.encode()).hexdigest()}
+        return values
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this machine has its weights, or of a cascade its description."""
+        path = self.folder / DESCRIPTION_FILE if self.kind == CASCADE else self.weights_path
+        return path.is_file()

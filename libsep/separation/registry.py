@@ -13,9 +13,23 @@ from libsep.model_folder.description import (
     read_folder,
 )
 from libsep.separation.catalogue import read_catalogue
-from libsep.separation.model import KIND, Model, ModelInfo
+from libsep.separation.model import CASCADE, KINDS, Model, ModelInfo
 
-__all__ = ["Model", "ModelInfo", "find_model", "list_models", "located", "read_model"]
+__all__ = [
+    "Model",
+    "ModelInfo",
+    "find_model",
+    "list_models",
+    "located",
+    "networks_of",
+    "read_model",
+]
+
+VOCALS = "vocals"
+"""What the first stage of a cascade takes off the mixture."""
+
+OTHER = "other"
+"""Where those vocals go that the second stage of a cascade finds in the rest."""
 
 
 def list_models(folder: Path | None = None) -> list[Model]:
@@ -27,7 +41,8 @@ def list_models(folder: Path | None = None) -> list[Model]:
         The description of one of them is damaged.
     """
     folders = [models_folder(), pulled_folder()] if folder is None else [folder]
-    return [read_model(path) for place in folders for path in folders_of_kind(KIND, place)]
+    found = [sorted(path for kind in KINDS for path in folders_of_kind(kind, p)) for p in folders]
+    return [read_model(path) for paths in found for path in paths]
 
 
 def find_model(name_or_path: str | Path) -> Model:
@@ -76,3 +91,54 @@ def located(model: Model) -> Model:
         It is not here, or the one of this name has other weights.
     """
     return description.located(model, lambda: find_model(model.name))
+
+
+def networks_of(model: Model) -> tuple[Model, ...]:
+    """Return the models whose networks a model runs one after the other: itself, or its stages.
+
+    The stages of a cascade are looked for beside it, then under their names.
+
+    Raises
+    ------
+    ModelError
+        A stage of a cascade is not on this machine, has other weights than the cascade says, is a
+        cascade, or does not fit: the first must give vocals, the second all the others.
+    """
+    if model.kind != CASCADE:
+        return (model,)
+    first, second = (_stage_of(model, stage.name, stage.sha256) for stage in model.stages)
+    if VOCALS not in first.targets:
+        raise ModelError(f"{model.name}: its first stage {first.name} gives no {VOCALS}")
+    if missing := set(model.targets) - {VOCALS} - set(second.targets):
+        raise ModelError(f"{model.name}: its second stage {second.name} lacks {sorted(missing)}")
+    if extra := set(second.targets) - set(model.targets) or {VOCALS, OTHER} - set(model.targets):
+        raise ModelError(f"{model.name}: {sorted(extra)} of its stages would be lost")
+    return first, second
+
+
+def stage_named(name: str, folder: Path) -> Model:
+    """Return the model that a cascade in ``folder`` calls so: one beside it, else of this name.
+
+    Raises
+    ------
+    ModelError
+        There is none.
+    """
+    beside = folder.parent / name
+    return read_model(beside) if (beside / DESCRIPTION_FILE).is_file() else find_model(name)
+
+
+def _stage_of(model: Model, name: str, sha256: str) -> Model:
+    found = stage_named(name, model.folder)
+    if found.sha256 != sha256:
+        names = " ".join(stage.name for stage in model.stages)
+        raise ModelError(
+            f"{model.name}: its stage {name} in {found.folder} has sha256 {found.sha256}, expected "
+            f"{sha256} (libsep models chain {model.folder} {names} takes the stages as they are)"
+        )
+    if found.kind == CASCADE or found.sample_rate != model.sample_rate:
+        raise ModelError(
+            f"{model.name}: its stage {name} is a {found.kind} of {found.sample_rate} Hz, expected "
+            f"one network of {model.sample_rate} Hz"
+        )
+    return found

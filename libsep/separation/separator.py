@@ -1,44 +1,23 @@
 """A model on a device: segments of the mixture in, estimates of all targets out."""
 
-import contextlib
 import itertools
-import logging
-import math
 from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
-import torch
-from jaxtyping import Float, Float32
-from torch import Tensor
+from jaxtyping import Float32
 
-from libsep.errors import ConfigError
-from libsep.separation.cpu import has_native_bfloat16, processor_name
-from libsep.separation.registry import Model
-from libsep.separation.segments import SegmentGrid, cut_segments, join_segments
-from libsep.separation.weights import load_network
-from libsep.units import samples_to_seconds
-
-logger = logging.getLogger(__name__)
-
-Device = Literal["auto", "cpu", "cuda"]
-Precision = Literal["auto", "float32", "bfloat16"]
-
-_SEGMENTS_PER_BATCH = {"cpu": 1, "cuda": 16}
-
-LEAST_WINDOW_S = 1.0
-"""Shortest stretch, in seconds, that a network gets when memory is too small for a segment."""
-
-_OVERLAP_SHARE = 8
-"""Two windows that share a segment overlap by one part in this many."""
+from libsep.separation.placed_network import Device, PlacedNetwork, Precision
+from libsep.separation.registry import OTHER, VOCALS, Model, networks_of
 
 
 class Separator:
-    """The network of a model, folded and placed for inference.
+    """The networks of a model on a device; one, or the two stages of a cascade.
 
-    Where the device's memory is too small, it gets half as many segments at once; where it is too
-    small for one, that is cut into two overlapping windows, whose estimates are cross-faded. The
-    size that works is kept, so this is found out once.
+    The first stage of a cascade takes the vocals off the mixture. The second splits the rest; what
+    it finds of vocals in there goes to ``other``. So the estimates add up to the mixture, as those
+    of each stage do. Each stage has a transform of its own, gets segments that are no longer than
+    it wants, and copes by itself with too little memory (see `PlacedNetwork`).
 
     Parameters
     ----------
@@ -47,7 +26,7 @@ class Separator:
     device
         ``auto`` takes CUDA if there is any.
     precision
-        ``bfloat16`` concerns the network only, transforms and masks are float32; ``auto`` is
+        ``bfloat16`` concerns the networks only, transforms and masks are float32; ``auto`` is
         bfloat16 where the device has it.
 
     Raises
@@ -55,7 +34,7 @@ class Separator:
     ConfigError
         There is no such device, or it has no bfloat16.
     ModelError
-        The model cannot be loaded.
+        The model, or a stage of it, cannot be loaded.
     """
 
     def __init__(
@@ -66,40 +45,34 @@ class Separator:
         precision: Precision = "auto",
     ) -> None:
         self.model = model
-        self._device = _find_device(device)
-        self._dtype = _find_precision(self._device, precision)
-        self._network = load_network(model).folded().to(self._device)
-        self._max_batch: int | None = None
-        self._max_samples: int | None = None
+        self.networks = tuple(
+            PlacedNetwork(part, device=device, precision=precision) for part in networks_of(model)
+        )
 
     @property
     def segments_per_batch(self) -> int:
         """How many segments the device should get at once."""
-        usual = _SEGMENTS_PER_BATCH[self._device.type]
-        return usual if self._max_batch is None else min(usual, self._max_batch)
+        return min(network.segments_per_batch for network in self.networks)
 
     @property
     def window_samples(self) -> int | None:
         """Longest stretch that memory has turned out to have room for; None if all fitted."""
-        return self._max_samples
+        found = (network.window_samples for network in self.networks)
+        return min((window for window in found if window is not None), default=None)
 
     @property
     def device(self) -> str:
         """Where it computes, as torch names it."""
-        return self._device.type
+        return self.networks[0].device
 
     @property
     def precision(self) -> Literal["float32", "bfloat16"]:
-        """Arithmetic of the network."""
-        return "bfloat16" if self._dtype is torch.bfloat16 else "float32"
+        """Arithmetic of the networks."""
+        return self.networks[0].precision
 
     def describe(self) -> str:
         """Return model, device and precision in one line for logs and reports."""
-        if self._device.type == "cuda":
-            place = f"CUDA ({torch.cuda.get_device_name(self._device)})"
-        else:
-            place = f"CPU ({processor_name()}), threads: {torch.get_num_threads()}"
-        return f"{self.model.name} on {place}, {str(self._dtype).removeprefix('torch.')}"
+        return f"{self.model.name} on {self.networks[0].place}"
 
     def separate(self, segments: Float32[np.ndarray, "B C T"]) -> Float32[np.ndarray, "B S C T"]:
         """Return the estimates of ``segments``, full scale ±1.0; they add up to the mixture.
@@ -112,14 +85,18 @@ class Separator:
         ConfigError
             The device's memory is too small even for `LEAST_WINDOW_S`.
         """
-        n_batch, n_channels, n_samples = segments.shape
-        estimates = np.zeros(
-            (n_batch, len(self.model.targets), n_channels, n_samples), dtype=np.float32
-        )
-        heard = np.flatnonzero(segments.any(axis=(1, 2)))
-        if len(heard):
-            estimates[heard] = self._compute_within_memory(segments[heard])
-        return estimates
+        first, *others = self.networks
+        estimates = first.separate(segments)
+        if not others:
+            return estimates
+        (second,) = others
+        vocals = estimates[:, first.model.targets.index(VOCALS)]
+        parts = second.separate(segments - vocals)
+        by_target = dict(zip(second.model.targets, parts.swapaxes(0, 1), strict=True))
+        if VOCALS in by_target:
+            by_target[OTHER] = by_target[OTHER] + by_target[VOCALS]
+        by_target[VOCALS] = vocals
+        return np.stack([by_target[target] for target in self.model.targets], axis=1)
 
     def map(
         self, segments: Iterator[Float32[np.ndarray, "C T"]]
@@ -127,89 +104,3 @@ class Separator:
         """Yield the estimates of each segment in order; one batch is taken at a time."""
         while batch := list(itertools.islice(segments, self.segments_per_batch)):
             yield from self.separate(np.stack(batch))
-
-    def _compute_within_memory(
-        self, segments: Float32[np.ndarray, "B C T"]
-    ) -> Float32[np.ndarray, "B S C T"]:
-        n_batch, _, n_samples = segments.shape
-        if self._max_samples is not None and n_samples > self._max_samples:
-            return np.stack([self._compute_in_windows(segment) for segment in segments])
-        if self._max_batch is not None and n_batch > self._max_batch:
-            parts = np.split(segments, range(self._max_batch, n_batch, self._max_batch))
-            return np.concatenate([self._compute_within_memory(part) for part in parts])
-        try:
-            return self._compute(segments)
-        except torch.OutOfMemoryError as exc:
-            problem = str(exc)
-        # After the block, because the error holds what the device must be rid of.
-        self._shrink(n_batch, n_samples, problem)
-        return self._compute_within_memory(segments)
-
-    def _compute_in_windows(
-        self, segment: Float32[np.ndarray, "C T"]
-    ) -> Float32[np.ndarray, "S C T"]:
-        """Return the estimates of a segment that is longer than memory has room for."""
-        assert self._max_samples is not None
-        overlap_samples = self._max_samples // _OVERLAP_SHARE
-        grid = SegmentGrid(
-            segment_samples=self._max_samples, hop_samples=self._max_samples - overlap_samples
-        )
-        separated = (
-            (window, self._compute_within_memory(window.mixture[None])[0])
-            for window in cut_segments([segment], grid)
-        )
-        return np.concatenate([stems for _, stems in join_segments(separated, grid)], axis=-1)
-
-    def _shrink(self, n_batch: int, n_samples: int, problem: str) -> None:
-        """Give the device less at once from now on than what it had no memory for."""
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
-        if n_batch > 1:
-            self._max_batch = n_batch // 2
-            logger.warning("%s: out of memory, %d segments at once", self.model.name, n_batch // 2)
-            return
-        # Two such windows, with their overlap, cover what was too long.
-        window_samples = math.ceil(n_samples / (2 - 1 / _OVERLAP_SHARE)) + 1
-        window_s = samples_to_seconds(window_samples, self.model.sample_rate)
-        if window_s < LEAST_WINDOW_S:
-            n_s = samples_to_seconds(n_samples, self.model.sample_rate)
-            raise ConfigError(
-                f"{self.describe()}: out of memory even for {n_s:.1f} s of one track "
-                f"(does another program use the device?): {problem}"
-            )
-        self._max_samples = window_samples
-        logger.warning("%s: out of memory, %.1f s at once", self.model.name, window_s)
-
-    def _compute(self, segments: Float32[np.ndarray, "B C T"]) -> Float32[np.ndarray, "B S C T"]:
-        with torch.inference_mode(), self._arithmetic():
-            mixture = torch.from_numpy(segments).to(self._device)
-            estimates: Float[Tensor, "B S C T"] = self._network.separate(mixture)
-            return estimates.float().cpu().numpy()
-
-    def _arithmetic(self) -> contextlib.AbstractContextManager[None]:
-        """Return the context in which the network computes in the precision that was asked for."""
-        if self._dtype is torch.bfloat16:
-            return torch.autocast(self._device.type, dtype=torch.bfloat16)
-        return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-
-
-def _find_device(device: Device) -> torch.device:
-    available = torch.cuda.is_available()
-    if device == "cuda" and not available:
-        raise ConfigError(
-            "device cuda: torch finds no GPU (is the driver loaded? auto or cpu works without)"
-        )
-    return torch.device("cpu" if device == "cpu" or not available else "cuda")
-
-
-def _find_precision(device: torch.device, precision: Precision) -> torch.dtype:
-    if device.type == "cuda":
-        has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        has_bfloat16 = has_native_bfloat16()
-    if precision == "bfloat16" and not has_bfloat16:
-        raise ConfigError(
-            f"precision bfloat16: {device.type} here only emulates it, slower than float32 "
-            "(auto takes what is fastest)"
-        )
-    return torch.bfloat16 if precision != "float32" and has_bfloat16 else torch.float32

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from libsep.errors import ModelError
 from libsep.model_folder.tensors import fill, read_tensors, write_network
 from libsep.nets.network import SeparationNetwork
 from libsep.separation.architectures import build_network
-from libsep.separation.registry import Model, ModelInfo, read_model
+from libsep.separation.model import CASCADE
+from libsep.separation.registry import Model, ModelInfo, networks_of, read_model
 
 
 def load_network(model: Model) -> SeparationNetwork:
@@ -15,12 +17,27 @@ def load_network(model: Model) -> SeparationNetwork:
     ------
     ModelError
         The weights are missing or damaged, are not those that the description names, or do not
-        fit the network that it names.
+        fit the network that it names; or the model is a cascade, which has none of its own.
     """
+    if model.kind == CASCADE:
+        names = " and ".join(stage.name for stage in model.stages)
+        raise ModelError(f"{model.name}: is a cascade of {names}, expected one of these")
     weights = read_tensors(model.weights_path, model, model.sha256)
     network = build_network(model)
     fill(network, weights, model.weights_path)
     return network.eval().requires_grad_(requires_grad=False)
+
+
+def check_networks(model: Model) -> None:
+    """Load what a model consists of, once, to know that it can be.
+
+    Raises
+    ------
+    ModelError
+        A network of it cannot be loaded; see `load_network` and `networks_of`.
+    """
+    for part in networks_of(model):
+        load_network(part)
 
 
 def save_model(folder: Path, info: ModelInfo, network: SeparationNetwork) -> Model:

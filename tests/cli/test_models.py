@@ -55,14 +55,15 @@ def test_the_list_tells_what_is_here_and_what_can_be_pulled(libsep: LibsepModels
     assert "super-resolution" in lines["super_resolution"]
     assert "shipped" in lines["super_resolution"]
     assert "can be pulled" in lines["small"]
-    assert "6.5 published" in lines["small"]
-    assert "0.5 × generic (fast)" in lines["small"]
+    assert "6.5, published: a test set" in lines["small"]
+    assert "0.5 × fast" in lines["small"]
     assert "research-only" in lines["small-restricted"]
     assert lines["small-unpinned"].count("not known") == 2
     rows = libsep("models", "list", "--json").json
     (small,) = [row for row in rows if row["name"] == "small"]
-    assert small["published"] == {"a test set": {"drums": 7.25, "mean": 6.5}}
-    assert small["measured"] == {}
+    (score,) = small["published"]
+    assert (score["test_set"], score["values"]) == ("a test set", {"drums": 7.25, "mean": 6.5})
+    assert small["measured"] == []
 
 
 @pytest.mark.slow
@@ -81,7 +82,7 @@ def test_a_public_model_is_pulled_shown_and_used(
         "notice: Copyright somebody.",
         "segment_s: 2.5",
         f"# {name}",
-        "| a test set | 7.25",
+        "| a test set | SDR | libsep | 7.25",
     ):
         assert text in after
     used = libsep("convert", source, "--model", name)

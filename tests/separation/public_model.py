@@ -43,13 +43,15 @@ def write_catalogue(path: Path, url: str, content: bytes) -> Path:
         "description": "A small one.",
         "segment_s": 2.5,
         "cost": 0.5,
-        "published": {"a test set": {"drums": 7.25, "mean": 6.5}},
+        "published": [
+            {"test_set": "a test set", "measure": "SDR", "values": {"drums": 7.25, "mean": 6.5}}
+        ],
         "files": [file],
     }
     models = [
         values | {"name": "small"},
         values | {"name": "small-restricted", "is_restricted": True, "licence": "research-only"},
-        values | {"name": "small-unpinned", "files": [{"url": url}], "published": {}},
+        values | {"name": "small-unpinned", "files": [{"url": url}], "published": []},
         values | {"name": "small-large", "arguments": ARGUMENTS | {"dims": [4, 8, 8]}},
     ]
     path.write_text(yaml.safe_dump({"models": models}))

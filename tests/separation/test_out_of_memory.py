@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from libsep.errors import ConfigError
+from libsep.separation.placed_network import LEAST_WINDOW_S
 from libsep.separation.registry import Model
 from libsep.separation.segments import SegmentGrid
-from libsep.separation.separator import LEAST_WINDOW_S, Separator
+from libsep.separation.separator import Separator
 from libsep.separation.stream import separate_blocks
 
 SEGMENT_SAMPLES = 4 * 44100
@@ -22,11 +23,12 @@ class SmallDevice:
     """
 
     def __init__(self, separator: Separator, n_samples: int) -> None:
-        self._separate = separator._network.separate
+        (placed,) = separator.networks
+        self._separate = placed.network.separate
         self._n_samples = n_samples
         self.n_refused = 0
         self.shapes: list[tuple[int, int]] = []
-        separator._network.separate = self.separate  # type: ignore[method-assign]
+        placed.network.separate = self.separate  # type: ignore[method-assign]
 
     def separate(self, mixture: torch.Tensor) -> torch.Tensor:
         n_batch, _, n_samples = mixture.shape

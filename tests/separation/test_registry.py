@@ -136,3 +136,13 @@ def test_a_model_of_another_machine_is_found_by_its_name_if_its_weights_are_the_
     assert located(tiny_model) is tiny_model
     with pytest.raises(ModelError, match="has other weights"):
         located(elsewhere.model_copy(update={"sha256": "0" * 64}))
+
+
+@pytest.mark.parametrize("wrong", [{}, {"test_set": ""}, {"test_set": "songs", "values": {}}])
+def test_a_score_without_the_music_it_was_measured_on_is_refused(
+    tmp_path: Path, tiny_model: Model, wrong: dict[str, object]
+) -> None:
+    score = {"measure": "SDR", "values": {"mean": 5.4}} | wrong
+    folder = damage(tiny_model, tmp_path / "model", scores=[score])
+    with pytest.raises(ModelError, match=r"scores\.0\.(test_set|values)"):
+        read_model(folder)

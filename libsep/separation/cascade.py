@@ -1,0 +1,67 @@
+"""Make a cascade: a model of two, of which the second splits what the first leaves."""
+
+from pathlib import Path
+from typing import Any
+
+from libsep.errors import ModelError
+from libsep.model_folder.description import DESCRIPTION_FILE
+from libsep.model_folder.tensors import write_description
+from libsep.separation.model import CASCADE, Model, ModelInfo, Stage
+from libsep.separation.registry import VOCALS, networks_of, read_model, stage_named
+
+
+def chain(folder: Path, first: str, second: str) -> Model:
+    """Write ``folder`` as a cascade of two models; of one that lies there, exchange the stages.
+
+    What the description says stays. Its scores go if a stage is another one than before: they were
+    not measured with it.
+
+    Parameters
+    ----------
+    folder
+        Its last part is the name of the cascade.
+    first
+        What takes the vocals off: the name of a model, which may lie beside ``folder``.
+    second
+        What splits the rest; what it takes for vocals goes to ``other``.
+
+    Raises
+    ------
+    ModelError
+        A model does not exist, the two do not fit, what lies in ``folder`` is no cascade, or it
+        cannot be written.
+    """
+    found = [stage_named(name, folder.absolute()) for name in (first, second)]
+    pairs = zip((first, second), found, strict=True)
+    stages = tuple(Stage(name=name, sha256=stage.sha256) for name, stage in pairs)
+    values = _values(folder, found)
+    is_other = tuple(values.get("stages", ())) != stages
+    info = ModelInfo(**values | {"stages": stages} | ({"scores": ()} if is_other else {}))
+    model = Model(**info.model_dump(), folder=folder.absolute())
+    networks_of(model)
+    kept = info.model_dump(mode="json", exclude={"architecture", "arguments"})
+    write_description(folder, kept)
+    return read_model(folder)
+
+
+def _values(folder: Path, stages: list[Model]) -> dict[str, Any]:
+    """Return what the cascade says of itself, or what follows from its stages."""
+    if (folder / DESCRIPTION_FILE).is_file():
+        model = read_model(folder)
+        if model.kind != CASCADE:
+            raise ModelError(f"{folder}: is a {model.kind}, expected a cascade or an empty folder")
+        return {name: getattr(model, name) for name in ModelInfo.model_fields}
+    first, second = stages
+    lengths = [stage.segment_s for stage in stages if stage.segment_s is not None]
+    costs = [stage.cost for stage in stages if stage.cost is not None]
+    return {
+        "kind": CASCADE,
+        "name": folder.absolute().name,
+        "description": f"{first.name} takes the vocals off, {second.name} splits the rest.",
+        "targets": (*(t for t in second.targets if t != VOCALS), VOCALS),
+        "sample_rate": first.sample_rate,
+        "segment_s": max(lengths, default=None),
+        "cost": sum(costs) if len(costs) == len(stages) else None,
+        "licence": " AND ".join(dict.fromkeys(stage.licence for stage in stages)),
+        "notice": " ".join(stage.notice for stage in stages if stage.notice),
+    }
