@@ -19,10 +19,11 @@ from libsep.model_folder.description import (
     WEIGHTS_FILE,
     Description,
 )
+from libsep.model_folder.eight_bit import in_8_bit, unpacked
 
 
 def read_tensors(path: Path, description: Description, sha256: str) -> dict[str, Tensor]:
-    """Return the tensors of a weights file, on the CPU.
+    """Return the tensors of a weights file, on the CPU; those in 8 bit as float32.
 
     Parameters
     ----------
@@ -46,7 +47,10 @@ def read_tensors(path: Path, description: Description, sha256: str) -> dict[str,
             f"{path}: holds {stored}, expected {_identity(description)} "
             f"({DESCRIPTION_FILE} of another model?)"
         )
-    return tensors
+    try:
+        return unpacked(tensors)
+    except ValueError as exc:
+        raise ModelError(f"{path}: {exc}") from exc
 
 
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
@@ -102,9 +106,14 @@ def write_description(folder: Path, values: Mapping[str, Any]) -> None:
 
 
 def write_network(
-    folder: Path, description: Description, network: nn.Module, expected: nn.Module
+    folder: Path,
+    description: Description,
+    network: nn.Module,
+    expected: nn.Module,
+    *,
+    is_8_bit: bool = False,
 ) -> None:
-    """Write a model folder of a network: matrices and kernels in half precision.
+    """Write a model folder of a network: matrices and kernels in half precision, or in 8 bit.
 
     Parameters
     ----------
@@ -114,6 +123,8 @@ def write_network(
         Is not changed; may lie on any device.
     expected
         The network that ``description`` describes, with any weights.
+    is_8_bit
+        See `libsep.model_folder.eight_bit`.
 
     Raises
     ------
@@ -122,13 +133,14 @@ def write_network(
         folder cannot be written.
     """
     weights = {name: halved(name, tensor) for name, tensor in network.state_dict().items()}
+    packed = in_8_bit(network) if is_8_bit else weights
     shapes = {name: tensor.shape for name, tensor in expected.state_dict().items()}
     if {name: tensor.shape for name, tensor in weights.items()} != shapes:
         raise ModelError(
             f"{description.name}: the network is no {description.architecture}"
             f" of {description.arguments}"
         )
-    write_folder(folder, description, weights)
+    write_folder(folder, description, packed)
 
 
 def halved(name: str, tensor: Tensor) -> Tensor:

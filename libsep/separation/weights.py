@@ -40,7 +40,9 @@ def check_networks(model: Model) -> None:
         load_network(part)
 
 
-def save_model(folder: Path, info: ModelInfo, network: SeparationNetwork) -> Model:
+def save_model(
+    folder: Path, info: ModelInfo, network: SeparationNetwork, *, is_8_bit: bool = False
+) -> Model:
     """Write a model folder: the weights in half precision, then the description.
 
     Matrices and kernels become float16, which costs nothing that can be heard; vectors (biases
@@ -56,6 +58,8 @@ def save_model(folder: Path, info: ModelInfo, network: SeparationNetwork) -> Mod
         What the model is. Architecture and arguments must be those of ``network``.
     network
         Is not changed; may lie on any device.
+    is_8_bit
+        Whether matrices and kernels are stored in 8 bit, see `libsep.model_folder.eight_bit`.
 
     Raises
     ------
@@ -63,5 +67,5 @@ def save_model(folder: Path, info: ModelInfo, network: SeparationNetwork) -> Mod
         ``network`` is not what ``info`` describes, a weight is not finite in half precision, or
         the folder cannot be written.
     """
-    write_network(folder, info, network, build_network(info))
+    write_network(folder, info, network, build_network(info), is_8_bit=is_8_bit)
     return read_model(folder)
