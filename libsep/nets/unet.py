@@ -231,7 +231,8 @@ class UNet(SeparationNetwork):
         self.hop_length = hop_length
         self.n_channels = n_channels
         self.n_seen_bins = n_seen_bins
-        self.multiple = 2 ** len(channels)
+        self.n_levels = len(channels)
+        self.multiple = 2**self.n_levels
         self.gains, self.mask_kind = gains, masks
         if n_seen_bins % self.multiple or n_seen_bins > n_fft // 2:
             raise ValueError(f"{n_seen_bins} bins, expected a multiple of {self.multiple}")

@@ -25,8 +25,8 @@ def model_card(entry: CatalogueEntry) -> str:
 
 {entry.notice}
 
-Pulled by `libsep models pull {entry.name}` from the files below and converted to safetensors; no
-number was changed. libsep adds to the estimates what they lack of the mixture, in equal shares, so
+Pulled by `libsep models pull {entry.name}` from the files below and converted to safetensors;
+{_change(entry)}. libsep adds to the estimates what they lack of the mixture, in equal shares, so
 that the stems add up to it.
 
 {files}
@@ -39,6 +39,14 @@ SDR in dB as published by others; libsep has not measured it.
 ## Trained on
 
 {data}"""
+
+
+def _change(entry: CatalogueEntry) -> str:
+    return (
+        "kernels were rounded to half precision"
+        if entry.spleeter_sources
+        else "no number was changed"
+    )
 
 
 def format_cost(cost: float | None) -> str:

@@ -1,5 +1,6 @@
 """The public models that can be pulled: a list that comes with libsep."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,9 @@ class CheckpointFile(config.Section):
     prefix: str = ""
     """What stands before the names of its tensors in our network."""
 
+    members: Mapping[str, str] = Field(default_factory=dict)
+    """Files in an archive that are needed, with their SHA-256: they are taken without it too."""
+
     @property
     def name(self) -> str:
         """The file's name."""
@@ -38,6 +42,9 @@ class CatalogueEntry(ModelInfo):
 
     files: Annotated[tuple[CheckpointFile, ...], Field(min_length=1)]
     """The checkpoint."""
+
+    spleeter_sources: tuple[str, ...] = ()
+    """Of an archive of Spleeter: the sources in the order of its networks; else none."""
 
     ignored: tuple[str, ...] = ()
     """Names of tensors in the checkpoint that no network needs."""

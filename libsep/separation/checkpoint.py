@@ -10,10 +10,12 @@ from torch import Tensor
 
 from libsep.errors import ModelError
 from libsep.model_folder.tensors import check_sha256, write_folder
+from libsep.nets.unet import UNet
 from libsep.separation.architectures import build_network
 from libsep.separation.catalogue import CatalogueEntry, CheckpointFile
 from libsep.separation.model import Model, ModelInfo
 from libsep.separation.registry import read_model
+from libsep.separation.spleeter import read_spleeter
 
 WRAPPERS = ("best_state", "state", "state_dict")
 """Keys under which training programs put the weights beside their own state."""
@@ -27,7 +29,9 @@ _DAMAGES = (
 def convert(
     entry: CatalogueEntry, paths: Mapping[str, Path], folder: Path, sha256: Mapping[str, str]
 ) -> Model:
-    """Write a public checkpoint as a model folder; its weights stay as they are.
+    """Write a public checkpoint as a model folder.
+
+    The weights stay as they are, but those of Spleeter become half precision.
 
     Parameters
     ----------
@@ -49,6 +53,11 @@ def convert(
     tensors: dict[str, Tensor] = {}
     for file in entry.files:
         path = paths[file.name]
+        if entry.spleeter_sources:
+            tensors |= read_spleeter(
+                file, path, sha256[file.name], entry.spleeter_sources, _n_levels(entry)
+            )
+            continue
         check_sha256(path, sha256[file.name])
         tensors |= _tensors_of(file, read_checkpoint(path), entry.ignored)
     origin = "; ".join(f"{file.url} (sha256 {sha256[file.name]})" for file in entry.files)
@@ -56,6 +65,15 @@ def convert(
     _check_names(info, tensors, origin)
     write_folder(folder, info.model_copy(update={"source": f"{entry.source}: {origin}"}), tensors)
     return read_model(folder)
+
+
+def _n_levels(entry: CatalogueEntry) -> int:
+    """Return how many levels the networks have that a Spleeter archive is read into."""
+    with torch.device("meta"):
+        network = build_network(entry)
+    if not isinstance(network, UNet):
+        raise ModelError(f"{entry.name}: Spleeter's networks are no {entry.architecture}")
+    return network.n_levels
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:

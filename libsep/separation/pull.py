@@ -43,7 +43,8 @@ def pull(
     sha256
         Of the checkpoint, for a model of a single file whose hash is not in the catalogue.
     given
-        The checkpoint, or the folder of its files, if the user has fetched it himself.
+        The checkpoint, or the folder of its files, if the user has fetched it himself. In place of
+        an archive of Spleeter, the files that were in it, or a wheel that holds them.
     on_progress
         Is called with the name of each file, for what is told how much of it is there.
 
@@ -112,4 +113,6 @@ def _given_files(entry: CatalogueEntry, given: Path) -> dict[str, Path]:
             names = ", ".join(file.name for file in entry.files)
             raise ModelError(f"{given}: expected a folder with {names}")
         return {entry.files[0].name: given}
+    if entry.spleeter_sources and not (given / entry.files[0].name).is_file():
+        return {entry.files[0].name: given}  # the files out of the archive
     return {file.name: given / file.name for file in entry.files}
