@@ -4,7 +4,7 @@ Each line is a process of its own with one thread and random weights: one segmen
 through `Separator`, best of several. Times are CPU seconds of the thread, so that a busy machine
 disturbs them little; memory is the process's peak.
 
-Usage: python benchmarks/backends.py [NAME...]    (default: generic and all of the catalogue)
+Usage: python benchmarks/backends.py [NAME...]    (default: ours and all of the catalogue)
 """
 
 import json
@@ -28,7 +28,7 @@ from libsep.separation.cpu import (
     use_one_thread,
 )
 from libsep.separation.model import ModelInfo
-from libsep.separation.registry import find_model
+from libsep.separation.registry import Model, find_model, networks_of
 from libsep.separation.separator import Separator
 from libsep.separation.weights import save_model
 
@@ -43,12 +43,14 @@ def measure(name: str, precision: str) -> dict[str, Any]:
     torch.manual_seed(0)
     entries: dict[str, ModelInfo] = {entry.name: entry.info() for entry in read_catalogue()}
     info = entries.get(name) or find_model(name)
-    network = build_network(info)
-    n_parameters = sum(weight.numel() for weight in network.parameters())
-    with tempfile.TemporaryDirectory() as folder:
-        model = save_model(Path(folder), info, network)
-        separator = Separator(model, device="cpu", precision=precision)
-    del network
+    if isinstance(info, Model):
+        separator = Separator(info, device="cpu", precision=precision)
+        n_parameters = sum(_n_parameters(part) for part in networks_of(info))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            model = save_model(Path(folder), info, build_network(info))
+            separator = Separator(model, device="cpu", precision=precision)
+        n_parameters = _n_parameters(info)
     segment_s = info.segment_s or SEGMENT_S
     shape = (1, 2, round(segment_s * info.sample_rate))
     segment = np.random.default_rng(0).normal(scale=0.1, size=shape).astype(np.float32)
@@ -72,17 +74,27 @@ def run(name: str, precision: str) -> dict[str, Any]:
     return found
 
 
+def _n_parameters(info: ModelInfo) -> int:
+    with torch.device("meta"):
+        return sum(weight.numel() for weight in build_network(info).parameters())
+
+
 def main() -> None:
     """Print a table in Markdown."""
     if sys.argv[1:2] == ["--measure"]:
         print(json.dumps(measure(*sys.argv[2:4])))
         return
-    names = sys.argv[1:] or ["generic", *(entry.name for entry in read_catalogue())]
+    names = sys.argv[1:] or [
+        "fast",
+        "vocals",
+        "generic",
+        *(entry.name for entry in read_catalogue()),
+    ]
     precisions = ["float32", "bfloat16"] if has_native_bfloat16() else ["float32"]
     print(f"{processor_name()}, torch {torch.__version__}, one thread, one segment at a time\n")
-    print("| model | parameters | precision | × real time | CPU time, generic = 1 | memory |")
+    print("| model | parameters | precision | × real time | CPU time, fast = 1 | memory |")
     print("|---|---:|---|---:|---:|---:|")
-    base = {precision: run("generic", precision)["cpu_s"] for precision in precisions}
+    base = {precision: run("fast", precision)["cpu_s"] for precision in precisions}
     for name in names:
         for precision in precisions:
             found = run(name, precision)

@@ -15,8 +15,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from libsep.media.cut_short import ogg_missing_bytes, wav_duration_s
-
 from libsep.errors import TrackError
 from libsep.library.sniff import sniff
 from libsep.media.ffmpeg import find_ffmpeg

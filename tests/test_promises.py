@@ -113,8 +113,8 @@ def test_the_default_model_has_the_targets_of_a_stem_file() -> None:
     assert find_model(Config().separation.model).targets == TARGETS
 
 
-def test_the_generic_model_beats_the_baselines_on_every_target() -> None:
-    score = find_model("generic").scores[0]
+def test_the_fast_model_beats_the_baselines_on_every_target() -> None:
+    score = find_model("fast").scores[0]
     assert set(score.beside) == {"mixture/4", "hpss"}
     for target in TARGETS:
         assert score.values[target] > max(other[target] for other in score.beside.values())

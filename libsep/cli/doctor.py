@@ -125,6 +125,7 @@ def _models() -> str:
     from libsep.restoration import weights as restoration_weights
     from libsep.restoration.model import list_restoration_models
     from libsep.separation import weights
+    from libsep.separation.card import better_model_hint
     from libsep.separation.registry import list_models
 
     models, restorers = list_models(), list_restoration_models()
@@ -134,4 +135,6 @@ def _models() -> str:
         weights.check_networks(model)
     for restorer in restorers:
         restoration_weights.load_network(restorer)
-    return ", ".join(f"{model.name} ({model.licence})" for model in (*models, *restorers))
+    names = ", ".join(f"{model.name} ({model.licence})" for model in (*models, *restorers))
+    hint = better_model_hint()
+    return f"{names}; {hint}" if hint else names

@@ -24,6 +24,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "models list": ("libsep models list",),
     "models show": ("libsep models show generic",),
     "models pull": ("libsep models pull scnet",),
+    "models chain": ("libsep models chain ~/models/mine vocals scnet",),
 }
 """Commands by their name, and what one types."""
 

@@ -125,7 +125,7 @@ def pull(
     print(f"{model.name} lies in {model.folder}")
 
 
-@models.command()
+@models.command(epilog=epilog("models chain"))
 def chain(
     folder: Annotated[Path, typer.Argument(help="The cascade; its last part is its name.")],
     first: Annotated[str, typer.Argument(help="Model that takes the vocals off.")],

@@ -41,6 +41,7 @@ from libsep.pipeline import Assigner, Settings
 from libsep.pipeline.cutoffs import config_sha256, restoration_model_of
 from libsep.pipeline.priority import prioritised
 from libsep.report.summary import Summary
+from libsep.separation.card import better_model_hint
 from libsep.storage.ends import Ends
 
 EXIT_FAILED = 1
@@ -292,6 +293,8 @@ def _print_end(
     elif ended.reason:
         console.print(f"[yellow]stopped early: {markup(ended.reason)}[/]")
     _print_failed_before(console, found)
+    if hint := better_model_hint():
+        console.print(f"[dim]{markup(hint)}[/]", soft_wrap=True)
 
 
 def print_left_out(console: Console, omissions: Sequence[Omission]) -> None:

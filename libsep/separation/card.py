@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
-from libsep.separation.catalogue import CatalogueEntry
+from libsep.model_folder.description import DESCRIPTION_FILE, pulled_folder
+from libsep.separation.catalogue import CatalogueEntry, read_catalogue
 from libsep.separation.model import Score
+from libsep.track import TARGETS
 
 SPEED_CLASSES = ((3.0, "light"), (12.0, "heavy"), (float("inf"), "for a GPU"))
 """Up to which CPU time, as a multiple of the one of ``fast``, a model is called what."""
@@ -39,6 +41,36 @@ SDR in dB as published by others; libsep has not measured it.
 ## Trained on
 
 {data}"""
+
+
+MAX_SUGGESTED_COST = 12.0
+"""CPU time, as a multiple of the one of ``fast``, up to which a model is suggested to anybody."""
+
+
+def better_model_hint() -> str:
+    """Return one line on a public model that is not here yet; empty if the best one is.
+
+    The best is the one with the highest published SDR whose licence allows all use, which has the
+    targets of a stem file and does not need a GPU.
+    """
+    found = [
+        (entry.published[0].values["mean"], entry)
+        for entry in read_catalogue()
+        if entry.targets == TARGETS
+        and not entry.is_restricted
+        and (entry.cost or MAX_SUGGESTED_COST) <= MAX_SUGGESTED_COST
+        and entry.published
+    ]
+    if not found:
+        return ""
+    mean_db, best = max(found, key=lambda pair: pair[0])
+    if (pulled_folder() / best.name / DESCRIPTION_FILE).is_file():
+        return ""
+    return (
+        f"a better, slower model can be had: libsep models pull {best.name} (published: "
+        f"{mean_db:.1f} dB on {best.published[0].test_set}; {format_cost(best.cost)}); "
+        "all of them: libsep models list"
+    )
 
 
 def _change(entry: CatalogueEntry) -> str:

@@ -116,7 +116,9 @@ def test_the_doctor_finds_everything_usable(libsep: Callable[..., Any]) -> None:
     assert [finding["part"] for finding in ended.json] == [
         "libsep", "ffmpeg", "device", "Ray", "models", "disk",
     ]  # fmt: skip
-    assert "generic (MIT), super_resolution (MIT)" in ended.json[4]["found"]
+    assert (
+        "fast (MIT), generic (MIT), vocals (MIT), super_resolution (MIT)" in ended.json[4]["found"]
+    )
 
 
 def test_the_doctor_names_an_ffmpeg_that_does_not_run(
