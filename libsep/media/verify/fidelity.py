@@ -30,8 +30,8 @@ SHIFT_GAIN = 0.01
 """How much better a stream must fit its source elsewhere before D1 calls it shifted: slow signals
 fit themselves nearly as well a sample beside."""
 
-SILENCE_DB = -70.0
-"""Level below which a stream is not compared: the encoder may leave nothing of it."""
+SILENCE_DB = -67.0
+"""Level of both channels below which a stream is not compared: the encoder may drop all of it."""
 
 NULL_BOUND_DB = {"mp4a": -10.0, "alac": -100.0}
 """Most that the sum of the stems may differ from the master, relative to the level of all five
@@ -112,16 +112,17 @@ def _decode(
 def _check_alignment(
     decoded: Float32[np.ndarray, "5 2 T"], sources: Float32[np.ndarray, "5 2 T"]
 ) -> Iterator[Finding]:
-    centred = sources.mean(axis=1)  # (5, T)
-    for index, stream in enumerate(decoded.mean(axis=1)):
-        if _level_db(centred[index]) < SILENCE_DB:
+    for index, (stream, source) in enumerate(zip(decoded, sources, strict=True)):
+        if _level_db(source) < SILENCE_DB:
             continue
         name = STREAM_NAMES[index]
-        fits = [_correlation(stream, source) for source in centred]
+        fits = [_correlation(stream, other) for other in sources]
         best = int(np.argmax(fits))
-        offset, fit = _best_offset(stream, centred[index])
+        offset, fit = _best_offset(stream, source)
         if fits[best] > max(fits[index] + AMBIGUITY, MIN_CORRELATION):
             yield Finding("D1", "error", f"{name} holds {STREAM_NAMES[best]}")
+        elif _correlation(stream, source[::-1]) > max(fits[index] + AMBIGUITY, MIN_CORRELATION):
+            yield Finding("D1", "error", f"{name} has left and right swapped")
         elif fit < MIN_CORRELATION:
             yield Finding("D1", "error", f"{name} correlates {fit:.2f} with its source at best")
         elif offset != 0 and fit > fits[index] + SHIFT_GAIN:
@@ -153,18 +154,22 @@ def _level_db(samples: Float32[np.ndarray, "*any"]) -> float:
     return amplitude_to_db(float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))))
 
 
-def _correlation(first: Float32[np.ndarray, " T"], second: Float32[np.ndarray, " T"]) -> float:
-    """Return the normalised correlation at offset 0; 0 where one is silent."""
+def _correlation(first: Float32[np.ndarray, "2 T"], second: Float32[np.ndarray, "2 T"]) -> float:
+    """Return the normalised correlation at offset 0; 0 where one is silent.
+
+    Both channels count by their energy, and with that middle and side: the sum of the channels
+    alone would be little but coding noise where they are nearly opposite.
+    """
     scale = float(np.linalg.norm(first) * np.linalg.norm(second))
     return float(np.vdot(first, second)) / scale if scale else 0.0
 
 
 def _best_offset(
-    late: Float32[np.ndarray, " T"], early: Float32[np.ndarray, " T"]
+    late: Float32[np.ndarray, "2 T"], early: Float32[np.ndarray, "2 T"]
 ) -> tuple[int, float]:
     """Return the shift in samples at which two signals match best, and their correlation there."""
-    n_fft = len(early) + MAX_OFFSET_SAMPLES
-    spectrum = np.fft.rfft(late, n_fft) * np.conj(np.fft.rfft(early, n_fft))
+    n_fft = late.shape[1] + MAX_OFFSET_SAMPLES
+    spectrum = (np.fft.rfft(late, n_fft) * np.conj(np.fft.rfft(early, n_fft))).sum(axis=0)
     matches: Float64[np.ndarray, " N"] = np.fft.irfft(spectrum, n_fft)
     around = np.concatenate([matches[-MAX_OFFSET_SAMPLES:], matches[: MAX_OFFSET_SAMPLES + 1]])
     best = int(np.argmax(around))

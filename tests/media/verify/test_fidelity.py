@@ -36,6 +36,25 @@ def test_a_shifted_stream_breaks_d1(aac_stem, sources, shift) -> None:
     assert [finding.message for finding in report.errors] == [f"Other is {shift} samples late"]
 
 
+@pytest.mark.parametrize(("gain", "hiss"), [(-1.0, 0.001), (-0.997, 0.0)])
+def test_opposite_channels_are_faithful_and_their_swap_is_not(
+    make_stem_file, sources, rng, gain, hiss
+) -> None:
+    opposite = np.stack([sources[:, 0], gain * sources[:, 0]], axis=1)
+    opposite += (hiss * rng.standard_normal(opposite.shape)).astype(np.float32)
+    opposite[0] = opposite[1:].sum(axis=0)
+    path = make_stem_file(opposite)
+    assert broken_rules(path, opposite) == []
+    for wrong in (-opposite, np.roll(opposite, 700, axis=2), opposite[[0, 2, 1, 3, 4]]):
+        assert "D1" in broken_rules(path, np.ascontiguousarray(wrong))
+
+
+def test_swapped_channels_break_d1(aac_stem, sources) -> None:
+    swapped = np.ascontiguousarray(sources[:, ::-1])
+    found = [finding.message for finding in verify_fidelity(aac_stem, swapped).errors]
+    assert found[0] == "Master has left and right swapped"
+
+
 def test_another_signal_breaks_d1(aac_stem, sources, rng) -> None:
     other = sources.copy()
     other[4] = rng.standard_normal(other[4].shape)
