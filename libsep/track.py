@@ -9,6 +9,9 @@ from typing import Any, Literal
 TARGETS = ("drums", "bass", "other", "vocals")
 """Names of the targets, in the order in which the container holds their stems."""
 
+HIGHEST_CUTOFF_HZ = 20_000.0
+"""What lies above is hardly heard: a track that ends there lacks nothing."""
+
 Status = Literal["done", "skipped", "failed"]
 
 

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from libsep.cli.app import app
+from libsep.cli.subcommands import NAMES
+from libsep.cli.subcommands import load as load_command
 from libsep.config import Config, load, load_training
 from libsep.genre.user_table import load_user_table
 from libsep.library.demo.files import example_stem_file
@@ -18,14 +21,16 @@ from libsep.media.verify import verify_stems
 from libsep.model_folder.description import models_folder
 from libsep.restoration.model import find_restoration_model
 from libsep.restoration.weights import load_network as load_restoration_network
-from libsep.separation.registry import find_model, list_models
+from libsep.separation.registry import Model, find_model, list_models
 from libsep.separation.separator import Separator
 from libsep.track import TARGETS
 from libsep.training.synthesis.sample_list import SampleList, is_sample_list
 
+from .conftest import tone, write_wave
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = [command.callback.__name__ for command in app.registered_commands if command.callback]
+COMMANDS = [name for name in NAMES if name != "models"]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").rglob("*.yaml")), ids=str)
@@ -55,6 +60,43 @@ def test_every_command_for_models_has_help(command: str) -> None:
     assert result.exit_code == 0
     assert len(result.output) > 200
     assert "`libsep models list\\|show\\|pull\\|chain`" in README
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_list_of_commands_tells_what_each_says_of_itself(name: str) -> None:
+    listed = get_command(app).commands[name]
+    assert listed.get_short_help_str(200) == load_command(name).get_short_help_str(200)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unwanted"),
+    [
+        (["--help"], ["numpy", "pyarrow", "pydantic", "torch", "ray", "libsep.config"]),
+        (["status", "stems"], ["pydantic", "torch", "ray", "libsep.media", "libsep.storage.ends"]),
+        (["convert", "track.wav"], ["torch", "ray", "libsep.pipeline.networks"]),
+    ],
+)
+def test_a_command_imports_what_it_needs_and_no_more(
+    arguments: list[str], unwanted: list[str], tmp_path: Path, tiny_model: Model
+) -> None:
+    write_wave(tmp_path / "track.wav", tone(440.0, 1.0))
+    (tmp_path / "stems" / ".libsep").mkdir(parents=True)
+    config = f"separation: {{model: {tiny_model.folder}}}\nrouting: {{enabled: false}}"
+    (tmp_path / "c.yaml").write_text(config)
+    code = f"""
+import sys
+from libsep.cli.app import main
+try:
+    main({arguments} + (["-c", "c.yaml"] if "convert" in {arguments} else []))
+finally:
+    print([name for name in {unwanted} if name in sys.modules], file=sys.stderr)
+"""
+    for _ in range(2):  # the second time the track is up to date
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
+        )
+        assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == "[]"
 
 
 def test_every_option_in_the_readme_exists() -> None:

@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from libsep.cli.lines import markup
 from libsep.cli.options import ConfigOption, JsonOption, refuse_uris
-from libsep.cli.progress import markup
 from libsep.cli.tables import left_out_table
 
 MAX_FINDINGS = 100

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from libsep import log
+from libsep.cli.lines import describe, describe_spectrum, markup
 from libsep.cli.options import (
     CodecOption,
     ConfigOption,
@@ -15,10 +16,8 @@ from libsep.cli.options import (
     GenreOption,
     ModelOption,
     SuperResolutionOption,
-    read_config,
     refuse_uris,
 )
-from libsep.cli.progress import describe, describe_spectrum, markup
 
 
 def convert(
@@ -35,6 +34,7 @@ def convert(
     super_resolution: SuperResolutionOption = None,
 ) -> None:
     """Convert one track to a stem file, in this process and without Ray."""
+    from libsep.cli.configuration import read_config
     from libsep.pipeline.single import Converter
 
     refuse_uris("convert", file, output)
@@ -47,7 +47,8 @@ def convert(
         outcome = converter.convert(file, output)
     console.print(describe(outcome))
     console.print(f"   [dim]{markup(outcome.genre_reason)}[/]")
-    console.print(f"   [dim]{markup(converter.describe())}[/]")
+    if network := converter.describe():
+        console.print(f"   [dim]{markup(network)}[/]")
     if spectrum := describe_spectrum(outcome):
         console.print(f"   [dim]{spectrum}[/]")
     for warning in outcome.warnings:

@@ -12,8 +12,8 @@ import typer
 from rich.console import Console
 
 from libsep import __version__
+from libsep.cli.lines import markup
 from libsep.cli.options import AddressOption, InsecureOption, JsonOption
-from libsep.cli.progress import markup
 from libsep.cli.tables import nodes_table
 from libsep.errors import LibsepError, ModelError, NodesError
 from libsep.machine import n_cores

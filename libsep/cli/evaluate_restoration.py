@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from libsep.cli.progress import markup
+from libsep.cli.lines import markup
 from libsep.errors import ConfigError
 
 Means = Mapping[str, Mapping[str, Mapping[str, float]]]

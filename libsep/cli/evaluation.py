@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from libsep.cli.evaluation_tables import tables
-from libsep.cli.progress import markup
+from libsep.cli.lines import markup
 from libsep.config import Config
 from libsep.datasets.songs import SongFiles
 from libsep.evaluation.evaluate import Plan, evaluate, gather_songs, plan_models

@@ -6,7 +6,7 @@ from typing import Literal
 from rich import box
 from rich.table import Table
 
-from libsep.cli.progress import markup
+from libsep.cli.lines import markup
 from libsep.evaluation.baselines import BASELINES
 from libsep.evaluation.report import Report
 from libsep.evaluation.results import MEAN, Summary, n_silent, song_means, summarise

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from libsep.cli.lines import markup
 from libsep.cli.options import refuse_uris
-from libsep.cli.progress import markup
 from libsep.errors import ConfigError
 
 

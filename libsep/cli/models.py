@@ -13,8 +13,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 
 from libsep.cli.examples import epilog
+from libsep.cli.lines import markup
 from libsep.cli.options import JsonOption
-from libsep.cli.progress import markup
 from libsep.errors import ModelError
 from libsep.genre.description import ClassifierInfo, StoredClassifier
 from libsep.restoration.model import RestorationInfo, RestorationModel
@@ -22,9 +22,9 @@ from libsep.separation.model import KINDS, Model, ModelInfo
 from libsep.units import format_bytes
 
 models = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="What models there are, with licence and quality; fetch a public one.",
 )
 
 AnyInfo: TypeAlias = ModelInfo | RestorationInfo | ClassifierInfo
@@ -33,6 +33,12 @@ COLUMNS = ("model", "state", "network", "targets", "licence", "size", "SDR in dB
 
 PLAIN_WIDTH = 160
 """Columns of text where no terminal says how many there are."""
+
+
+@models.callback()
+def options() -> None:
+    """Tell what models there are, with licence and quality; fetch a public one."""
+
 
 NameArgument = Annotated[str, typer.Argument(help="Name of a model.")]
 

@@ -4,12 +4,12 @@ import sys
 import time
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.table import Column
 from rich.text import Text
 
 from libsep.batch.window import Window
+from libsep.cli.lines import describe, markup
 from libsep.report.summary import Summary
 from libsep.track import Outcome, Track, path_to_text
 from libsep.units import format_duration
@@ -194,34 +194,6 @@ class RunDisplay:
 
     def _line(self, text: str) -> None:
         self._console.print(text)
-
-
-def describe(outcome: Outcome) -> str:
-    """Return an outcome as one line with markup: what, which track, how fast or why not."""
-    name = markup(outcome.source)
-    if outcome.status == "failed":
-        reason = markup(outcome.message.splitlines()[0] if outcome.message else outcome.error)
-        return f"[bold red]failed[/] {name}: {outcome.stage}: {reason}"
-    if outcome.action != "convert" or outcome.status == "skipped":
-        return f"[green]{'re-tagged' if outcome.action == 'retag' else 'up to date'}[/] {name}"
-    speed = outcome.duration_s / max(outcome.wall_s, 1e-3)
-    length, wall = format_duration(outcome.duration_s), format_duration(outcome.wall_s)
-    return f"[green]done[/] {name} [dim]{length} in {wall}, {speed:.1f} × real time[/]"
-
-
-def describe_spectrum(outcome: Outcome) -> str:
-    """Return where a track was cut off, and whether it was restored; empty if it was not."""
-    if outcome.cutoff_hz is None or outcome.cutoff_confidence is None:
-        return ""
-    text = (
-        f"cut off at {outcome.cutoff_hz / 1000:.1f} kHz (sure to {outcome.cutoff_confidence:.0%})"
-    )
-    return f"{text}, restored above" if outcome.restored_from_hz is not None else text
-
-
-def markup(text: str) -> str:
-    """Return text of a user so that rich prints it as it is, without control characters."""
-    return escape("".join(char if char.isprintable() else "�" for char in text))
 
 
 def _hours(duration_s: float) -> str:

@@ -32,7 +32,8 @@ def commands() -> Iterator[tuple[Any, typer.Context]]:
 
 
 def _below(group: Any, context: typer.Context) -> Iterator[tuple[Any, typer.Context]]:
-    for name, command in group.commands.items():
+    for name in group.commands:
+        _, command, _ = group.resolve_command(context, [name])
         inner = typer.Context(command, info_name=name, parent=context)
         if isinstance(command, TyperGroup):
             yield from _below(command, inner)

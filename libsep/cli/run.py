@@ -18,7 +18,6 @@ from libsep.cli.options import (
     RemainingOption,
     SuperResolutionOption,
     UntilOption,
-    read_config,
 )
 
 
@@ -54,6 +53,7 @@ def run(
     if address:
         os.environ["RAY_ADDRESS"] = address  # Ray, and libsep.batch, read it when they are imported
     from libsep.batch.window import Window
+    from libsep.cli.configuration import read_config
     from libsep.cli.preview import preview
     from libsep.cli.session import RunOptions, start
     from libsep.storage.ends import Ends

@@ -16,16 +16,12 @@ from rich.console import Console
 from libsep import log
 from libsep.batch.interrupts import Interrupts, caught_interrupts
 from libsep.batch.window import Window
+from libsep.cli.lines import markup
 from libsep.cli.night import night_of, time_left_s
-from libsep.cli.progress import RunDisplay, markup
+from libsep.cli.progress import RunDisplay
 from libsep.cli.report import report_after_run
-from libsep.cli.tables import (
-    closing_line,
-    failures_table,
-    genres_table,
-    left_out_table,
-    summary_table,
-)
+from libsep.cli.run_tables import closing_line, summary_table
+from libsep.cli.tables import failures_table, genres_table, left_out_table
 from libsep.config import Config
 from libsep.errors import ClusterError, LedgerError
 from libsep.ledger import FOLDER, Ledger

@@ -1,16 +1,20 @@
 """``libsep status``: what an output folder holds, and what failed and why."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from libsep.cli.lines import markup
 from libsep.cli.options import ConfigOption, JsonOption
-from libsep.cli.progress import markup
 from libsep.cli.tables import bandwidth, failures_table, format_hours, genres_table, left_out_table
+from libsep.ledger import ledger_of
+from libsep.report.status import Status, read_status
 from libsep.report.summary import Summary
+from libsep.storage.places import parse_place
 from libsep.units import format_bytes
 
 
@@ -20,13 +24,7 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """Tell what is done, by genre and model, what failed and why, and what crashed."""
-    from libsep.config import Config, load
-    from libsep.report.status import read_status
-    from libsep.storage.ends import opened_output
-
-    storage = (load(Config, config) if config else Config()).storage
-    with opened_output(stems, storage) as (ledger, in_work):
-        found = read_status(ledger, in_work)
+    found = _read(stems, config)
     if as_json:
         print(json.dumps(found.as_json(), indent=2))
         return
@@ -46,6 +44,19 @@ def status(
         console.print(f"[yellow]interrupted {count} ×[/] {markup(source)}")
     if found.summary.failures:
         console.print(failures_table(found.summary.failures))
+
+
+def _read(stems: str, config: Path | None) -> Status:
+    """Return the state of an output; what only stores need is not imported for a folder."""
+    place = parse_place(stems)
+    if config is None and isinstance(place, Path):
+        return read_status(ledger_of(place))
+    from libsep.config import Config, load
+    from libsep.storage.ends import opened_output
+
+    storage = (load(Config, config) if config else Config()).storage
+    with opened_output(stems, storage) as (ledger, in_work):
+        return read_status(ledger, in_work)
 
 
 def _rows(summary: Summary) -> list[tuple[str, str]]:

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from libsep.cli.lines import markup
 from libsep.cli.options import ConfigOption, JsonOption
-from libsep.cli.progress import markup
 
 
 def verify(

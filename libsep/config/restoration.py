@@ -5,11 +5,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from libsep.config.section import Section
+from libsep.track import HIGHEST_CUTOFF_HZ
 
 SuperResolution = Literal["off", "auto", "on"]
-
-HIGHEST_CUTOFF_HZ = 20_000.0
-"""What lies above is hardly heard: a track that ends there lacks nothing."""
 
 
 class RestorationConfig(Section):

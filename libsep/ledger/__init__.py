@@ -1,6 +1,6 @@
 """What became of every track: fsynced journals while a run lasts, Parquet for ever after."""
 
 from libsep.ledger.lock import RunLock, run_in_work
-from libsep.ledger.store import FOLDER, Ledger
+from libsep.ledger.store import FOLDER, Ledger, ledger_of
 
-__all__ = ["FOLDER", "Ledger", "RunLock", "run_in_work"]
+__all__ = ["FOLDER", "Ledger", "RunLock", "ledger_of", "run_in_work"]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from libsep.errors import LedgerError
+from libsep.errors import ConfigError, LedgerError
 from libsep.ledger import journal, table
 from libsep.ledger.journal import Journal
 from libsep.ledger.lock import RunLock
@@ -259,3 +259,17 @@ def _read_journal(path: Path) -> Any:
         return table.from_rows(journal.read(path))
     except LedgerError as exc:
         raise exc if str(path) in str(exc) else LedgerError(f"{path}: {exc}") from exc
+
+
+def ledger_of(stems: Path) -> Ledger:
+    """Return the ledger of an output folder, for reading.
+
+    Raises
+    ------
+    ConfigError
+        There is none.
+    """
+    ledger = Ledger(stems / FOLDER)
+    if not ledger.folder.is_dir():
+        raise ConfigError(f"{stems}: no ledger of libsep here (expected the folder {FOLDER})")
+    return ledger

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from libsep.config import Config, ScanConfig, load
-from libsep.errors import ConfigError, LedgerError, TagError
-from libsep.ledger import FOLDER, Ledger, run_in_work
+from libsep.errors import LedgerError, TagError
+from libsep.ledger import FOLDER, Ledger, ledger_of, run_in_work
 from libsep.library.omissions import Omission, Omissions
 from libsep.library.scan import scan
 from libsep.library.walk import FoundFile
@@ -112,15 +112,13 @@ def audit(
     LedgerError
         A run is in work.
     """
-    folder = stems / FOLDER
-    if not folder.is_dir():
-        raise ConfigError(f"{stems}: no ledger of libsep here (expected the folder {FOLDER})")
+    ledger = ledger_of(stems)
+    folder = ledger.folder
     if run := run_in_work(folder):
         raise LedgerError(f"{stems}: run {run} is in work; audit it when it has ended")
     findings: list[Finding] = []
     latest: dict[str, Outcome] = {}
     try:
-        ledger = Ledger(folder)
         latest = ledger.latest()
         findings += _check_history(ledger.history())
     except LedgerError as exc:

@@ -12,7 +12,8 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from libsep.errors import TrackError
-from libsep.library.names import TRACK_EXTENSIONS, LeftOut, Reason, extension_of
+from libsep.library.names import TRACK_EXTENSIONS, extension_of
+from libsep.library.reasons import LeftOut, Reason
 from libsep.library.walk import FoundFile
 from libsep.media.stems import is_stem_file
 from libsep.media.tags import Header, read_header

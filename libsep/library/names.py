@@ -1,46 +1,18 @@
 """What a file of a library is by its name: a track, something else, or what only it can tell."""
 
-import dataclasses
-import enum
 import fnmatch
 import re
 from collections.abc import Collection
 from pathlib import Path
 
 from libsep.config import ScanConfig
+from libsep.library.reasons import Reason
 from libsep.library.sniff import FOREIGN
 from libsep.media.atomic import is_temporary
 from libsep.media.stems import EXTENSIONS as STEM_EXTENSIONS
 
 TRACK_EXTENSIONS = frozenset(ScanConfig().extensions)
 """Extensions of what libsep converts unless it is configured otherwise."""
-
-
-class Reason(enum.StrEnum):
-    """Why a file or folder of a library is no track, in words for the user."""
-
-    SYSTEM = "of the system or of a program"
-    EXCLUDED = "excluded by the configuration"
-    NOT_CHOSEN = "audio with an extension that the configuration does not name"
-    OTHER_AUDIO = "audio of a kind that is not converted"
-    UNFINISHED = "download or copy that is not finished"
-    BACKUP = "backup copy"
-    STEMS = "stem file"
-    LINK = "link, and links are not followed"
-    NOT_AUDIO = "no audio"
-    UNREADABLE = "cannot be read"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A file or folder that is no track: where, why, and what it is by extension or name.
-
-    Of a folder that is left out, nothing that lies in it is looked at.
-    """
-
-    path: Path
-    reason: Reason
-    what: str = ""
 
 
 Why = tuple[Reason, str]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from libsep.errors import LedgerError
-from libsep.library.names import LeftOut, Reason
+from libsep.library.reasons import LeftOut, Reason
 from libsep.track import path_to_text
 
 NOTE = "left_out.json"

@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from libsep.library.headers import with_headers
-from libsep.library.names import LeftOut
 from libsep.library.naming import Namer
+from libsep.library.reasons import LeftOut
 from libsep.library.walk import FoundFile, Problem, Walk, log_left_out, log_problem
 from libsep.machine import n_cores
 from libsep.track import Outcome, Track

@@ -11,10 +11,10 @@ from libsep.config import ScanConfig
 from libsep.errors import ConfigError, LedgerError, ProbeError
 from libsep.ledger import FOLDER, Ledger, RunLock
 from libsep.library.headers import read_headers
-from libsep.library.names import LeftOut
 from libsep.library.naming import Namer
 from libsep.library.omissions import Omission, Omissions
 from libsep.library.plan import Action, Assign, ConfigOf, OutputSize, PlannedTrack, plan_tracks
+from libsep.library.reasons import LeftOut
 from libsep.library.rebuild import outcomes_from_files
 from libsep.library.scan import named, scan
 from libsep.library.walk import FoundFile, Problem

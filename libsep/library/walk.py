@@ -10,14 +10,13 @@ from pathlib import Path
 
 from libsep.errors import ConfigError
 from libsep.library.names import (
-    LeftOut,
-    Reason,
     Why,
     is_track_name,
     why_not_any,
     why_not_content,
     why_not_file,
 )
+from libsep.library.reasons import LeftOut, Reason
 from libsep.library.sniff import sniff
 
 logger = logging.getLogger(__name__)

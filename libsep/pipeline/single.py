@@ -1,19 +1,23 @@
 """One file, in this process: what ``libsep convert`` and other programs call."""
 
+import dataclasses
+import functools
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
 
 from libsep.config import Config
 from libsep.errors import TrackError
 from libsep.library.survey import track_of_file
 from libsep.pipeline.cutoffs import restoration_model_of
-from libsep.pipeline.listen import Ear
 from libsep.pipeline.process import process
-from libsep.pipeline.restoring import StemMaker
 from libsep.pipeline.routing import Assigner
 from libsep.pipeline.settings import Settings
-from libsep.separation.cpu import tune_allocator, use_one_thread
 from libsep.separation.registry import Model
-from libsep.separation.separator import Separator
+from libsep.separation.stream import SegmentSeparator
 from libsep.track import Assignment, Outcome, Track
 
 
@@ -35,17 +39,13 @@ class Converter:
     """
 
     def __init__(self, config: Config) -> None:
-        tune_allocator()
-        use_one_thread()
         self._config = config
         self._assigner = Assigner(config)
-        self._ear: Ear | None = None
         self._restoration_model = restoration_model_of(config)
-        self._maker: StemMaker | None = None
 
     def describe(self) -> str:
         """Return the model that is loaded, device and precision in one line; empty before that."""
-        return self._maker.separator.describe() if self._maker is not None else ""
+        return self._networks.describe() if "_networks" in vars(self) else ""
 
     def convert(self, file: Path, output: Path | None = None) -> Outcome:
         """Convert one file; see `libsep.pipeline.process`.
@@ -76,22 +76,40 @@ class Converter:
             run="single",
             restoration_model=self._restoration_model,
         )
-        maker = self._load(models[assignment.model])
-        return process(track, None, maker, settings, assignment)
+        separator = _LoadedLater(self, models[assignment.model])
+        return process(track, None, separator, settings, assignment)
+
+    def maker_of(self, model: Model) -> Any:
+        """Return what makes the stems of a model; one that was loaded before is let go."""
+        return self._networks.maker_of(model)
 
     def _listen(self, track: Track) -> Assignment:
-        if self._ear is None:
-            self._ear = Ear(self._config)
         try:
-            return self._assigner.by_sound(track, self._ear.hear(track))
+            return self._assigner.by_sound(track, self._networks.hear(track))
         except TrackError as exc:
             return self._assigner.unheard(str(exc), is_settled=True)
 
-    def _load(self, model: Model) -> StemMaker:
-        """Return what makes the stems of a model; the one before is let go first."""
-        if self._maker is None or self._maker.separator.model != model:
-            self._maker = None
-            config = self._config.separation
-            separator = Separator(model, device=config.device, precision=config.precision)
-            self._maker = StemMaker.loaded(separator, self._restoration_model)
-        return self._maker
+    @functools.cached_property
+    def _networks(self) -> Any:
+        # PyTorch takes seconds to import, and a track that is up to date needs none of it.
+        from libsep.pipeline.networks import Networks
+
+        return Networks(self._config, self._restoration_model)
+
+
+@dataclasses.dataclass(frozen=True)
+class _LoadedLater:
+    """A separator whose network is loaded for the first segment."""
+
+    converter: Converter
+    model: Model
+    cutoff_hz: float | None = None
+
+    def restoring(self, cutoff_hz: float) -> SegmentSeparator:
+        return dataclasses.replace(self, cutoff_hz=cutoff_hz)
+
+    def map(
+        self, segments: Iterator[Float32[np.ndarray, "C T"]]
+    ) -> Iterator[Float32[np.ndarray, "S C T"]]:
+        maker = self.converter.maker_of(self.model)
+        yield from dataclasses.replace(maker, cutoff_hz=self.cutoff_hz).map(segments)

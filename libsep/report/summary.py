@@ -4,8 +4,7 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from libsep.config.restoration import HIGHEST_CUTOFF_HZ
-from libsep.track import Outcome
+from libsep.track import HIGHEST_CUTOFF_HZ, Outcome
 
 STAGES = ("decode", "separate", "encode", "tag", "verify")
 """Stages of a conversion whose seconds the ledger holds, in order."""

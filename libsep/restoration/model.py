@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from libsep.config.restoration import HIGHEST_CUTOFF_HZ
 from libsep.model_folder.description import (
     Description,
     Stored,
@@ -14,6 +13,7 @@ from libsep.model_folder.description import (
     list_folders,
     located,
 )
+from libsep.track import HIGHEST_CUTOFF_HZ
 
 KIND: Literal["super_resolution"] = "super_resolution"
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from libsep.config import ScanConfig, StorageConfig
 from libsep.errors import ConfigError, LedgerError, TransferError
-from libsep.ledger import FOLDER, Ledger, run_in_work
-from libsep.library.names import LeftOut
+from libsep.ledger import FOLDER, Ledger, ledger_of, run_in_work
 from libsep.library.omissions import NOTE, Omission, write_note
 from libsep.library.plan import OutputSize
+from libsep.library.reasons import LeftOut
 from libsep.library.survey import ListFiles, locked_ledger
 from libsep.library.walk import FoundFile, Problem
 from libsep.storage.connection import resolved
@@ -232,13 +232,13 @@ def opened_output(stems: str, storage: StorageConfig) -> Iterator[tuple[Ledger, 
         There is no ledger, or the store does not answer.
     """
     place, storage = parse_place(stems), resolved(storage)
+    if isinstance(place, Path):
+        local = ledger_of(place)
+        yield local, run_in_work(local.folder)
+        return
     with readable_ledger(place, storage) as ledger:
-        is_there = isinstance(place, Path) or any(ledger.folder.glob("*/*"))
-        if not (is_there and ledger.folder.is_dir()):
+        if not any(ledger.folder.glob("*/*")):
             raise ConfigError(f"{stems}: no ledger of libsep here (expected the folder {FOLDER})")
-        if isinstance(place, Path):
-            yield ledger, run_in_work(ledger.folder)
-            return
         try:
             in_work = run_in_store(Store(place, storage))
         except TransferError as exc:

@@ -12,13 +12,12 @@ from libsep.config import ScanConfig, StorageConfig
 from libsep.errors import TagError, TransferError
 from libsep.library.headers import read_headers, with_known_header
 from libsep.library.names import (
-    LeftOut,
-    Reason,
     is_track_name,
     why_not_any,
     why_not_content,
     why_not_file,
 )
+from libsep.library.reasons import LeftOut, Reason
 from libsep.library.rebuild import outcome_of
 from libsep.library.sniff import sniff
 from libsep.library.walk import FoundFile, Problem, log_left_out

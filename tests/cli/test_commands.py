@@ -16,8 +16,10 @@ import yaml
 from rich.console import Console
 
 from libsep.batch.window import Window
-from libsep.cli.progress import RunDisplay, describe, markup
-from libsep.cli.tables import failures_table, summary_table
+from libsep.cli.lines import describe, markup
+from libsep.cli.progress import RunDisplay
+from libsep.cli.run_tables import summary_table
+from libsep.cli.tables import failures_table
 from libsep.ledger import FOLDER, Ledger
 from libsep.library.survey import Survey
 from libsep.report.summary import Summary

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from libsep.errors import ConfigError
-from libsep.library.names import LeftOut, Reason
+from libsep.library.reasons import LeftOut, Reason
 from libsep.library.walk import Problem, Walk
 
 EXTENSIONS = ("mp3", "flac", "mp4", "m4a")

@@ -10,7 +10,7 @@ from libsep.config import ScanConfig, StorageConfig
 from libsep.errors import TransferError
 from libsep.library.demo.files import example_stem_file
 from libsep.library.headers import read_headers
-from libsep.library.names import LeftOut
+from libsep.library.reasons import LeftOut
 from libsep.library.walk import FoundFile, Problem, Walk, log_left_out
 from libsep.storage.partial import BLOCK_BYTES, copy_header
 from libsep.storage.scan import scan_store
