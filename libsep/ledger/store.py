@@ -33,8 +33,9 @@ class Ledger:
     Parameters
     ----------
     folder
-        ``STEMS/.libsep``. It holds ``journal/RUN.jsonl`` while a run lasts and ``ledger/*.parquet``
-        afterwards; it need not exist.
+        ``STEMS/.libsep``. It holds ``journal/RUN.jsonl`` while a run lasts, and afterwards its
+        outcomes in ``ledger/*.parquet`` and the other rows in ``events/*.parquet``; it need not
+        exist.
     lock
         The lock of ``folder``: nothing is written any more when another run took it over.
     """
@@ -43,10 +44,13 @@ class Ledger:
         self.folder = folder
         self._lock = lock
         self._journals = folder / "journal"
-        self._parquet = folder / "ledger"
         self._journal: Journal | None = None
         self._run = ""
         self._sequence = 0
+
+    def has_no_outcomes(self) -> bool:
+        """Return whether no file holds outcomes: the folder is new, or they were lost."""
+        return not self._journal_paths() and not self._paths_in(table.OUTCOMES)
 
     def history(self) -> Any:
         """Return all rows as an Arrow table with the columns `libsep.ledger.table.SCHEMA`.
@@ -209,12 +213,15 @@ class Ledger:
         return sorted(self._journals.glob("*.jsonl"))
 
     def _parquet_paths(self) -> list[Path]:
-        return sorted(self._parquet.glob("[!.]*.parquet"))
+        return [path for name in table.FOLDERS for path in self._paths_in(name)]
+
+    def _paths_in(self, name: str) -> list[Path]:
+        return sorted((self.folder / name).glob("[!.]*.parquet"))
 
     def _make_folders(self) -> None:
         try:
-            self._journals.mkdir(parents=True, exist_ok=True)
-            self._parquet.mkdir(exist_ok=True)
+            for name in (self._journals.name, *table.FOLDERS):
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as exc:
             raise LedgerError(f"{self.folder}: cannot be created: {exc}") from exc
 
@@ -225,23 +232,35 @@ class Ledger:
         rows twice, and `libsep.ledger.table.united` counts them once.
         """
         for path in self._journal_paths():
-            rows = _read_journal(path)
-            if len(rows):
-                self._write(rows, path.stem)
+            self._write(table.settled(_read_journal(path)), path.stem)
             path.unlink()
-        paths = self._parquet_paths()
-        if len(paths) > _MAX_FILES:
-            united = table.united(table.read(path) for path in paths)
-            merged = self._write(united, f"merged-{max(united['sequence'].to_pylist())}")
-            for path in paths:
-                if path != merged:
+        for path in self._paths_in(table.OUTCOMES):
+            if table.has_events(path):
+                self._move_events(path)
+        for name in table.FOLDERS:
+            paths = self._paths_in(name)
+            if len(paths) > _MAX_FILES:
+                rows = table.united(table.read(path) for path in paths)
+                merged = self._write(rows, f"merged-{max(rows['sequence'].to_pylist())}")
+                for path in set(paths) - set(merged):
                     path.unlink()
-            logger.info("%s: %d files are one now", merged, len(paths))
+                logger.info("%s: %d files are one now", merged, len(paths))
 
-    def _write(self, rows: Any, name: str) -> Path:
-        path = self._parquet / f"{name}.parquet"
-        table.write(table.settled(rows), path)
-        return path
+    def _move_events(self, path: Path) -> None:
+        """Make of a file as 0.1 wrote it one that holds outcomes only."""
+        twin = self.folder / table.EVENTS / path.name
+        rows = table.united(table.read(each) for each in (path, twin) if each.exists())
+        if path not in self._write(rows, path.stem):
+            path.unlink()
+
+    def _write(self, rows: Any, name: str) -> list[Path]:
+        """Write rows into the folders they belong to, and return the files."""
+        written = []
+        for folder, part in table.parts(rows):
+            path = self.folder / folder / f"{name}.parquet"
+            table.write(part, path)
+            written.append(path)
+        return written
 
     def _set_aside_if_damaged(self, path: Path, read: Callable[[Path], object]) -> None:
         try:

@@ -1,5 +1,6 @@
 """Rows of the ledger as an Arrow table and as Parquet files."""
 
+import contextlib
 import dataclasses
 import itertools
 import os
@@ -17,9 +18,13 @@ from libsep.track import Outcome
 Row: TypeAlias = dict[str, Any]
 """One row as plain values: ``event``, ``sequence`` and the fields of `Outcome`."""
 
-EVENTS = ("started", "crashed", "outcome", "end")
-"""What a row says: a track was handed out, its process has died, it has ended, the run has."""
+OUTCOMES, EVENTS = FOLDERS = ("ledger", "events")
+"""Folders of Parquet files: rows that say how a track ended, and all others.
 
+The others say that a track was handed out (``started``), that its process has died (``crashed``),
+and that the run ended in order (``end``). Readers look into the folders in this order, writers
+write in the other one, so that a row that moves meanwhile is seen twice, never missed.
+"""
 
 _BATCH_ROWS = 10_000
 
@@ -163,6 +168,29 @@ def settled(table: Any) -> Any:
     return table.filter(pa.array(kept, type=pa.bool_()))
 
 
+def parts(table: Any) -> Iterator[tuple[str, Any]]:
+    """Return the rows of ``table`` by the folder they belong to, if there are any: events first."""
+    is_outcome = pc.equal(table["event"], "outcome")
+    for folder, rows in (
+        (EVENTS, table.filter(pc.invert(is_outcome))),
+        (OUTCOMES, table.filter(is_outcome).drop_columns(["event"])),
+    ):
+        if len(rows):
+            yield folder, rows
+
+
+def has_events(path: Path) -> bool:
+    """Return whether a Parquet file may hold other rows than outcomes, as those of 0.1 do.
+
+    Raises
+    ------
+    LedgerError
+        The file is damaged or no ledger.
+    """
+    with _reading(path):
+        return "event" in pq.read_schema(path).names
+
+
 def read(path: Path) -> Any:
     """Return the rows of a Parquet file in the columns of `SCHEMA`.
 
@@ -175,7 +203,7 @@ def read(path: Path) -> Any:
     FileNotFoundError
         The file has gone, which happens while another process compacts.
     """
-    try:
+    with _reading(path):
         table = pq.read_table(path, partitioning=None)
         columns = [
             table[column.name].cast(column.type)
@@ -184,6 +212,12 @@ def read(path: Path) -> Any:
             for column in SCHEMA
         ]
         return pa.Table.from_arrays(columns, schema=SCHEMA)
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError) as exc:

@@ -264,7 +264,7 @@ def _unknown(path: Path, relative: str) -> Finding:
 
 def _check_own_folder(own: Path, stems: Path) -> Iterator[Finding]:
     """Look for half written files of the ledger and of the lock, and for runs that were killed."""
-    halves = [*own.glob(".*.partial"), *own.glob("ledger/.*.partial"), *own.glob("lock.*")]
+    halves = [*own.glob(".*.partial"), *own.glob("*/.*.partial"), *own.glob("lock.*")]
     for path in sorted(halves):
         relative = path_to_text(path.relative_to(stems))
         yield Finding("error", relative, "is the temporary file of a run that was killed")

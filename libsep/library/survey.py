@@ -220,9 +220,8 @@ def locked_ledger(
     folder = stems / FOLDER
     with RunLock(folder, run=run) as lock:
         _remember_library(folder / "library", library)
-        is_new = not any(folder.glob("ledger/*.parquet")) and not any(folder.glob("journal/*"))
         ledger = Ledger(folder, lock=lock)
-        found = list(outcomes_from_files(stems)) if rebuild or is_new else []
+        found = list(outcomes_from_files(stems)) if rebuild or ledger.has_no_outcomes() else []
         if rebuild or found:
             ledger.rebuild(found, run=f"{run}-rebuilt")
         try:

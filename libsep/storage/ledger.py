@@ -8,8 +8,8 @@ import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Collection, Iterator
+from pathlib import Path, PurePosixPath
 
 from libsep.config import StorageConfig
 from libsep.errors import ConfigError, LedgerError, TransferError
@@ -18,13 +18,10 @@ from libsep.library.omissions import NOTE
 from libsep.storage.lock import StoreLock
 from libsep.storage.places import RemoteFolder, parse_place
 from libsep.storage.scan import outcomes_from_store
-from libsep.storage.store import Store
+from libsep.storage.store import Store, StoredObject
 from libsep.track import Outcome, path_to_text, text_to_path
 
 logger = logging.getLogger(__name__)
-
-TABLES = f"{FOLDER}/ledger"
-"""Where the Parquet files lie in the store."""
 
 LIBRARY_NOTE = f"{FOLDER}/library"
 """Object that says whose stems the output holds."""
@@ -34,8 +31,8 @@ class CopiedLedger(Ledger):
     """A ledger in a local folder that is copied to the store of its output.
 
     Rows are on the local disk when a call returns, as in any `Ledger`. A thread copies what there
-    is every `StorageConfig.sync_ledger_s`, and `close` once more; the store then holds a Parquet
-    file for each run, at first without the rows that were still to come.
+    is every `StorageConfig.sync_ledger_s`, and `close` once more; the store then holds the Parquet
+    files of each run, at first without the rows that were still to come.
 
     Parameters
     ----------
@@ -83,25 +80,28 @@ class CopiedLedger(Ledger):
         LedgerError
             The store does not answer, or a file is damaged.
         """
-        folder = self.folder / "ledger"
-        folder.mkdir(parents=True, exist_ok=True)
         try:
-            for found in self._store.objects(TABLES):
-                path = folder / found.name.rpartition("/")[2]
-                if path.suffix != ".parquet" or _is_copy(path, found.size_bytes, found.mtime_ns):
-                    continue
-                with tempfile.TemporaryDirectory(dir=self.folder) as temporary:
-                    fetched = Path(temporary, path.name)
-                    self._store.download(found.name, fetched)
-                    os.utime(fetched, ns=(found.mtime_ns, found.mtime_ns))
-                    self._take(fetched, path, tolerant=tolerant)
+            for name in table.FOLDERS:
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
+                for found in self._store.objects(f"{FOLDER}/{name}"):
+                    self._pull(found, self.folder / name, tolerant=tolerant)
         except TransferError as exc:
             raise LedgerError(f"{self._store.folder}: no ledger: {exc}") from exc
+
+    def _pull(self, found: StoredObject, folder: Path, *, tolerant: bool) -> None:
+        path = folder / found.name.rpartition("/")[2]
+        if path.suffix != ".parquet" or _is_copy(path, found.size_bytes, found.mtime_ns):
+            return
+        with tempfile.TemporaryDirectory(dir=self.folder) as temporary:
+            fetched = Path(temporary, path.name)
+            self._store.download(found.name, fetched)
+            os.utime(fetched, ns=(found.mtime_ns, found.mtime_ns))
+            self._take(fetched, path, tolerant=tolerant)
 
     def push(self) -> None:
         """Copy what the store lacks; a copy that fails is a warning, the next one makes up for it.
 
-        Rows of open journals are copied as a Parquet file of the run's name.
+        Rows of open journals are copied as Parquet files of the run's name.
         """
         with self._copying:
             try:
@@ -126,23 +126,39 @@ class CopiedLedger(Ledger):
             self.push()
 
     def _push(self) -> None:
-        there = {found.name.rpartition("/")[2]: found for found in self._store.objects(TABLES)}
-        journals = {f"{path.stem}.parquet": path for path in self._journal_paths()}
-        files = {path.name: path for path in self._parquet_paths()}
+        there = {
+            found.name: found
+            for folder in reversed(table.FOLDERS)
+            for found in self._store.objects(f"{FOLDER}/{folder}")
+        }
+        journals = self._journal_paths()
+        files = {self._name_of(path): path for path in reversed(self._parquet_paths())}
         for name, path in files.items():
             found = there.get(name)
             if found is None or not _is_copy(path, found.size_bytes, found.mtime_ns):
-                stored = self._store.upload(path, f"{TABLES}/{name}")
+                stored = self._store.upload(path, name)
                 os.utime(path, ns=(stored.mtime_ns, stored.mtime_ns))
-        for name, path in journals.items():
-            with tempfile.TemporaryDirectory(dir=self.folder) as temporary:
-                snapshot = Path(temporary, name)
-                rows = table.from_rows(journal.read(path))
-                if len(rows) and name not in files:
-                    table.write(table.settled(rows), snapshot)
-                    self._store.upload(snapshot, f"{TABLES}/{name}")
-        for name in there.keys() - files.keys() - journals.keys():
-            self._store.delete(f"{TABLES}/{name}")  # its rows are in a merged file now
+        for path in journals:
+            self._push_journal(path, files)
+        open_runs = {path.stem for path in journals}
+        for name in there.keys() - files.keys():
+            if PurePosixPath(name).stem not in open_runs:
+                self._store.delete(name)  # its rows are in a merged file now
+
+    def _push_journal(self, path: Path, files: Collection[str]) -> None:
+        """Copy what an open journal says, but for what is in one of the ``files`` already."""
+        rows = table.settled(table.from_rows(journal.read(path)))
+        with tempfile.TemporaryDirectory(dir=self.folder) as temporary:
+            for folder, part in table.parts(rows):
+                name = f"{FOLDER}/{folder}/{path.stem}.parquet"
+                if name not in files:
+                    snapshot = Path(temporary, f"{folder}.parquet")
+                    table.write(part, snapshot)
+                    self._store.upload(snapshot, name)
+
+    def _name_of(self, path: Path) -> str:
+        """Return the name in the store of a file of the ledger."""
+        return f"{FOLDER}/{path.relative_to(self.folder).as_posix()}"
 
     def _take(self, fetched: Path, path: Path, *, tolerant: bool) -> None:
         """Put a fetched file in its place; rows that are only in the local one stay."""
@@ -151,7 +167,7 @@ class CopiedLedger(Ledger):
         except LedgerError as exc:
             if not tolerant:
                 raise
-            logger.warning("%s: left out: %s", self._store.uri_of(f"{TABLES}/{path.name}"), exc)
+            logger.warning("%s: left out: %s", self._store.uri_of(self._name_of(path)), exc)
             return
         if path.exists():
             try:
@@ -215,8 +231,7 @@ def copied_ledger(
         try:
             _remember_library(store, library, config)
             ledger.pull(tolerant=rebuild)
-            is_new = not any(folder.glob("ledger/*.parquet")) and not any(folder.glob("journal/*"))
-            if rebuild or is_new:
+            if rebuild or ledger.has_no_outcomes():
                 found = list(outcomes_from_store(store, config))
                 if rebuild or found:
                     ledger.rebuild(found, run=f"{run}-rebuilt")
@@ -251,14 +266,15 @@ def fetched_ledger(output: RemoteFolder, config: StorageConfig, folder: Path) ->
     """
     store = Store(output, config)
     local = state_folder(output, config) / FOLDER
-    for kind in ("ledger", "journal"):
+    for kind in ("journal", *table.FOLDERS):
         (folder / kind).mkdir(parents=True)
         for path in local.glob(f"{kind}/[!.]*"):
             with contextlib.suppress(FileNotFoundError):  # compacted meanwhile
                 shutil.copyfile(path, folder / kind / path.name)
-    for found in store.objects(TABLES):
-        name = found.name.rpartition("/")[2]
-        store.download(found.name, folder / "ledger" / f"store-{name}")
+    for kind in table.FOLDERS:
+        for found in store.objects(f"{FOLDER}/{kind}"):
+            name = found.name.rpartition("/")[2]
+            store.download(found.name, folder / kind / f"store-{name}")
     if store.find(f"{FOLDER}/{NOTE}") is not None:
         store.download(f"{FOLDER}/{NOTE}", folder / NOTE)
     return Ledger(folder)

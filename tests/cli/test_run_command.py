@@ -118,8 +118,7 @@ def test_the_ledger_is_plain_parquet(
 ) -> None:
     stems = tmp_path / "stems"
     libsep("run", library, stems, "--config", config_file)
-    rows = pq.read_table(stems / FOLDER / "ledger").to_pylist()
-    outcomes = [row for row in rows if row["event"] == "outcome"]
+    outcomes = pq.read_table(stems / FOLDER / "ledger").to_pylist()
     assert len(outcomes) == 7
     done = [row for row in outcomes if row["status"] == "done"]
     assert {row["output"] for row in done} == GOOD

@@ -1,17 +1,24 @@
 """Runs and processes that die: what is written stays, and what was in work is counted."""
 
+import contextlib
+import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pyarrow.dataset
 import pyarrow.parquet as pq
+import pytest
 
-from libsep.ledger import Ledger
+from libsep.ledger import Ledger, table
 
-from .conftest import outcome
+from .conftest import outcome, record
 
 
 def test_tracks_in_work_when_a_run_is_killed_are_counted_as_crashed(tmp_path: Path) -> None:
@@ -53,8 +60,77 @@ def test_a_process_that_died_counts_though_its_run_ended_in_order(tmp_path: Path
     ledger.started("left", attempt=3)
     ledger.close()  # killed
     assert ledger.crashed() == {"left": 3}
-    rows = pq.read_table(tmp_path / "ledger" / "r1.parquet")["event"].to_pylist()
-    assert rows == ["started", "crashed", "outcome", "end"]
+    rows = pq.read_table(tmp_path / "events" / "r1.parquet")["event"].to_pylist()
+    assert rows == ["started", "crashed", "end"]
+
+
+def test_a_ledger_of_0_1_is_moved_over_and_a_crash_on_the_way_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tmp_path / "old"
+    ledger = Ledger(old)
+    record(ledger, "r1", outcome("x"), outcome("x", status="failed"))
+    record(ledger, "r2")
+    ledger.begin("r3")
+    ledger.append(outcome("y"))
+    ledger.started("culprit")
+    ledger.close()
+    ledger.begin("r4")  # compacts what the killed run has left
+    ledger.end("interrupted")
+    for path in (old / "events").iterdir():  # as 0.1 had it
+        twin = old / "ledger" / path.name
+        rows = table.united(table.read(each) for each in (path, twin) if each.exists())
+        table.write(rows, twin)
+    shutil.rmtree(old / "events")
+    assert "end" in pyarrow.dataset.dataset(old / "ledger").to_table()["event"].to_pylist()
+    history, crashed = ledger.history(), ledger.crashed()
+    assert (len(history), crashed) == (7, {"culprit": 1})
+
+    n_crashes = 0
+    while True:
+        moved = Ledger(Path(shutil.copytree(old, tmp_path / f"crash {n_crashes}")))
+        with monkeypatch.context() as patch, contextlib.suppress(_Killed):
+            _die_before_change(n_crashes, patch)
+            moved.begin("r5")
+            break
+        n_crashes += 1
+        assert moved.history().equals(history)
+        assert moved.crashed() == crashed
+        moved.close()
+        moved.begin("r5")
+        _check_moved(moved, history, crashed)
+    assert n_crashes == 4 + 2 + 2  # events of four runs, outcomes of two, two files without any
+    _check_moved(moved, history, crashed)
+
+
+class _Killed(BaseException):
+    """What stands for the end of the process."""
+
+
+def _die_before_change(number: int, patch: pytest.MonkeyPatch) -> None:
+    """Let the change of a folder of this number, counted from 0, be the end."""
+    left = iter(range(number))
+
+    def dying(change: Callable[..., None]) -> Callable[..., None]:
+        def change_or_die(*arguments: object, **options: object) -> None:
+            if next(left, None) is None:
+                raise _Killed
+            change(*arguments, **options)
+
+        return change_or_die
+
+    for name in ("replace", "unlink"):
+        patch.setattr(os, name, dying(getattr(os, name)))
+
+
+def _check_moved(ledger: Ledger, history: Any, crashed: dict[str, int]) -> None:
+    ledger.close()
+    assert ledger.history().equals(history)
+    assert ledger.crashed() == crashed
+    rows = pyarrow.dataset.dataset(ledger.folder / "ledger").to_table().to_pylist()
+    assert sorted((row["source"], row["status"]) for row in rows) == [
+        ("x", "done"), ("x", "failed"), ("y", "done"),
+    ]  # fmt: skip
 
 
 WRITER = """

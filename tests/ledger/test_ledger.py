@@ -77,10 +77,24 @@ def test_the_last_outcome_of_a_source_counts_and_the_others_stay_in_the_history(
 
 def test_other_programs_read_the_parquet_files(tmp_path: Path) -> None:
     record(Ledger(tmp_path), "r1", FULL)
+    (row,) = pyarrow.dataset.dataset(tmp_path / "ledger").to_table().to_pylist()
+    assert row["source"] == FULL.source
+    assert row["loudness_lufs"] == [("drums", -12.5), ("bass", -float("inf"))]
+    assert row["warnings"] == ["one", "zwei"]
+
+
+def test_the_folder_of_the_ledger_holds_outcomes_only(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    record(ledger, "r1", outcome("x"), outcome("y", status="failed"))
+    ledger.begin("r2")
+    ledger.started("z")
+    ledger.process_died("z", attempt=1)
+    ledger.end("interrupted")
     rows = pyarrow.dataset.dataset(tmp_path / "ledger").to_table().to_pylist()
-    assert [row["event"] for row in rows] == ["outcome", "end"]
-    assert rows[0]["loudness_lufs"] == [("drums", -12.5), ("bass", -float("inf"))]
-    assert rows[0]["warnings"] == ["one", "zwei"]
+    assert [(row["source"], row["status"]) for row in rows] == [("x", "done"), ("y", "failed")]
+    events = pyarrow.dataset.dataset(tmp_path / "events").to_table().to_pylist()
+    assert [row["event"] for row in events] == ["end", "started", "crashed", "end"]
+    assert [row["message"] for row in events] == ["", "", "", "interrupted"]
 
 
 def test_an_unfinished_last_row_is_no_row(tmp_path: Path) -> None:

@@ -1,18 +1,20 @@
 """The ledger of an output in a store: written here, copied there, found again anywhere."""
 
+import io
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from libsep.config import StorageConfig
 from libsep.errors import ConfigError, LedgerError
-from libsep.ledger import FOLDER, Ledger
+from libsep.ledger import FOLDER, Ledger, table
 from libsep.storage import ledger as ledger_module
 from libsep.storage.ends import opened_output
-from libsep.storage.ledger import TABLES, CopiedLedger, copied_ledger, state_folder
+from libsep.storage.ledger import CopiedLedger, copied_ledger, state_folder
 from libsep.storage.places import RemoteFolder
 from libsep.track import Outcome
 
@@ -50,7 +52,8 @@ def test_the_rows_of_a_run_are_known_on_another_machine(
     opened: Callable[..., Any], s3: S3Server
 ) -> None:
     ended_run(opened, "one", "a", "b")
-    assert list(s3.sizes(f"stems/{TABLES}")) == [f"stems/{TABLES}/one.parquet"]
+    assert list(s3.sizes("stems/.libsep/ledger")) == ["stems/.libsep/ledger/one.parquet"]
+    assert list(s3.sizes("stems/.libsep/events")) == ["stems/.libsep/events/one.parquet"]
     with opened("two", "elsewhere") as ledger:
         assert set(ledger.latest()) == {"a", "b"}
 
@@ -69,7 +72,8 @@ def test_many_runs_are_merged_here_and_there(
     monkeypatch.setattr("libsep.ledger.store._MAX_FILES", 2)
     for number in range(4):
         ended_run(opened, f"run{number}", f"track{number}")
-    assert len(s3.sizes(f"stems/{TABLES}")) <= 3
+    assert len(s3.sizes("stems/.libsep/ledger")) <= 3
+    assert len(s3.sizes("stems/.libsep/events")) <= 3
     with opened("look", "elsewhere") as ledger:
         assert set(ledger.latest()) == {f"track{number}" for number in range(4)}
 
@@ -82,7 +86,7 @@ def test_rows_of_a_run_that_lasts_are_copied_and_those_of_a_killed_one_are_not_l
         ledger.append(row("a"))
         ledger.started("b")
         ledger.push()
-        assert f"stems/{TABLES}/killed.parquet" in s3.sizes()
+        assert "stems/.libsep/ledger/killed.parquet" in s3.sizes()
         ledger.append(row("c"))
         with opened_output(OUTPUT.uri, storage) as (seen, in_work):
             assert in_work == "killed"
@@ -105,13 +109,33 @@ def test_the_copy_in_the_store_never_takes_rows_away_from_this_machine(
         ledger.begin("one")
         ledger.append(row("a"))
         ledger.push()
-        early = s3.get(f"stems/{TABLES}/one.parquet")
+        early = s3.get("stems/.libsep/ledger/one.parquet")
         ledger.append(row("b"))
         ledger.end("finished")
-    s3.put(f"stems/{TABLES}/one.parquet", early)
+    s3.put("stems/.libsep/ledger/one.parquet", early)
     ended_run(opened, "two", "c")
     with opened("three", "elsewhere") as ledger:
         assert set(ledger.latest()) == {"a", "b", "c"}
+
+
+def test_a_ledger_of_0_1_in_the_store_is_moved_over(
+    opened: Callable[..., Any], s3: S3Server, tmp_path: Path
+) -> None:
+    with opened("one") as ledger:
+        ledger.begin("one")
+        ledger.append(row("a"))
+        ledger.started("b")
+        table.write(ledger.history(), tmp_path / "old.parquet")
+    old = (tmp_path / "old.parquet").read_bytes()
+    s3.client.delete_object(Bucket=BUCKET, Key="stems/.libsep/events/one.parquet")
+    s3.put("stems/.libsep/ledger/one.parquet", old)
+    ended_run(opened, "two", "c", machine="elsewhere")
+    for folder, names in (("ledger", ["a"]), ("events", ["b"])):
+        stored = pq.read_table(io.BytesIO(s3.get(f"stems/.libsep/{folder}/one.parquet")))
+        assert stored["source"].to_pylist() == names
+    with opened("three", "a third") as ledger:
+        assert set(ledger.latest()) == {"a", "c"}
+        assert ledger.crashed() == {"b": 1}
 
 
 def test_the_ledger_is_copied_every_now_and_then(s3: S3Server, storage: StorageConfig) -> None:
@@ -120,7 +144,7 @@ def test_the_ledger_is_copied_every_now_and_then(s3: S3Server, storage: StorageC
 
     def push(self: CopiedLedger) -> None:
         original(self)
-        if s3.sizes(f"stems/{TABLES}"):
+        if s3.sizes("stems/.libsep/ledger"):
             copied.set()
 
     with pytest.MonkeyPatch.context() as patch:
@@ -154,7 +178,7 @@ def test_a_damaged_copy_stops_the_run_and_can_be_mended(
     opened: Callable[..., Any], s3: S3Server
 ) -> None:
     ended_run(opened, "one", "a")
-    s3.put(f"stems/{TABLES}/one.parquet", b"PAR1 no more")
+    s3.put("stems/.libsep/ledger/one.parquet", b"PAR1 no more")
     with pytest.raises(LedgerError, match=r"one\.parquet"), opened("two", "elsewhere"):
         pass
     with opened("three", "here", rebuild=True) as ledger:
