@@ -59,6 +59,9 @@ class MaterialConfig(Section):
     weight_renders: Annotated[float, Field(ge=0)] = 1.0
     """How often a source is taken from the sampler; it needs a pack."""
 
+    vocals_stage: Annotated[str, Field(min_length=1)] | None = None
+    """A model that has taken the vocals off: all songs, rendered or real, are what it leaves."""
+
     memory: Literal["auto", "disk", "cpu", "cuda"] = "auto"
     """Where samples are between crops; ``auto`` is on the GPU where they fit, and else on disk."""
 

@@ -1,6 +1,7 @@
 """What a worker trains on and what it is scored on, opened for a job."""
 
 import contextlib
+import dataclasses
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,11 +12,12 @@ from libsep.datasets.songs import Song, find_songs, load_song
 from libsep.datasets.unpaired import load_unpaired
 from libsep.errors import ConfigError
 from libsep.media.decode import SAMPLE_RATE
-from libsep.training.data import load_material
+from libsep.training.data import Material, load_material
 from libsep.training.examples import Examples
 from libsep.training.job import Job
 from libsep.training.synthesis.pool import RenderPlan, keep_rendering
 from libsep.training.unpaired_examples import UnpairedExamples
+from libsep.training.vocals_stage import VocalsStage
 
 FIRST_RENDERS = 16
 """Synthetic songs that a training waits for; the others come while it runs."""
@@ -24,6 +26,23 @@ FIRST_RENDERS = 16
 def open_cache(job: Job) -> AudioCache:
     """Return the decoded material of a job."""
     return AudioCache(job.cache, SAMPLE_RATE)
+
+
+def open_material(job: Job) -> Material:
+    """Return songs and recordings of a job; the songs as its vocals stage leaves them, if any.
+
+    Raises
+    ------
+    ConfigError
+        Material is missing or damaged, or the vocals stage is no such model.
+    """
+    config = job.config.material
+    material = load_material(job.data, open_cache(job), config.exclude_songs)
+    if config.vocals_stage is None:
+        return material
+    stage = VocalsStage(config.vocals_stage)
+    left = [stage.left_of(song, job.cache, is_scored=False) for song in material.songs]
+    return dataclasses.replace(material, songs=left)
 
 
 def open_examples(job: Job) -> Examples:
@@ -35,7 +54,7 @@ def open_examples(job: Job) -> Examples:
         Material is missing or damaged, a target has none, or the sampler does not deliver.
     """
     config = job.config
-    material = load_material(job.data, open_cache(job), config.material.exclude_songs)
+    material = open_material(job)
     pool = job.render_plan.pool() if job.render_plan else None
     if pool is not None:
         try:
@@ -61,6 +80,19 @@ def open_unpaired(job: Job, config: AdversarialConfig, examples: Examples) -> Un
     }
     unpaired = load_unpaired(job.unpaired, open_cache(job))
     return UnpairedExamples(unpaired, recordings, config, examples.n_samples, SAMPLE_RATE)
+
+
+def open_validation(job: Job) -> list[Song]:
+    """Return the songs of a job's validation, with the targets of its network.
+
+    Behind a vocals stage they are what it leaves of them; `load_validation` tells the errors.
+    """
+    config = job.config
+    songs = load_validation(job.validation, open_cache(job))
+    if config.material.vocals_stage is not None and songs:
+        stage = VocalsStage(config.material.vocals_stage)
+        songs = [stage.left_of(song, job.cache, is_scored=True) for song in songs]
+    return [song.merged(config.network.targets) for song in songs]
 
 
 def load_validation(paths: Sequence[Path], cache: AudioCache) -> list[Song]:

@@ -49,4 +49,5 @@ class Job:
             interval_s=material.render_interval_s,
             styles={str(name): weight for name, weight in material.styles.items()},
             n_workers=material.n_render_workers,
+            vocals_stage=material.vocals_stage,
         )

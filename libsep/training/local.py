@@ -15,7 +15,7 @@ from libsep.datasets.unpaired import load_unpaired
 from libsep.ledger.lock import RunLock
 from libsep.training.check import check_device, check_job, warn_of_unused
 from libsep.training.data import load_material
-from libsep.training.inputs import load_validation, open_cache, rendering
+from libsep.training.inputs import open_cache, open_material, open_validation, rendering
 from libsep.training.job import Job
 from libsep.training.start import begin
 from libsep.training.worker import RunFolder, work
@@ -55,7 +55,9 @@ def _load_once(job: Job) -> None:
     material = load_material(job.data, cache, ())
     warn_of_unused(job.config.material, material)
     logger.info("training: %.1f h of songs and recordings", material.duration_s / 3600)
-    load_validation(job.validation, cache)
+    open_validation(job)
+    if job.config.material.vocals_stage is not None:
+        open_material(job)
     load_unpaired(job.unpaired, cache)
 
 

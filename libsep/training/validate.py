@@ -10,6 +10,7 @@ from libsep.datasets.songs import Song
 from libsep.evaluation.scores import Scores, score_song
 from libsep.metrics import high_band_db, lsd, onset_lsd, sharpness_db
 from libsep.nets.band_split_unet import BandSplitUNet, fold_batch_norm
+from libsep.nets.network import SeparationNetwork
 
 SEGMENT_S = 12.0
 CONTEXT_S = 1.0
@@ -70,7 +71,7 @@ def heard(
 
 
 def separate_in_segments(
-    network: BandSplitUNet,
+    network: SeparationNetwork,
     mixture: Float32[np.ndarray, "2 T"],
     sample_rate: int,
     *,

@@ -13,7 +13,7 @@ from libsep.separation.cpu import tune_allocator
 from libsep.training import distributed
 from libsep.training.checkpoint import load_checkpoint, save_checkpoint
 from libsep.training.display import TrainingDisplay
-from libsep.training.inputs import load_validation, open_cache
+from libsep.training.inputs import open_validation
 from libsep.training.job import CHECKPOINT, CONFIG, Job
 from libsep.training.journal import Journal
 from libsep.training.loop import Loop
@@ -81,8 +81,7 @@ def work(job: Job, run: RunFolder) -> None:
 def _opened(job: Job, run: RunFolder) -> tuple[Stage, list[Song]]:
     state = begin(job)
     run.resume(state)
-    songs = load_validation(job.validation, open_cache(job))
-    return open_stage(job, state), [song.merged(job.config.network.targets) for song in songs]
+    return open_stage(job, state), open_validation(job)
 
 
 def _journal(job: Job, run: RunFolder, state: State, songs: Sequence[Song]) -> Journal:

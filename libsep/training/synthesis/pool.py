@@ -17,6 +17,7 @@ from libsep.training.synthesis.clips import Collection
 from libsep.training.synthesis.material import load_collection
 from libsep.training.synthesis.song import render_song
 from libsep.training.synthesis.styles import style_weights
+from libsep.training.vocals_stage import VocalsStage
 
 Song = Int16[np.ndarray, "S 2 T"]
 
@@ -92,7 +93,8 @@ class RenderPlan:
     """What the processes that render are told: material, pool, length, genres and pace.
 
     ``materials``: packs and lists of samples. ``interval_s``: between two new songs, once the pool
-    is full.
+    is full. ``vocals_stage``: a model whose leavings stand for the vocals, if any (see
+    `libsep.training.vocals_stage`).
     """
 
     materials: tuple[Path, ...]
@@ -105,6 +107,7 @@ class RenderPlan:
     interval_s: float
     styles: Mapping[str, float]
     n_workers: int = 1
+    vocals_stage: str | None = None
 
     def pool(self) -> RenderPool:
         """Open the pool."""
@@ -114,11 +117,17 @@ class RenderPlan:
         """Open the material."""
         return load_collection(self.materials, AudioCache(self.cache, self.sample_rate))
 
-    def render(self, collection: Collection, number: int) -> Song:
-        """Return a song, which depends on seed, styles, material and number alone."""
+    def stage(self) -> VocalsStage | None:
+        """Open the vocals stage, if there is one."""
+        return VocalsStage(self.vocals_stage) if self.vocals_stage else None
+
+    def render(self, collection: Collection, number: int, stage: VocalsStage | None = None) -> Song:
+        """Return a song, which depends on seed, styles, material, number and stage alone."""
         rng = np.random.default_rng([self.seed, number])
         style = weighted(style_weights(self.styles), rng)
         song = render_song(collection, style, rng, self.duration_s, self.sample_rate)
+        if stage is not None:
+            song = np.clip(stage.leave(song), -1, 1)
         values: Song = np.rint(song * FULL_SCALE).astype(np.int16)
         return values
 
@@ -130,12 +139,12 @@ def keep_rendering(plan: RenderPlan, worker: int = 0) -> None:
     """
     tune_allocator()
     use_one_thread()
-    collection, pool = plan.collection(), plan.pool()
+    collection, pool, stage = plan.collection(), plan.pool(), plan.stage()
     gc.freeze()  # a million notes of MIDI files need not be searched for garbage again and again
     while True:
         started = time.monotonic()
         number = pool.next_song(worker, plan.n_workers)
-        pool.put(number, plan.render(collection, number))
+        pool.put(number, plan.render(collection, number, stage))
         if number >= plan.n_songs:
             pause_s = plan.interval_s * plan.n_workers - (time.monotonic() - started)
             time.sleep(max(pause_s, 0))
