@@ -90,7 +90,7 @@ def read_id3_block(file: BinaryIO, start: int, end: int) -> tuple[Any, list[str]
             kept = []
     problems += _read_group(tag, kept, found)
     if n_chapters[b"CHAP"]:
-        problems.append(f"{n_chapters[b'CHAP']} chapters have no place in a stem file: dropped")
+        problems.append(f"chapters ({n_chapters[b'CHAP']}) have no place in a stem file: dropped")
     return found, problems
 
 

@@ -32,7 +32,7 @@ def _chapter(number: int) -> Any:
 
 _LONG = ("Mine of 1048577 ch", "COMM of 1048577 ch", "frame TXXX:Mine of", "frame COMM of")
 CASES = {
-    "CHAP": ([_chapter(0), _chapter(1)], "2 chapters have no place in a stem file: dropped"),
+    "CHAP": ([_chapter(0), _chapter(1)], "chapters (2) have no place in a stem file: dropped"),
     "TXXX": ([id3.TXXX(encoding=3, desc="Mine", text=HUGE)], _LONG),
     "TXXX of 16 bit": (
         [id3.TXXX(encoding=1, desc="Mine", text=HUGE * 3)], "frame TXXX:Mine of 629147",
