@@ -24,6 +24,15 @@ from libsep.cli.options import (
 def run(
     library: Annotated[str, typer.Argument(help="Folder of music, or its URI; only read.")],
     stems: Annotated[str, typer.Argument(help="Folder for the stem files, or its URI.")],
+    playlist: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--playlist",
+            metavar="FILE[#NAME]",
+            help="Convert the tracks of this list instead of all of LIBRARY; may be given again. "
+            "M3U, Traktor, Rekordbox, Serato, Mixxx or iTunes; NAME is a playlist in it.",
+        ),
+    ] = None,
     config: ConfigOption = None,
     genre: GenreOption = None,
     model: ModelOption = None,
@@ -72,6 +81,7 @@ def run(
         rebuild_ledger=rebuild_ledger,
         as_json=as_json,
         is_insecure=insecure,
+        playlists=tuple(playlist or ()),
     )
     if dry_run:
         preview(options)

@@ -23,10 +23,11 @@ from libsep.cli.report import report_after_run
 from libsep.cli.run_tables import closing_line, summary_table
 from libsep.cli.tables import failures_table, genres_table, left_out_table
 from libsep.config import Config
-from libsep.errors import ClusterError, LedgerError
+from libsep.errors import ClusterError, ConfigError, LedgerError
 from libsep.ledger import FOLDER, Ledger
 from libsep.library.omissions import Omission
 from libsep.library.survey import (
+    ListFiles,
     Survey,
     remove_all_leftovers,
     remove_leftovers,
@@ -35,10 +36,12 @@ from libsep.library.survey import (
 )
 from libsep.pipeline import Assigner, Settings
 from libsep.pipeline.cutoffs import config_sha256, restoration_model_of
+from libsep.pipeline.listed import ListedTracks
 from libsep.pipeline.priority import prioritised
 from libsep.report.summary import Summary
 from libsep.separation.card import better_model_hint
 from libsep.storage.ends import Ends
+from libsep.track import path_to_text
 
 EXIT_FAILED = 1
 EXIT_SIGNAL = 128
@@ -60,6 +63,24 @@ class RunOptions:
     rebuild_ledger: bool
     as_json: bool
     is_insecure: bool = False
+    playlists: tuple[str, ...] = ()
+
+    def listing(self) -> Path | ListFiles:
+        """Return what lists the tracks: the library, or instead of it the playlists.
+
+        Raises
+        ------
+        ConfigError
+            There are playlists, but the library is in a store; or there are none to choose from.
+        """
+        if not self.playlists:
+            if self.config.library.is_choosy:
+                raise ConfigError("library: genres, ratings and so on need a --playlist")
+            return self.ends.listing()
+        library = self.ends.local_library
+        if library is None:
+            raise ConfigError(f"{self.ends.library}: --playlist needs a library on this machine")
+        return ListedTracks(library, self.playlists, self.config.library)
 
     @property
     def stems(self) -> Path:
@@ -250,7 +271,7 @@ def look(options: RunOptions, ledger: Ledger, assigner: Assigner) -> Survey:
     """Return what there is to do, the most urgent first, cut to ``--limit``."""
     with Console(stderr=True).status("looking at the library"):
         found = survey(
-            options.ends.listing(),
+            options.listing(),
             options.ends.sizes(),
             ledger.latest(),
             options.config.scan,
@@ -322,5 +343,8 @@ def counts(found: Survey) -> dict[str, Any]:
         "n_up_to_date": found.n_up_to_date,
         "n_failed_before": found.n_failed_before,
         "n_problems": len(found.problems),
+        "problems": [
+            {"path": path_to_text(each.path), "reason": each.reason} for each in found.problems
+        ],
         "left_out": [omission.as_json() for omission in found.left_out],
     }

@@ -10,6 +10,7 @@ from libsep.config.conversion import (
     SeparationConfig,
 )
 from libsep.config.genre_training import GenreTrainingConfig, load_training
+from libsep.config.library import LibraryConfig
 from libsep.config.night import NightConfig
 from libsep.config.restoration import RestorationConfig
 from libsep.config.restoration_training import (
@@ -42,6 +43,7 @@ __all__ = [
     "EncodeConfig",
     "Genre",
     "GenreTrainingConfig",
+    "LibraryConfig",
     "LossConfig",
     "MaterialConfig",
     "NetworkConfig",

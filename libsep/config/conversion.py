@@ -8,6 +8,7 @@ import pydantic
 import yaml
 from pydantic import Field
 
+from libsep.config.library import LibraryConfig
 from libsep.config.night import NightConfig
 from libsep.config.restoration import RestorationConfig
 from libsep.config.routing import RoutingConfig
@@ -126,6 +127,7 @@ class Config(Section):
     """Everything that ``libsep run`` and ``libsep convert`` can be told."""
 
     scan: ScanConfig = ScanConfig()
+    library: LibraryConfig = LibraryConfig()
     decode: DecodeConfig = DecodeConfig()
     routing: RoutingConfig = RoutingConfig()
     separation: SeparationConfig = SeparationConfig()

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Literal, get_args
 from xml.etree.ElementTree import Element, ElementTree, indent
 
-from libsep.dj.collection import Collection, Entry, elements
-from libsep.dj.rekordbox import read_rekordbox, write_rekordbox
+from libsep.dj.collection import Collection, Entry
+from libsep.dj.read import read_collection
+from libsep.dj.rekordbox import write_rekordbox
 from libsep.dj.stems import carried, read_stem_tracks, sources_in
-from libsep.dj.traktor import read_traktor, write_traktor
+from libsep.dj.traktor import write_traktor
 from libsep.errors import ConfigError
 from libsep.media.atomic import replacing
 
@@ -69,8 +70,8 @@ def export(
         The file; by default ``stems.nml``, ``stems.xml`` or ``stems.m3u8`` in ``stems``. Further
         playlists in M3U lie in the folder ``playlists`` beside it.
     collection
-        A Traktor collection or a Rekordbox XML, whose cues, grids, ratings and playlists are
-        carried over to the stem files of its tracks.
+        What a DJ program knows (`libsep.dj.read.read_collection`): its cues, grids, ratings and
+        playlists are carried over to the stem files of its tracks.
     paths
         Begins of paths here, and what stands for them where the DJ program runs.
     mp3_shift_s
@@ -118,25 +119,6 @@ def export(
         n_missing=n_missing,
         n_from_mp3=n_from_mp3,
         left_out=found.left_out,
-    )
-
-
-def read_collection(path: Path) -> Collection:
-    """Return the collection of a DJ program, by the outermost element of its file.
-
-    Raises
-    ------
-    ConfigError
-        The file is neither a Traktor collection nor a Rekordbox XML, or cannot be read.
-    """
-    root = next((element.tag for _, element in elements(path, "a DJ program")), "")
-    if root == "NML":
-        return read_traktor(path)
-    if root == "DJ_PLAYLISTS":
-        return read_rekordbox(path)
-    raise ConfigError(
-        f"{path}: expected a Traktor collection (NML) or a Rekordbox XML (DJ_PLAYLISTS), "
-        f"found {root or 'nothing'}"
     )
 
 

@@ -50,7 +50,7 @@ def read_rekordbox(path: Path) -> Collection:
         elif event == "end" and element.tag == "TRACK" and nodes:
             key = element.get("Key", "")
             by_location = nodes[-1].get("KeyType") == "1"
-            location = _path(key) if by_location else locations.get(key)
+            location = location_of_url(key) if by_location else locations.get(key)
             if location is not None and _name(nodes) in playlists:
                 playlists[_name(nodes)].append(location)
         elif event == "end" and element.tag == "TRACK":
@@ -94,7 +94,7 @@ def write_rekordbox(
 def _entry(element: Element) -> Entry:
     rating = number(element.get("Rating"))
     return Entry(
-        location=_path(element.get("Location", "")),
+        location=location_of_url(element.get("Location", "")),
         title=element.get("Name", ""),
         artist=element.get("Artist", ""),
         album=element.get("Album", ""),
@@ -183,7 +183,8 @@ def _name(nodes: list[Element]) -> str:
     return "/".join(node.get("Name", "") for node in nodes[1:])
 
 
-def _path(url: str) -> str:
+def location_of_url(url: str) -> str:
+    """Return the path in a URL of ``file://``, on Windows beginning with its drive."""
     path = unquote(url.removeprefix("file://").removeprefix("localhost"))
     is_windows = path[:1] == "/" and path[2:3] == ":"
     return path[1:] if is_windows else path

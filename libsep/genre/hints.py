@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
+from libsep.dj.m3u import read_playlist
 from libsep.errors import ConfigError
-from libsep.genre.playlists import read_playlist
 from libsep.track import Track
 
 _WILDCARD = re.compile(r"\*\*/|\*\*|\*|\?")

@@ -18,6 +18,8 @@ class Reason(enum.StrEnum):
     LINK = "link, and links are not followed"
     NOT_AUDIO = "no audio"
     UNREADABLE = "cannot be read"
+    NOT_THERE = "named by a list, but not there"
+    NOT_WANTED = "on a list, but of another genre, rating, tempo or date"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

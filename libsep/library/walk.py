@@ -171,7 +171,7 @@ class Walk:
         if not stat.S_ISREG(status.st_mode):
             self._report(path, "no regular file but a pipe, socket or device")
             return None
-        if why := self._why_no_track(path):
+        if why := why_no_track(path, self._extensions):
             self._on_left_out(LeftOut(source, *why))
             return None
         return FoundFile(
@@ -181,15 +181,17 @@ class Walk:
             mtime_ns=status.st_mtime_ns,
         )
 
-    def _why_no_track(self, path: Path) -> Why | None:
-        if is_track_name(path.name, self._extensions):
-            return None
-        return why_not_file(path.name) or why_not_content(path.name, sniff(path))
-
     def _report(self, path: Path, message: str) -> None:
         """Tell of what cannot be walked."""
         self._on_problem(Problem(path, message))
         self._on_left_out(LeftOut(path.relative_to(self._library), Reason.UNREADABLE))
+
+
+def why_no_track(path: Path, extensions: Collection[str]) -> Why | None:
+    """Return why a file is no track, by its name or else by its first bytes; None if it is one."""
+    if is_track_name(path.name, extensions):
+        return None
+    return why_not_file(path.name) or why_not_content(path.name, sniff(path))
 
 
 def _inode(status: os.stat_result) -> tuple[int, int]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from libsep.config import NightConfig
+from libsep.dj.m3u import read_playlist
 from libsep.genre.hints import comparable_path
-from libsep.genre.playlists import read_playlist
 from libsep.library.plan import PlannedTrack
 from libsep.track import Track
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from libsep.dj.export import read_collection
+from libsep.dj.read import read_collection
 from libsep.dj.rekordbox import read_rekordbox
 from libsep.dj.traktor import KEYS, key_number, read_traktor
 from libsep.errors import ConfigError
@@ -62,8 +62,8 @@ def test_a_rekordbox_export_is_read(written: Path) -> None:
 def test_the_outermost_element_tells_the_program(written: Path) -> None:
     assert len(read_collection(written / "collection.nml").entries) == 2
     assert len(read_collection(written / "rekordbox.xml").entries) == 1
-    (written / "other.xml").write_text("<plist/>")
-    with pytest.raises(ConfigError, match=r"expected a Traktor collection .* found plist"):
+    (written / "other.xml").write_text("<html/>")
+    with pytest.raises(ConfigError, match=r"expected a playlist .* found html"):
         read_collection(written / "other.xml")
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from libsep.dj.m3u import read_playlist
 from libsep.errors import ConfigError
 from libsep.genre.hints import FolderHints, PlaylistHints
-from libsep.genre.playlists import read_playlist
 
 from .conftest import MakeTrack
 

@@ -1,45 +1,71 @@
-"""The files that a playlist names; nothing it names is opened."""
+"""Playlists as files of their own (M3U, M3U8, PLS); nothing that they name is opened."""
 
+import codecs
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from libsep.dj.collection import Collection, Entry
 from libsep.errors import ConfigError
+
+EXTENSIONS = (".m3u", ".m3u8", ".pls")
+"""How the names of such files end."""
 
 MAX_BYTES = 32 << 20
 """Largest playlist that is read: about 300,000 tracks."""
 
 _PLS_ENTRY = re.compile(r"\s*File\d+\s*=\s*(.*)", re.IGNORECASE)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
 def read_playlist(path: Path) -> tuple[Path, ...]:
     """Return the files that a playlist (m3u, m3u8, pls) names, in its order.
 
     Relative names are relative to the playlist's folder. Links other than ``file://`` are left
-    out. A playlist that is not UTF-8 is taken for Windows' Latin letters.
+    out. A playlist that is neither UTF-8 nor marked as UTF-16 is taken for Windows' Latin letters.
 
     Raises
     ------
     ConfigError
         The playlist cannot be read, is larger than `MAX_BYTES`, or is no playlist.
     """
+    text = _text(path)
+    entries = _pls(text) if path.suffix.lower() == ".pls" else _m3u(text)
+    files = (_file(path.parent, entry) for entry in entries)
+    return tuple(file for file in files if file is not None)
+
+
+def read_m3u(path: Path) -> Collection:
+    """Return a playlist as a collection of its tracks, with itself as the only playlist.
+
+    Raises
+    ------
+    ConfigError
+        As for `read_playlist`.
+    """
+    locations = tuple(file.as_posix() for file in read_playlist(path))
+    entries = tuple(Entry(location=location) for location in dict.fromkeys(locations))
+    return Collection(entries=entries, playlists={path.stem: locations})
+
+
+def _text(path: Path) -> str:
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as exc:
         raise ConfigError(f"{path}: the playlist cannot be read: {exc.strerror}") from exc
-    if len(content) > MAX_BYTES or b"\0" in content:
+    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if len(content) > MAX_BYTES or (b"\0" in content and not is_wide):
         found = "a binary file" if b"\0" in content else f"more than {MAX_BYTES} bytes"
         raise ConfigError(f"{path}: expected a playlist (m3u, m3u8, pls), found {found}")
+    if is_wide:
+        return content.decode("utf-16", "replace")
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = content.decode("cp1252", "replace")
-    entries = _pls(text) if path.suffix.lower() == ".pls" else _m3u(text)
-    files = (_file(path.parent, entry) for entry in entries)
-    return tuple(file for file in files if file is not None)
+        return content.decode("cp1252", "replace")
 
 
 def _m3u(text: str) -> Iterator[str]:
@@ -53,13 +79,20 @@ def _pls(text: str) -> Iterator[str]:
 
 
 def _file(folder: Path, entry: str) -> Path | None:
-    """Return the file of an entry; None for a link into a network."""
+    """Return the file of an entry, one with a drive of Windows as it stands; None for a link."""
     if entry[:7].lower() == "file://":
         try:
-            return folder / unquote(urlsplit(entry).path)
+            parts = urlsplit(entry)
         except ValueError:  # not even a link
             return None
-    if _URL.match(entry):
+        entry = unquote(parts.path)
+        if parts.netloc not in ("", "localhost"):
+            entry = f"//{parts.netloc}{entry}"
+        if _DRIVE.match(entry[1:]):
+            entry = entry[1:]
+    elif _URL.match(entry):
         return None
+    if _DRIVE.match(entry):
+        return Path(entry.replace("\\", "/"))
     is_windows = "\\" in entry and "/" not in entry
     return folder / (entry.replace("\\", "/") if is_windows else entry)

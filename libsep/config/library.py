@@ -1,0 +1,45 @@
+"""The knobs of lists: where their tracks lie here, and which of them are wanted."""
+
+import datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from libsep.config.section import Section
+
+
+class LibraryConfig(Section):
+    """Which tracks of the lists of DJ programs are converted (``libsep run --playlist``).
+
+    A track is left out if its list does not know what is asked for; of the genre, its tags may.
+    Nothing here is part of a stem file's fingerprint.
+    """
+
+    path_map: dict[str, str] = Field(default_factory=dict)
+    """Begins of paths as the lists write them (``D:/Music``), and the folder that is the same here;
+    the longest that fits counts."""
+
+    genres: tuple[str, ...] = ()
+    """Glob patterns of genres, without case; a track must have one of them. Empty: any genre."""
+
+    exclude_genres: tuple[str, ...] = ()
+    """Glob patterns of genres, without case, of which a track must have none."""
+
+    min_rating: Annotated[float, Field(ge=0, le=5)] = 0.0
+    """Fewest stars, out of five; 0 takes tracks without a rating, too."""
+
+    added_since: datetime.date | None = None
+    """First day on which a track was added to the DJ program (``2025-12-31``)."""
+
+    min_bpm: Annotated[float, Field(ge=0)] | None = None
+    """Lowest tempo, in beats per minute."""
+
+    max_bpm: Annotated[float, Field(ge=0)] | None = None
+    """Highest tempo, in beats per minute."""
+
+    @property
+    def is_choosy(self) -> bool:
+        """Whether any track of a list may be left out."""
+        return self.model_dump(exclude={"path_map"}) != LibraryConfig().model_dump(
+            exclude={"path_map"}
+        )

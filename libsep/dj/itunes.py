@@ -1,0 +1,101 @@
+"""The library of iTunes and of Apple Music, as they export it (``Library.xml``), read.
+
+A property list of Apple. Python's own reader of those refuses documents that declare entities.
+"""
+
+import datetime
+import plistlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from xml.parsers.expat import ExpatError
+
+from libsep.dj.collection import Collection, Entry
+from libsep.dj.rekordbox import location_of_url
+from libsep.errors import ConfigError
+
+_PARENT = "Parent Persistent ID"
+_BROKEN = (plistlib.InvalidFileException, ExpatError, ValueError, TypeError, RecursionError)
+
+
+def read_itunes(path: Path) -> Collection:
+    """Return the tracks and playlists of a library; playlists in folders are ``Folder/Name``.
+
+    What lies in Apple's cloud has no file and is left out. Ratings that iTunes computed from those
+    of the album do not count.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, or is no library of iTunes.
+    """
+    try:
+        with path.open("rb") as file:
+            library = plistlib.load(file)
+    except OSError as exc:
+        raise ConfigError(f"{path}: cannot be read: {exc.strerror}") from exc
+    except _BROKEN as exc:
+        raise ConfigError(f"{path}: cannot be read as a library of iTunes: {exc}") from exc
+    tracks = library.get("Tracks") if isinstance(library, dict) else None
+    if not isinstance(tracks, dict):
+        raise ConfigError(f"{path}: expected a library of iTunes, found another property list")
+    entries = {
+        key: _entry(track)
+        for key, track in tracks.items()
+        if isinstance(track, dict) and str(track.get("Location", "")).startswith("file:")
+    }
+    return Collection(
+        entries=tuple(entries.values()),
+        playlists=_playlists(library.get("Playlists", []), entries),
+    )
+
+
+def _entry(track: Mapping[str, Any]) -> Entry:
+    def text(name: str) -> str:
+        return str(track.get(name, ""))
+
+    added = track.get("Date Added")
+    rating = None if track.get("Rating Computed") else _positive(track.get("Rating"))
+    milliseconds = _positive(track.get("Total Time"))
+    size = _positive(track.get("Size"))
+    return Entry(
+        location=location_of_url(text("Location")),
+        title=text("Name"),
+        artist=text("Artist"),
+        album=text("Album"),
+        genre=text("Genre"),
+        comment=text("Comments"),
+        bpm=_positive(track.get("BPM")),
+        rating=min(int(rating), 100) if rating else None,
+        added=added.date() if isinstance(added, datetime.datetime) else None,
+        duration_s=milliseconds / 1000 if milliseconds else None,
+        size_bytes=int(size) if size else None,
+    )
+
+
+def _playlists(
+    playlists: list[dict[str, Any]], entries: Mapping[str, Entry]
+) -> dict[str, tuple[str, ...]]:
+    by_id = {each.get("Playlist Persistent ID"): each for each in playlists}
+    found = {}
+    for playlist in playlists:
+        if playlist.get("Folder") or playlist.get("Master"):
+            continue
+        keys = [str(item.get("Track ID")) for item in playlist.get("Playlist Items", [])]
+        found[_name(playlist, by_id)] = tuple(
+            entries[key].location for key in keys if key in entries
+        )
+    return found
+
+
+def _name(playlist: dict[str, Any], by_id: Mapping[Any, dict[str, Any]]) -> str:
+    names: list[str] = []
+    current: dict[str, Any] | None = playlist
+    while current is not None and len(names) <= len(by_id):  # damaged ones may hold each other
+        names.insert(0, str(current.get("Name", "")))
+        current = by_id.get(current[_PARENT]) if _PARENT in current else None
+    return "/".join(names)
+
+
+def _positive(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and value > 0 else None

@@ -1,0 +1,94 @@
+"""Lists of tracks, whatever program wrote them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from libsep.dj import m3u, serato
+from libsep.dj.collection import Collection, Entry, elements
+from libsep.dj.itunes import read_itunes
+from libsep.dj.mixxx import MAGIC, read_mixxx
+from libsep.dj.rekordbox import read_rekordbox
+from libsep.dj.traktor import read_traktor
+from libsep.errors import ConfigError
+
+MAX_NAMES = 20
+"""How many playlists an error names."""
+
+HEAD_BYTES = 1024
+
+
+def read_collection(path: Path) -> Collection:
+    """Return the collection or playlist in a file, by its extension or its content.
+
+    Raises
+    ------
+    ConfigError
+        The file is of no kind that is known, or cannot be read.
+    """
+    extension = path.suffix.lower()
+    if extension in m3u.EXTENSIONS:
+        return m3u.read_m3u(path)
+    if extension == serato.EXTENSION:
+        return serato.read_crate(path)
+    head = _head(path)
+    if head.startswith(MAGIC):
+        return read_mixxx(path)
+    if b"<plist" in head:
+        return read_itunes(path)
+    root = next((element.tag for _, element in elements(path, "a DJ program")), "")
+    readers = {"NML": read_traktor, "DJ_PLAYLISTS": read_rekordbox}
+    if root not in readers:
+        raise ConfigError(
+            f"{path}: expected a playlist (m3u, m3u8, pls), a crate of Serato, Mixxx's library, a "
+            "Traktor collection (NML), a Rekordbox XML (DJ_PLAYLISTS) or the XML of iTunes, "
+            f"found {root or 'nothing'}"
+        )
+    return readers[root](path)
+
+
+def read_list(text: str) -> tuple[Entry, ...]:
+    """Return the tracks of a list: of a file, or as ``FILE#NAME`` those of one of its playlists.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, or has no such playlist.
+    """
+    file, separator, name = text.rpartition("#")
+    if not separator or Path(text).exists():
+        return read_collection(Path(text)).entries
+    collection = read_collection(Path(file))
+    by_location = {entry.location: entry for entry in collection.entries}
+    return tuple(
+        by_location.get(location, Entry(location=location))
+        for location in collection.playlists[_chosen(file, name, collection.playlists)]
+    )
+
+
+def _chosen(file: str, name: str, names: Iterable[str]) -> str:
+    """Return the playlist that is called so; case, and the folders before it, may be left out."""
+    known = list(names)
+    folded = name.casefold()
+    for found in (
+        [each for each in known if each == name],
+        [each for each in known if each.casefold() == folded],
+        [each for each in known if each.casefold().endswith(f"/{folded}")],
+    ):
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise ConfigError(f"{file}: {name!r} may be {_listed(found)}; give the whole name")
+    raise ConfigError(f"{file}: has no playlist {name!r}, but {_listed(known) or 'none at all'}")
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return ", ".join(map(repr, sorted(names)[:MAX_NAMES])) + more
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD_BYTES)
+    except OSError as exc:
+        raise ConfigError(f"{path}: cannot be read: {exc.strerror}") from exc

@@ -1,0 +1,182 @@
+"""The tracks that lists of DJ programs name, found on this machine, as the scan of a library."""
+
+import dataclasses
+import fnmatch
+import os
+import re
+import stat
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from libsep.config import LibraryConfig, ScanConfig
+from libsep.dj.collection import MAX_STARS, Entry
+from libsep.dj.read import read_list
+from libsep.library.headers import with_headers
+from libsep.library.names import why_not_any
+from libsep.library.reasons import LeftOut, Reason
+from libsep.library.walk import FoundFile, Problem, why_no_track
+from libsep.machine import n_cores
+from libsep.track import Outcome
+
+OUTSIDE = "Outside the library"
+"""Folder of the output for tracks that do not lie in the library, below it with their whole path.
+
+A library that has a folder of this name gets another one, with ``~`` behind."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ListedTracks:
+    """Lists the tracks of playlists; what `libsep.library.survey.ListFiles` is.
+
+    Each file counts once, in the order of the lists. A file in the library has the source that a
+    scan gives it, so that both make the same stem file; one outside of it has the source
+    ``Outside the library/`` and its whole path, which no two files share.
+
+    Parameters
+    ----------
+    library
+        Folder of music, which the output mirrors.
+    lists
+        Files, or ``FILE#NAME``, as `read_list` takes them.
+    config
+        Where the paths of the lists are here, and which tracks are wanted.
+    """
+
+    library: Path
+    lists: Sequence[str]
+    config: LibraryConfig
+
+    def __call__(
+        self,
+        scan: ScanConfig,
+        known: Mapping[str, Outcome],
+        on_problem: Callable[[Problem], None],
+        on_left_out: Callable[[LeftOut], None],
+    ) -> Iterator[FoundFile]:
+        """Yield the tracks with length and genres.
+
+        Raises
+        ------
+        ConfigError
+            A list cannot be read.
+        """
+        genres: dict[Path, str] = {}
+        files = self._files(scan, genres, on_problem, on_left_out)
+        for file in with_headers(files, known, n_cores(), on_left_out=on_left_out):
+            if self._is_wanted_genre(genres.get(file.source) or ";".join(file.genres)):
+                yield file
+            else:
+                on_left_out(LeftOut(file.source, Reason.NOT_WANTED, "genre"))
+
+    def _files(
+        self,
+        scan: ScanConfig,
+        genres: dict[Path, str],
+        on_problem: Callable[[Problem], None],
+        on_left_out: Callable[[LeftOut], None],
+    ) -> Iterator[FoundFile]:
+        """Yield the tracks that are there; ``genres`` gets what the lists say of them."""
+        seen: set[Path] = set()
+        for text in self.lists:
+            for entry in read_list(text):
+                path = find_here(entry.location, self.config.path_map)
+                if path is None:
+                    location = Path(entry.location)
+                    on_problem(Problem(location, f"{Reason.NOT_THERE} ({_list_name(text)})"))
+                    on_left_out(LeftOut(location, Reason.NOT_THERE, _list_name(text)))
+                    continue
+                source = self._source(path)
+                if source in seen:
+                    continue
+                seen.add(source)
+                if (left_out := self._why_not(entry, path, source, scan)) is not None:
+                    on_left_out(left_out)
+                    continue
+                status = path.stat()
+                genres[source] = entry.genre
+                yield FoundFile(
+                    path=path,
+                    source=source,
+                    size_bytes=status.st_size,
+                    mtime_ns=status.st_mtime_ns,
+                )
+
+    def _why_not(self, entry: Entry, path: Path, source: Path, scan: ScanConfig) -> LeftOut | None:
+        if unwanted := why_not_wanted(entry, self.config):
+            return LeftOut(source, Reason.NOT_WANTED, unwanted)
+        why = why_not_any(source, scan.exclude) or why_no_track(path, scan.extensions)
+        return LeftOut(source, *why) if why else None
+
+    def _source(self, path: Path) -> Path:
+        """Return the path relative to the library, or that of a file outside of it."""
+        for file, folder in ((path, self.library), (path.resolve(), self.library.resolve())):
+            if file.is_relative_to(folder):
+                return file.relative_to(folder)
+        outside = OUTSIDE
+        while (self.library / outside).exists():
+            outside += "~"
+        return Path(outside, *path.resolve().parts[1:])
+
+    def _is_wanted_genre(self, text: str) -> bool:
+        names = [name.strip().casefold() for name in re.split(r"[;/|,\0]", text) if name.strip()]
+
+        def has(patterns: Sequence[str]) -> bool:
+            folded = [pattern.casefold() for pattern in patterns]
+            return any(fnmatch.fnmatchcase(n, p) for n in (*names, text.casefold()) for p in folded)
+
+        if has(self.config.exclude_genres):
+            return False
+        return not self.config.genres or has(self.config.genres)
+
+
+def find_here(location: str, path_map: Mapping[str, str]) -> Path | None:
+    """Return the regular file that a list means; None if it is not there.
+
+    Parameters
+    ----------
+    location
+        Its path as a DJ program writes it, with ``/`` between folders.
+    path_map
+        Begins of such paths, and what they are here; letters of drives without case.
+    """
+    path = mapped(location, path_map)
+    for form in (path, *(unicodedata.normalize(name, path) for name in ("NFC", "NFD"))):
+        try:
+            found = Path(os.path.normpath(form))
+            if found.is_absolute() and stat.S_ISREG(found.stat().st_mode):
+                return found
+        except (OSError, ValueError):  # ValueError: a NUL in the path
+            continue
+    return None
+
+
+def mapped(location: str, path_map: Mapping[str, str]) -> str:
+    """Return a path of another machine as it is here; the longest begin that fits counts."""
+    plain = location.replace("\\", "/") if re.match(r"[A-Za-z]:|\\\\", location) else location
+    for begin in sorted(path_map, key=len, reverse=True):
+        start = begin.replace("\\", "/").rstrip("/")
+        head, rest = plain[: len(start)], plain[len(start) :]
+        is_drive = start[1:2] == ":"
+        fits = head.casefold() == start.casefold() if is_drive else head == start
+        if fits and (not rest or rest.startswith("/")):
+            return path_map[begin].rstrip("/") + rest
+    return plain
+
+
+def why_not_wanted(entry: Entry, config: LibraryConfig) -> str:
+    """Return which wish a track does not meet: ``rating``, ``date`` or ``tempo``; else nothing."""
+    if config.min_rating and (entry.rating or 0) * MAX_STARS / 100 < config.min_rating:
+        return "rating"
+    if config.added_since and (entry.added is None or entry.added < config.added_since):
+        return "date"
+    limits = (config.min_bpm, config.max_bpm)
+    if limits != (None, None):
+        lowest, highest = limits[0] or 0.0, limits[1] or float("inf")
+        if entry.bpm is None or not lowest <= entry.bpm <= highest:
+            return "tempo"
+    return ""
+
+
+def _list_name(text: str) -> str:
+    return Path(text).name

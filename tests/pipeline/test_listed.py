@@ -1,0 +1,142 @@
+"""Tracks of lists, found on this machine."""
+
+import datetime
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from libsep.config import LibraryConfig, ScanConfig
+from libsep.dj.collection import Entry
+from libsep.library.reasons import LeftOut, Reason
+from libsep.library.scan import scan
+from libsep.library.walk import FoundFile, Problem
+from libsep.pipeline.listed import ListedTracks, find_here, mapped, why_not_wanted
+
+
+@pytest.fixture
+def music(tmp_path: Path, encode: Callable[..., Path]) -> Path:
+    """Return a folder ``library`` with two tracks, and one track beside it."""
+    noise = 0.1 * np.random.default_rng(1).standard_normal((2, 22050))
+    tags = ("-metadata", "genre=Tech House")
+    for name in ("library/a/One.mp3", "library/Two.flac", "usb/Three.mp3"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        encode(name, noise, *tags)
+    return tmp_path
+
+
+def listed(
+    music: Path, *lines: object, **config: object
+) -> tuple[list[FoundFile], list[Problem], list[LeftOut]]:
+    """Return what comes of a playlist of these lines."""
+    playlist = music / "list.m3u8"
+    playlist.write_text("\n".join(map(str, lines)), encoding="utf-8")
+    problems: list[Problem] = []
+    left_out: list[LeftOut] = []
+    tracks = ListedTracks(music / "library", [str(playlist)], LibraryConfig(**config))
+    found = list(tracks(ScanConfig(), {}, problems.append, left_out.append))
+    return found, problems, left_out
+
+
+def test_a_track_in_the_library_is_what_a_scan_says_it_is(music: Path) -> None:
+    found, problems, left_out = listed(music, "library/Two.flac", music / "library/a/One.mp3")
+    scanned = {file.source: file for file in scan(music / "library", extensions=("mp3", "flac"))}
+    assert {file.source: file for file in found} == scanned
+    assert [str(file.source) for file in found] == ["Two.flac", "a/One.mp3"]
+    assert (problems, left_out) == ([], [])
+
+
+def test_a_track_elsewhere_keeps_its_whole_path(music: Path) -> None:
+    (file,), _, _ = listed(music, "usb/Three.mp3")
+    assert file.path == music / "usb/Three.mp3"
+    place = (music / "usb/Three.mp3").resolve()
+    assert file.source == Path("Outside the library", *place.parts[1:])
+    (music / "library" / "Outside the library").mkdir()
+    (file,), _, _ = listed(music, "usb/Three.mp3")
+    assert file.source.parts[0] == "Outside the library~"
+
+
+def test_what_is_named_twice_is_converted_once(music: Path) -> None:
+    found, _, _ = listed(music, "library/Two.flac", "library/a/../Two.flac", "library/Two.flac")
+    assert [str(file.source) for file in found] == ["Two.flac"]
+
+
+def test_what_is_not_there_is_listed_and_counted(music: Path) -> None:
+    found, problems, left_out = listed(music, "gone.mp3", "library/Two.flac", "library")
+    assert len(found) == 1
+    assert [str(problem.path) for problem in problems] == [
+        str(music / "gone.mp3"),
+        str(music / "library"),
+    ]
+    assert problems[0].reason == "named by a list, but not there (list.m3u8)"
+    assert {each.reason for each in left_out} == {Reason.NOT_THERE}
+
+
+def test_stem_files_and_pictures_in_a_list_are_no_tracks(music: Path) -> None:
+    for name in ("x.stem.mp4", "cover.jpg"):
+        (music / name).write_bytes(b"x")
+    found, _, left_out = listed(music, "x.stem.mp4", "cover.jpg")
+    assert found == []
+    assert [each.reason for each in left_out] == [Reason.STEMS, Reason.NOT_AUDIO]
+
+
+def test_genres_of_the_tags_count_where_the_list_knows_none(music: Path) -> None:
+    assert len(listed(music, "library/Two.flac", genres=("*house",))[0]) == 1
+    found, _, left_out = listed(music, "library/Two.flac", exclude_genres=("tech*",))
+    assert (found, left_out) == ([], [LeftOut(Path("Two.flac"), Reason.NOT_WANTED, "genre")])
+    assert listed(music, "library/Two.flac", genres=("Jazz",))[0] == []
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ({}, ""),
+        ({"min_rating": 4}, ""),
+        ({"min_rating": 4.5}, "rating"),
+        ({"added_since": datetime.date(2025, 12, 31)}, ""),
+        ({"added_since": datetime.date(2026, 1, 1)}, "date"),
+        ({"min_bpm": 120, "max_bpm": 125}, ""),
+        ({"min_bpm": 124.6}, "tempo"),
+        ({"max_bpm": 124}, "tempo"),
+    ],
+)
+def test_rating_date_and_tempo_choose(config: dict[str, object], reason: str) -> None:
+    day = datetime.date(2025, 12, 31)
+    entry = Entry(location="/x", rating=80, added=day, bpm=124.5)
+    assert why_not_wanted(entry, LibraryConfig(**config)) == reason
+    if config:  # what the list does not know is not wanted
+        assert why_not_wanted(Entry(location="/x"), LibraryConfig(**config)) != ""
+
+
+@pytest.mark.parametrize(
+    ("location", "here"),
+    [
+        ("D:/Music/a.mp3", "/mnt/d/a.mp3"),
+        ("d:\\music\\A b.mp3", "/mnt/d/A b.mp3"),
+        ("D:/Music/House/a.mp3", "/house/a.mp3"),
+        ("D:/Musical/a.mp3", "D:/Musical/a.mp3"),
+        ("/Volumes/USB/a.mp3", "/media/usb/a.mp3"),
+        ("/Volumes/usb/a.mp3", "/Volumes/usb/a.mp3"),
+        ("/a\\b.mp3", "/a\\b.mp3"),
+        ("//nas/music/a.mp3", "/nas/a.mp3"),
+    ],
+)
+def test_paths_of_other_machines_are_mapped(location: str, here: str) -> None:
+    path_map = {
+        "D:\\Music": "/mnt/d/",
+        "D:/Music/House/": "/house",
+        "/Volumes/USB": "/media/usb",
+        "\\\\nas\\music": "/nas",
+    }
+    assert mapped(location, path_map) == here
+
+
+def test_accents_may_be_stored_in_either_form(tmp_path: Path) -> None:
+    composed, apart = (unicodedata.normalize(form, "Café.mp3") for form in ("NFC", "NFD"))
+    (tmp_path / apart).touch()
+    assert find_here(f"{tmp_path}/{composed}", {}) == tmp_path / apart
+    assert find_here(f"{tmp_path}/{apart}", {}) == tmp_path / apart
+    assert find_here("relative.mp3", {}) is None
+    assert find_here(f"{tmp_path}/a\0b.mp3", {}) is None
