@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, JsonValue, field_validator
 
 from libsep.config.section import Section
 from libsep.track import TARGETS
@@ -14,11 +14,23 @@ StyleName = Literal["electronic", "hiphop", "rock", "pop", "jazz", "acoustic"]
 """Genres that the sampler knows."""
 
 
+Architecture = Literal[
+    "band_split_unet", "unet", "wave_unet", "demucs", "wavenet", "svsgan", "two_encoder"
+]
+"""Networks that ``libsep train`` can train."""
+
+
 class NetworkConfig(Section):
     """Which network is trained."""
 
+    architecture: Architecture = "band_split_unet"
+    """Our own network, or one of a published system; the adversarial stage needs our own."""
+
     size: Literal["XS", "S", "M", "L"] = "S"
-    """Size of the band-split U-Net, 0.2 to 3.5 million parameters."""
+    """Size of the band-split U-Net, 0.2 to 3.5 million parameters; of no meaning for others."""
+
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
+    """What differs from the defaults of another architecture, by the name of its argument."""
 
     targets: tuple[Target, ...] = ("drums", "bass", "other", "vocals")
     """What it separates; sources of a target that is not named belong to ``other``."""
@@ -119,7 +131,11 @@ class LossConfig(Section):
     """Weights of the parts of the loss."""
 
     spectrum: Annotated[float, Field(ge=0)] = 1.0
-    """Weight of the error of the network's own complex spectrogram."""
+    """Weight of the error of the complex spectrogram: the network's own, where it has one."""
+
+    divergence: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the generalised Kullback-Leibler divergence of the magnitudes; for networks that
+    estimate those."""
 
     waveform: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the error of the samples."""

@@ -118,11 +118,15 @@ def updated(
     return levels * (bases.T @ ratio) / (bases.sum(0)[:, None] + EPSILON)
 
 
-def divergence(magnitude: Float[Tensor, "F N"], model: Float[Tensor, "F N"]) -> Float[Tensor, ""]:
+def divergence(
+    magnitude: Float[Tensor, "*lead"], model: Float[Tensor, "*lead"]
+) -> Float[Tensor, ""]:
     """Return the generalised Kullback-Leibler divergence of a spectrogram from its model.
 
     It is ``sum(x log(x / y) - x + y)``: zero where both are equal, and never negative.
     """
     model = model + EPSILON
-    total: Tensor = (torch.xlogy(magnitude, magnitude / model) - magnitude + model).sum()
+    # Not the logarithm of the quotient: its gradient is undefined where the magnitude is 0.
+    logarithms = torch.xlogy(magnitude, magnitude) - magnitude * model.log()
+    total: Tensor = (logarithms - magnitude + model).sum()
     return total

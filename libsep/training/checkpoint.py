@@ -8,6 +8,7 @@ import torch
 
 from libsep.errors import ConfigError, ModelError
 from libsep.nets.band_split_unet import BandSplitUNet
+from libsep.nets.network import SeparationNetwork
 from libsep.separation.registry import find_model
 from libsep.separation.weights import load_network
 from libsep.training.growth import can_grow, grow
@@ -44,7 +45,7 @@ def load_checkpoint(path: Path, state: State) -> None:
         ) from exc
 
 
-def load_weights(origin: str, network: BandSplitUNet) -> None:
+def load_weights(origin: str, network: SeparationNetwork) -> None:
     """Give ``network`` the weights of a model, or the averaged weights of a checkpoint.
 
     A model that is smaller, or that has targets which ``network`` lacks, is grown (see
@@ -76,9 +77,24 @@ def load_weights(origin: str, network: BandSplitUNet) -> None:
         trained = load_network(model)
     except ModelError as exc:
         raise ConfigError(f"{origin}: cannot be started from: {exc}") from exc
-    if not isinstance(trained, BandSplitUNet) or not can_grow(trained, network):
+    if not _begun(network, trained):
         raise ConfigError(
             f"{origin}: this {model.architecture} cannot begin the network (is it larger, or does "
             f"it lack one of the targets {', '.join(network.targets)}?)"
         )
-    grow(network, trained)
+
+
+def _begun(network: SeparationNetwork, trained: SeparationNetwork) -> bool:
+    """Give a network the weights of another; return whether they fit."""
+    if isinstance(network, BandSplitUNet) and isinstance(trained, BandSplitUNet):
+        if can_grow(trained, network):
+            grow(network, trained)
+            return True
+        return False
+    if type(network) is not type(trained) or network.targets != trained.targets:
+        return False
+    try:
+        network.load_state_dict(trained.state_dict())
+    except RuntimeError:  # other sizes
+        return False
+    return True

@@ -9,7 +9,7 @@ from jaxtyping import Float32, UInt8
 
 from libsep.datasets.songs import Song
 from libsep.dsp.stft import stft
-from libsep.nets.band_split_unet import BandSplitUNet
+from libsep.nets.network import SeparationNetwork
 from libsep.training.validate import separate_in_segments
 
 DURATION_S = 4.0
@@ -53,7 +53,7 @@ def choose_excerpt(songs: Sequence[Song], sample_rate: int) -> Excerpt:
 
 
 def separated(
-    excerpt: Excerpt, network: BandSplitUNet, sample_rate: int, *, is_bfloat16: bool
+    excerpt: Excerpt, network: SeparationNetwork, sample_rate: int, *, is_bfloat16: bool
 ) -> dict[str, Signal]:
     """Return the estimates of an excerpt by target."""
     estimates = separate_in_segments(network, excerpt.mixture, sample_rate, is_bfloat16=is_bfloat16)

@@ -8,17 +8,16 @@ import yaml
 from libsep.config import TrainingConfig, load, parse
 from libsep.errors import ConfigError
 from libsep.media.decode import SAMPLE_RATE
-from libsep.nets.band_split_unet import SIZES, BandSplitUNet
+from libsep.nets.band_split_unet import BandSplitUNet
+from libsep.nets.network import SeparationNetwork
 from libsep.separation.registry import Model, ModelInfo
 from libsep.separation.weights import save_model
 from libsep.training import plot
 from libsep.training.checkpoint import load_checkpoint
 from libsep.training.curve import CURVE, TABLE, read_curve, write_table
-from libsep.training.growth import new_network
+from libsep.training.growth import network_arguments, new_network
 from libsep.training.job import CONFIG
 from libsep.training.state import new_state
-
-ARCHITECTURE = "band_split_unet"
 
 
 def export_model(run: Path, checkpoint: str, info_path: Path, folder: Path) -> Model:
@@ -49,7 +48,7 @@ def export_model(run: Path, checkpoint: str, info_path: Path, folder: Path) -> M
     state = new_state(new_network(config.network), config.optimiser)
     load_checkpoint(run / checkpoint, state)
     average = state.average
-    assert isinstance(average, BandSplitUNet)
+    assert isinstance(average, SeparationNetwork)
     model = save_model(folder, info, average)
     if rows := read_curve(run / CURVE):
         write_table(rows, folder / TABLE)
@@ -68,7 +67,7 @@ def describe(config: TrainingConfig, info_path: Path) -> ModelInfo:
     """
     network = new_network(config.network)
     values = {
-        "architecture": ARCHITECTURE,
+        "architecture": config.network.architecture,
         "arguments": arguments_of(config, network),
         "targets": network.targets,
         "sample_rate": SAMPLE_RATE,
@@ -76,14 +75,15 @@ def describe(config: TrainingConfig, info_path: Path) -> ModelInfo:
     return parse(ModelInfo, _read_description(info_path) | values, origin=str(info_path))
 
 
-def arguments_of(config: TrainingConfig, network: BandSplitUNet) -> dict[str, Any]:
+def arguments_of(config: TrainingConfig, network: SeparationNetwork) -> dict[str, Any]:
     """Return keyword arguments that build ``network`` again, as plain values."""
-    sizes = SIZES[config.network.size]
+    spectrogram = {}
+    if isinstance(network, BandSplitUNet):
+        spectrogram = {"n_fft": network.n_fft, "hop_length": network.hop_length}
+    arguments = network_arguments(config.network) | spectrogram
     return {
-        "targets": list(network.targets),
-        "n_fft": network.n_fft,
-        "hop_length": network.hop_length,
-        **{name: list(size) if isinstance(size, tuple) else size for name, size in sizes.items()},
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in arguments.items()
     }
 
 

@@ -13,20 +13,40 @@ transfer", ICLR 2016.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import nn
 
 from libsep.config import NetworkConfig
+from libsep.errors import ConfigError
 from libsep.nets.band_split_unet import SIZES, BandSplitUNet, DualPath, RecurrentPath
+from libsep.nets.network import SeparationNetwork
+from libsep.separation.architectures import ARCHITECTURES
 
 REST = "other"
 """The target that takes in what a network has no target for."""
 
 
-def new_network(config: NetworkConfig) -> BandSplitUNet:
-    """Return the network of a configuration, with random weights."""
-    return BandSplitUNet(targets=config.targets, **SIZES[config.size])
+def new_network(config: NetworkConfig) -> SeparationNetwork:
+    """Return the network of a configuration, with random weights.
+
+    Raises
+    ------
+    ConfigError
+        The architecture does not take these arguments.
+    """
+    try:
+        return ARCHITECTURES[config.architecture](**network_arguments(config))
+    except (TypeError, ValueError) as exc:
+        raise ConfigError(f"network.arguments of {config.architecture}: {exc}") from exc
+
+
+def network_arguments(config: NetworkConfig) -> dict[str, Any]:
+    """Return the keyword arguments that build the network of a configuration."""
+    if config.architecture == "band_split_unet":
+        return {"targets": config.targets, **SIZES[config.size]}
+    return {"targets": config.targets, **config.arguments}
 
 
 def can_grow(trained: BandSplitUNet, network: BandSplitUNet) -> bool:

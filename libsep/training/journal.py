@@ -14,7 +14,7 @@ from libsep.training.curve import CURVE, flattened, read_curve
 from libsep.training.display import TrainingDisplay
 from libsep.training.excerpt import choose_excerpt, separated
 from libsep.training.state import State
-from libsep.training.step import as_band_split_unet
+from libsep.training.step import as_separation_network
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class Journal:
         """Write down what the averaged weights make of the excerpt."""
         if self._board is None or self._excerpt is None:
             return
-        network = as_band_split_unet(state.average)
+        network = as_separation_network(state.average)
         estimates = separated(self._excerpt, network, SAMPLE_RATE, is_bfloat16=is_bfloat16)
         self._board.add_excerpt(state.step, self._excerpt, estimates)
 

@@ -11,7 +11,7 @@ from libsep.training import distributed
 from libsep.training.examples import Examples
 from libsep.training.gate import Means, Verdict, judge_sdr
 from libsep.training.state import State
-from libsep.training.step import as_band_split_unet, merged, train_step
+from libsep.training.step import as_separation_network, merged, train_step
 from libsep.training.validate import Measures, validate
 
 
@@ -74,7 +74,7 @@ class Supervised:
 
     def validate(self, songs: Sequence[Song]) -> Measures:
         """Return the measures of the averaged weights."""
-        average = as_band_split_unet(self.state.average)
+        average = as_separation_network(self.state.average)
         return validate(average, songs, SAMPLE_RATE, is_bfloat16=self._is_bfloat16)
 
     def judge(self, means: Means) -> Verdict:

@@ -12,6 +12,9 @@ from libsep.training.job import CHECKPOINT, Job
 from libsep.training.stage import Stage, Supervised
 from libsep.training.state import State, new_adversary, new_state
 
+OWN = "band_split_unet"
+"""The network that the discriminators are made for."""
+
 
 def check_start(job: Job) -> None:
     """Refuse a job whose stage and start do not go together.
@@ -19,8 +22,9 @@ def check_start(job: Job) -> None:
     Raises
     ------
     ConfigError
-        Adversarial training of a network that lacks targets, without trained weights, or without
-        a validation that guards them; or unpaired recordings without adversarial training.
+        Adversarial training of another network, or of one that lacks targets, without trained
+        weights, or without a validation that guards them; or unpaired recordings without
+        adversarial training.
     """
     is_begun = job.start is not None or (job.out / CHECKPOINT).is_file()
     if job.config.adversarial is not None and not is_begun:
@@ -29,6 +33,8 @@ def check_start(job: Job) -> None:
         )
     if job.config.adversarial is not None and job.config.network.targets != TARGETS:
         raise ConfigError(f"adversarial: needs a network with all targets, {', '.join(TARGETS)}")
+    if job.config.adversarial is not None and job.config.network.architecture != OWN:
+        raise ConfigError(f"adversarial: needs the network {OWN}")
     if job.config.adversarial is not None and not job.validation:
         raise ConfigError("adversarial: needs songs to guard the SDR with, expected --validation")
     if job.config.adversarial is None and job.unpaired:

@@ -8,11 +8,18 @@ from torch import Tensor
 
 from libsep.config import LossConfig, OptimiserConfig
 from libsep.dsp.stft import istft, stft
+from libsep.errors import ConfigError
 from libsep.losses.spectral import balance_weights, resolutions_l1, spectrum_l1, waveform_l1
 from libsep.nets.band_split_unet import BandSplitUNet
+from libsep.nets.magnitude import MagnitudeNetwork
+from libsep.nets.network import SeparationNetwork
+from libsep.nets.nmf import divergence
 from libsep.track import TARGETS
 from libsep.training.distributed import average_gradients
 from libsep.training.state import State
+
+N_FFT, HOP_LENGTH = 2048, 512
+"""Spectrogram in which networks that give samples are held against the sources."""
 
 
 def train_step(
@@ -76,10 +83,68 @@ def supervised_losses(
     is_bfloat16: bool,
 ) -> dict[str, Float[Tensor, ""]]:
     """Return the weighted parts of the loss of a mixture of these sources."""
-    unet = as_band_split_unet(network)
-    source_spectra = stft(sources, unet.n_fft, unet.hop_length)
-    spectra = estimated_spectra(unet, source_spectra.sum(1), is_bfloat16=is_bfloat16)
-    return reconstruction_losses(unet, spectra, source_spectra, sources, config)
+    if not isinstance(network, BandSplitUNet):
+        network = as_separation_network(network)
+        return separation_losses(network, sources, config, is_bfloat16=is_bfloat16)
+    source_spectra = stft(sources, network.n_fft, network.hop_length)
+    spectra = estimated_spectra(network, source_spectra.sum(1), is_bfloat16=is_bfloat16)
+    return reconstruction_losses(network, spectra, source_spectra, sources, config)
+
+
+def separation_losses(
+    network: SeparationNetwork,
+    sources: Float[Tensor, "B S C T"],
+    config: LossConfig,
+    *,
+    is_bfloat16: bool,
+) -> dict[str, Float[Tensor, ""]]:
+    """Return the weighted parts of the loss of a network that gives samples, in float32.
+
+    The error of the spectrogram is that of `N_FFT` and `HOP_LENGTH`. The divergence is that of
+    the magnitudes from those which the network finds in its own spectrogram.
+    """
+    mixtures = sources.sum(1)
+    with torch.autocast(sources.device.type, torch.bfloat16, enabled=is_bfloat16):
+        estimates = network.separate(mixtures).float()
+    weights = balance_weights(sources)
+    losses: dict[str, Tensor] = {}
+    if config.spectrum:
+        spectra, source_spectra = (stft(x, N_FFT, HOP_LENGTH) for x in (estimates, sources))
+        error = spectrum_l1(spectra, source_spectra, weights, N_FFT)
+        losses["loss/spectrum"] = config.spectrum * error
+    if config.divergence:
+        if not isinstance(network, MagnitudeNetwork):
+            raise ConfigError(
+                f"loss.divergence: {type(network).__name__} does not estimate magnitudes"
+            )
+        found = network.spectrogram(sources).abs()
+        with torch.autocast(sources.device.type, torch.bfloat16, enabled=is_bfloat16):
+            masked = network(network.spectrogram(mixtures)).abs().float()
+        losses["loss/divergence"] = config.divergence * divergence(found, masked) / found.numel()
+    return losses | sample_losses(estimates, sources, weights, config)
+
+
+def sample_losses(
+    estimates: Float[Tensor, "B S C T"],
+    sources: Float[Tensor, "B S C T"],
+    weights: Float[Tensor, "B S 1 1"],
+    config: LossConfig,
+) -> dict[str, Float[Tensor, ""]]:
+    """Return the weighted parts of the loss that look at samples and at several resolutions."""
+    losses: dict[str, Tensor] = {}
+    if config.waveform:
+        losses["loss/waveform"] = config.waveform * waveform_l1(estimates, sources, weights)
+    if config.resolutions:
+        error = resolutions_l1(estimates, sources, weights)
+        losses["loss/resolutions"] = config.resolutions * error
+    return losses
+
+
+def as_separation_network(network: torch.nn.Module) -> SeparationNetwork:
+    """Return the network, whose type a `State` does not tell."""
+    if not isinstance(network, SeparationNetwork):
+        raise TypeError(f"{type(network).__name__}, expected a SeparationNetwork")
+    return network
 
 
 def as_band_split_unet(network: torch.nn.Module) -> BandSplitUNet:
@@ -114,10 +179,5 @@ def reconstruction_losses(
         losses["loss/spectrum"] = config.spectrum * error
     if config.waveform or config.resolutions:
         estimates = istft(spectra, n_fft, hop_length, n_samples)
-        if config.waveform:
-            error = waveform_l1(estimates, sources, weights)
-            losses["loss/waveform"] = config.waveform * error
-        if config.resolutions:
-            error = resolutions_l1(estimates, sources, weights)
-            losses["loss/resolutions"] = config.resolutions * error
+        losses |= sample_losses(estimates, sources, weights, config)
     return losses

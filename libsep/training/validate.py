@@ -9,7 +9,6 @@ from jaxtyping import Float32
 from libsep.datasets.songs import Song
 from libsep.evaluation.scores import Scores, score_song
 from libsep.metrics import high_band_db, lsd, onset_lsd, sharpness_db
-from libsep.nets.band_split_unet import BandSplitUNet, fold_batch_norm
 from libsep.nets.network import SeparationNetwork
 
 SEGMENT_S = 12.0
@@ -26,7 +25,7 @@ Measures = dict[str, Scores]
 
 
 def validate(
-    network: BandSplitUNet, songs: Sequence[Song], sample_rate: int, *, is_bfloat16: bool
+    network: SeparationNetwork, songs: Sequence[Song], sample_rate: int, *, is_bfloat16: bool
 ) -> Measures:
     """Return the measures of each song, for the targets whose source is known.
 
@@ -34,7 +33,7 @@ def validate(
     Of `HEARD_TARGETS` come ``lsd``, ``onset_lsd``, ``sharpness_db`` and ``high_band_db`` (see
     `libsep.metrics`), as means over the pieces in which they are defined.
     """
-    folded = fold_batch_norm(network)
+    folded = network.folded()
     measures: Measures = {"sdr_db": {}}
     for song in songs:
         separated = separate_in_segments(
