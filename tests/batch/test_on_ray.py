@@ -71,11 +71,13 @@ def test_ray_listens_on_loopback_only(cluster: None) -> None:
     assert all(address.rpartition(":")[0].endswith(loopback) for address in local)
 
 
+@pytest.mark.parametrize("kind", ["tiny_model", "tiny_cascade"])
 def test_remote_estimates_are_those_of_this_process_in_order(
-    cluster: None, tiny_model: Model, segments: list[np.ndarray]
+    cluster: None, kind: str, segments: list[np.ndarray], request: pytest.FixtureRequest
 ) -> None:
-    remote = RemoteSeparator(Path("x"), tiny_model, seats(2), first=1)
-    local = Separator(tiny_model, device="cpu", precision="float32")
+    model: Model = request.getfixturevalue(kind)
+    remote = RemoteSeparator(Path("x"), model, seats(2), first=1)
+    local = Separator(model, device="cpu", precision="float32")
     for found, segment in zip(remote.map(iter(segments)), segments, strict=True):
         np.testing.assert_allclose(found, local.separate(segment[None])[0], atol=1e-6)
 
