@@ -125,7 +125,7 @@ def why_not_any(source: Path, exclude: Collection[str]) -> Why | None:
     if folded in SYSTEM_NAMES:
         return Reason.SYSTEM, name
     if match := _SYSTEM_PATTERN.match(folded):
-        return Reason.SYSTEM, f"{match.group()}*"
+        return Reason.SYSTEM, name if match.group() == folded else f"{match.group()}*"
     if folded.endswith(".download") or is_temporary(name) or _UNFINISHED_PATTERN.match(folded):
         return Reason.UNFINISHED, shown_extension(name)
     text = source.as_posix() if exclude else ""

@@ -136,7 +136,12 @@ def _values(tags: Any, name: str, column: str) -> tuple[str, ...]:
 
 def _read_through_ffmpeg(path: Path, ffmpeg: Path | None) -> Header:
     """Return what ffmpeg says of a file; its tags too if nothing else tells them."""
-    comments, duration_s, sample_rate = read_ffmetadata(path, ffmpeg or find_ffmpeg())
+    try:
+        comments, duration_s, sample_rate = read_ffmetadata(path, ffmpeg or find_ffmpeg())
+    except TagError:
+        if (length_s := _length_s(path)) is None:
+            raise
+        return Header(duration_s=length_s)  # samples behind a header that nobody else reads
     try:
         fields, is_all = _read_all(path)
     except OSError as exc:
@@ -146,3 +151,10 @@ def _read_through_ffmpeg(path: Path, ffmpeg: Path | None) -> Header:
         read_vorbis(comments, collector)
         fields = dict(collector.result().fields)
     return _header(path, fields, duration_s, sample_rate)
+
+
+def _length_s(path: Path) -> float | None:
+    try:
+        return believed_s(path, None)
+    except OSError:
+        return None

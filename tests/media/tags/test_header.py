@@ -72,6 +72,12 @@ def test_a_length_that_cannot_be_true_is_not_told(audio: Callable[[str], Path], 
     assert read_header(path).duration_s == pytest.approx(5 * 0.3, abs=0.08)
 
 
+def test_rf64_that_others_reject_has_a_length(audio: Callable[[str], Path]) -> None:
+    path = audio("wav")
+    path.write_bytes(path.read_bytes().replace(b"RIFF", b"RF64", 1))
+    assert read_header(path).duration_s == pytest.approx(0.3, abs=0.08)
+
+
 def test_a_stream_that_began_days_ago_is_not_that_long(audio: Callable[[str], Path]) -> None:
     path = audio("ogg")
     data = path.read_bytes()
