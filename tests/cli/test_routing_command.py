@@ -36,7 +36,11 @@ def routed(
     def write(**routing: object) -> Path:
         values = {
             "separation": {"model": str(tiny_model.folder), "segment_s": 2.0, "overlap_s": 0.5},
-            "routing": {"models": {"electronic": str(other_model.folder)}, **routing},
+            "routing": {
+                "listen": False,
+                "models": {"electronic": str(other_model.folder)},
+                **routing,
+            },
             "run": {"separators": 2, "tracks_in_flight": 2, "min_free_bytes": 0},
         }
         path = tmp_path / "config.yaml"

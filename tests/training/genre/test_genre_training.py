@@ -13,6 +13,7 @@ from mutagen.flac import FLAC
 from libsep.config import GenreTrainingConfig, TrainingConfig, load_training, parse
 from libsep.errors import ConfigError
 from libsep.genre.classifier import load_classifier
+from libsep.genre.description import StoredClassifier, find_classifier
 from libsep.genre.windows import read_windows
 from libsep.media.tags import Header
 from libsep.training.genre.card import About
@@ -21,6 +22,7 @@ from libsep.training.genre.fit import varied
 from libsep.training.genre.folds import split_by_artist
 from libsep.training.genre.measures import (
     best_temperature,
+    best_threshold,
     calibration_error,
     confusion,
     scores,
@@ -30,7 +32,14 @@ from libsep.training.genre.run import GenreJob, train_genres
 
 from ...conftest import SAMPLE_RATE, Encode
 
-QUICK = {"kind": "genre", "min_artists": 2, "n_folds": 2, "n_steps": 40, "n_batch": 4}
+QUICK = {
+    "kind": "genre",
+    "learn": "network",
+    "min_artists": 2,
+    "n_folds": 2,
+    "n_steps": 40,
+    "n_batch": 4,
+}
 
 
 def config(**values: object) -> GenreTrainingConfig:
@@ -142,6 +151,17 @@ def test_measures_are_those_worked_out_by_hand() -> None:
     }
 
 
+def test_the_threshold_is_the_lowest_from_which_on_enough_is_right() -> None:
+    highest = np.array([0.95, 0.85, 0.75, 0.65, 0.55])
+    probabilities = np.stack([highest, 1 - highest], axis=1)
+    labels = np.array([0, 0, 1, 0, 1])
+    # From 0.6 on three of four are right, from 0.8 on two of two, from the lowest on three of five.
+    assert best_threshold(probabilities, labels, 0.75) == 0.6
+    assert best_threshold(probabilities, labels, 0.76) == 0.8
+    assert best_threshold(probabilities, labels, 0.6) == 0.3
+    assert best_threshold(probabilities, 1 - labels, 0.9) == 0.95
+
+
 def test_the_temperature_makes_probabilities_as_high_as_they_are_right() -> None:
     rng = np.random.default_rng(2)
     true = rng.normal(0, 2, (4000, 3))
@@ -189,11 +209,50 @@ def test_it_learns_what_differs_and_writes_a_folder_that_hears_it(
     assert "It does not know electronic, hiphop, pop, acoustic, of which" in card
     classifier = load_classifier(job.model)
     rock, jazz = (
-        classifier.classify(read_windows(job.library / name, ffmpeg=ffmpeg))
+        classifier.classify(
+            read_windows(job.library / name, ffmpeg=ffmpeg, window=classifier.window)
+        ).probabilities
         for name in ("1.flac", "2.flac")
     )
     assert rock["rock"] > 0.8
     assert jazz["jazz"] > rock["jazz"] + 0.2
+
+
+def test_a_new_last_layer_learns_what_differs_and_still_tells_tags(
+    job: GenreJob, ffmpeg: Path
+) -> None:
+    model = train_genres(dataclasses.replace(job, config=config(learn="head")))
+    assert model.genres == ("rock", "jazz")
+    assert model.arguments == {"n_genres": 2}
+    assert model.scores["accuracy"] == 1.0
+    assert model.threshold <= 0.5
+    classifier = load_classifier(job.model)
+    windows = read_windows(job.library / "2.flac", ffmpeg=ffmpeg, window=classifier.window)
+    heard = classifier.classify(windows)
+    assert heard.probabilities["jazz"] > 0.6
+    assert set(heard.tags) <= set(model.tags)
+    assert len(heard.tags) == 3
+
+
+def test_a_table_learns_and_keeps_genres_that_it_was_not_told(job: GenreJob) -> None:
+    model = train_genres(dataclasses.replace(job, config=config(learn="table")))
+    before = find_classifier("genre")
+    assert model.genres == before.genres
+    assert model.sha256 == before.sha256, "the network stays"
+    assert model.table["rock"] != before.table["rock"]
+    assert model.table["pop"] == before.table["pop"]
+    assert model.scores["accuracy"] > model.scores["largest"] == 0.5
+    card = (job.model / "README.md").read_text()
+    assert "No track of electronic, hiphop, pop, acoustic was there" in card
+    assert "| pop | pop × 1, soul × 1," in card
+
+
+def test_only_a_tagger_can_be_started_from(
+    job: GenreJob, tiny_classifier: StoredClassifier
+) -> None:
+    settings = config(learn="head", start=str(tiny_classifier.folder))
+    with pytest.raises(ConfigError, match="start: ear is a genre_cnn, expected a musicnn"):
+        train_genres(dataclasses.replace(job, config=settings))
 
 
 def test_a_training_that_was_stopped_goes_on_after_the_last_fold(
