@@ -1,0 +1,1 @@
+"""One stem file as a sheet that people read, and as a picture."""
