@@ -8,6 +8,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "convert": ("libsep convert track.flac -o ~/Stems",),
     "listen": ("libsep listen ~/Stems", "libsep listen track.stem.mp4 --no-browser"),
     "status": ("libsep status ~/Stems",),
+    "inspect": ("libsep inspect track.stem.mp4 --plot track.png",),
+    "extract": (
+        "libsep extract ~/Stems -o ~/Acapellas --only vocals --format flac",
+        "libsep extract track.stem.mp4 -o . --without drums --layout files",
+    ),
     "report": ("libsep report ~/Stems -o report.html",),
     "audit": ("libsep audit ~/Music ~/Stems --quick",),
     "verify": ("libsep verify ~/Stems",),

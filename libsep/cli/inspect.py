@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from libsep.cli.options import ConfigOption, JsonOption
-from libsep.cli.progress import markup
+from libsep.cli.lines import markup
 from libsep.inspection.findings import Findings
 from libsep.inspection.findings import inspect as look_at
 from libsep.units import format_bytes, format_duration

@@ -1,0 +1,91 @@
+"""``libsep extract``: stems as plain audio files."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from libsep.cli.options import ConfigOption, JsonOption
+from libsep.cli.lines import markup
+from libsep.extraction.extract import Extracted
+
+EXIT_INTERRUPTED = 130
+
+
+def extract(
+    stems: Annotated[list[str], typer.Argument(help="Stem files or folders of them, or URIs.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the files; made if it is missing.")
+    ],
+    format_name: Annotated[
+        Literal["wav", "float", "flac", "mp3", "m4a"],
+        typer.Option(
+            "--format",
+            help="wav and flac have 24 bits, float is WAV of 32-bit floats, mp3 has"
+            " 320 kbit/s, m4a 256 kbit/s.",
+        ),
+    ] = "wav",
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Only this stem; may be repeated.")
+    ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option("--without", help="One file: the sum of all other stems; may be repeated."),
+    ] = None,
+    mixture: Annotated[bool, typer.Option("--mixture", help="The mixture, too.")] = False,
+    layout: Annotated[
+        Literal["folders", "files"],
+        typer.Option("--layout", help="Track/vocals.wav or Track - vocals.wav."),
+    ] = "folders",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the stems as plain audio files, with tags and cover; a second run does the rest.
+
+    A track whose files are made of the same stem file is left alone. Exit 1 if a file failed.
+    """  # fmt: skip
+    from libsep.config import Config, load
+    from libsep.extraction.extract import Job
+    from libsep.extraction.selection import Selection
+    from libsep.extraction.tree import extract_all
+    from libsep.media.ffmpeg import find_ffmpeg
+
+    settings = load(Config, config) if config else Config()
+    selection = Selection(
+        only=tuple(name.lower() for name in only or ()),
+        without=tuple(name.lower() for name in without or ()),
+        with_mixture=mixture,
+        layout=layout,
+    )
+    job = Job(
+        selection=selection,
+        format_name=format_name,
+        output=output.absolute(),
+        ffmpeg=find_ffmpeg(settings.decode.ffmpeg),
+    )
+    console = Console(highlight=False, soft_wrap=True, stderr=as_json)
+    try:
+        ended = extract_all(stems, job, settings.storage, on_end=lambda each: _print(console, each))
+    except KeyboardInterrupt:
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    if as_json:
+        print(json.dumps([each.as_json() for each in ended], indent=2))
+    if not ended:
+        console.print("no stem files found")
+    if not ended or any(each.status == "failed" for each in ended):
+        raise typer.Exit(1)
+
+
+def _print(console: Console, ended: Extracted) -> None:
+    colour = {"done": "green", "up to date": "dim", "failed": "bold red"}[ended.status]
+    line = f"[{colour}]{ended.status}[/] {markup(ended.source)}"
+    if ended.status == "failed":
+        console.print(f"{line}: {markup(ended.message)}")
+        return
+    lowered = f", lowered by {-ended.gain_db:.1f} dB, or they would clip" if ended.gain_db else ""
+    n_files = f"{len(ended.files)} file" + ("s" if len(ended.files) != 1 else "")
+    console.print(f"{line}: {n_files}{lowered}")
+    for warning in ended.warnings:
+        console.print(f"   [yellow]{markup(warning)}[/]")

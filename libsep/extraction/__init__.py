@@ -1,0 +1,1 @@
+"""Stem files as plain audio files, for programs that do not read stems."""

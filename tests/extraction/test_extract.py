@@ -1,0 +1,291 @@
+"""Stems as plain audio files: the same samples, the same tags, and only what is missing."""
+
+import dataclasses
+import io
+import os
+import threading
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import mutagen
+import numpy as np
+import pytest
+from mutagen.mp4 import MP4
+from PIL import Image
+
+from libsep.config import StorageConfig
+from libsep.datasets.audio_cache import AudioCache
+from libsep.datasets.songs import find_songs, load_song
+from libsep.errors import ConfigError
+from libsep.extraction.extract import Extracted, Job, Stopped, extract
+from libsep.extraction.selection import Part, Selection, goal_of, plain_names
+from libsep.extraction.tree import extract_all
+from libsep.media.audio_file import FORMATS
+from libsep.media.decode import decode_file
+from libsep.media.tags import Picture, Tags, write_tags
+from libsep.track import TARGETS
+
+from ..media.conftest import write_stem_file
+
+HALF_STEP = 2.0**-24
+"""Largest error of rounding to 24 bits."""
+
+
+def _png() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), "teal").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+PNG = _png()
+
+TAGS = Tags(
+    fields={
+        "title": ("Größen & <b>",),
+        "artist": ("One", "Two"),
+        "genre": ("Techno",),
+        "bpm": ("127.5",),
+        "track": ("3",),
+        "track_total": ("12",),
+        "comment": ("line one\nline two",),
+        "musicbrainz_recording": ("0b2d3b5f-0000-4000-8000-000000000000",),
+        "website": ("https://example.org/",),
+    },
+    extras={"MYKEY": ("mine",)},
+    pictures=(Picture(data=PNG),),
+    rating=80,
+)
+
+
+@pytest.fixture(scope="session")
+def stem_file(tmp_path_factory: pytest.TempPathFactory, ffmpeg: Path) -> Path:
+    """Return a tagged stem file of 1.1 s, lossless, at a length that fits no frame."""
+    rng = np.random.default_rng(20261128)
+    stems = 0.02 * rng.standard_normal((4, 2, 48_123))
+    stems[..., 1:] += 0.9 * stems[..., :-1]
+    sources = np.concatenate([stems.sum(axis=0)[None], stems]).astype(np.float32)
+    path: Path = tmp_path_factory.mktemp("library") / "Track.stem.mp4"
+    write_stem_file(path, sources, ffmpeg, codec="alac")
+    assert write_tags(path, TAGS) == ()
+    return path
+
+
+@pytest.fixture
+def job(tmp_path: Path, ffmpeg: Path) -> Job:
+    return Job(selection=Selection(), format_name="wav", output=tmp_path / "out", ffmpeg=ffmpeg)
+
+
+def run(path: Path, job: Job, **changes: object) -> Extracted:
+    """Extract one file."""
+    return extract(path, Path(path.name), dataclasses.replace(job, **changes), name="x")
+
+
+def decoded(path: Path) -> np.ndarray:
+    """Return the samples of a file by a reader that is not ours."""
+    with av.open(os.fspath(path)) as container:
+        resampler = av.AudioResampler(format="fltp", layout="stereo")
+        frames = [
+            part.to_ndarray()
+            for frame in container.decode(audio=0)
+            for part in resampler.resample(frame)
+        ]
+    return np.concatenate(frames, axis=1)
+
+
+@pytest.mark.parametrize("name", ["wav", "float", "flac"])
+def test_lossless_files_hold_the_decoded_samples(name: str, stem_file: Path, job: Job) -> None:
+    selection = Selection(with_mixture=True)
+    ended = run(stem_file, job, selection=selection, format_name=name)
+    assert (ended.status, ended.gain_db, ended.warnings) == ("done", 0.0, ())
+    extension = FORMATS[name].extension
+    assert [file.name for file in ended.files] == [
+        f"{stem}{extension}" for stem in (*TARGETS, "mixture")
+    ]
+    for stream, file in zip((1, 2, 3, 4, 0), ended.files, strict=True):
+        expected = decode_file(stem_file, stream=stream)
+        found = decoded(file)
+        assert found.shape == expected.shape
+        assert np.abs(found - expected).max() <= (0 if name == "float" else HALF_STEP)
+    total = sum(decoded(file) for file in ended.files[:4])
+    expected = sum(decode_file(stem_file, stream=stream) for stream in (1, 2, 3, 4))
+    assert np.abs(total - expected).max() < 5 * HALF_STEP
+
+
+@pytest.mark.parametrize("name", ["mp3", "m4a"])
+def test_lossy_files_start_and_end_at_the_same_sample(name: str, stem_file: Path, job: Job) -> None:
+    ended = run(stem_file, job, selection=Selection(only=("bass",)), format_name=name)
+    expected = decode_file(stem_file, stream=2)
+    found = decode_file(ended.files[0])
+    assert found.shape == expected.shape
+    error = np.square(found - expected).mean() / np.square(expected).mean()
+    assert 10 * np.log10(error) < -10  # of noise; shifted by a sample it would be above 0
+
+
+@pytest.mark.parametrize("codec", ["alac", "aac"])
+def test_a_sum_without_some_stems_is_the_sum_of_the_others(
+    codec: str, ffmpeg: Path, job: Job, tmp_path: Path, sources: np.ndarray
+) -> None:
+    path = write_stem_file(tmp_path / "a.stem.mp4", 0.2 * sources, ffmpeg, codec=codec)
+    selection = Selection(without=("drums", "bass"), layout="files")
+    ended = run(path, job, selection=selection, format_name="float")
+    assert [file.name for file in ended.files] == ["a - without drums, bass.wav"]
+    expected = decode_file(path, stream=3) + decode_file(path, stream=4)
+    np.testing.assert_allclose(decoded(ended.files[0]), expected, atol=1e-7)
+
+
+def test_what_would_clip_is_lowered_in_all_files_of_the_track_alike(
+    ffmpeg: Path, job: Job, tmp_path: Path, sources: np.ndarray
+) -> None:
+    loud = sources / np.abs(sources[1:]).max() * 2
+    path = write_stem_file(tmp_path / "loud.stem.mp4", loud, ffmpeg)
+    originals = [decode_file(path, stream=stream) for stream in range(1, 5)]
+    peak = max(np.abs(original).max() for original in originals)
+    ended = run(path, job)
+    assert ended.gain_db == pytest.approx(-20 * np.log10(peak), abs=1e-4)
+    for original, file in zip(originals, ended.files, strict=True):
+        np.testing.assert_allclose(decoded(file) * peak, original, atol=4 * HALF_STEP)
+    untouched = run(path, job, format_name="float")
+    assert untouched.gain_db == 0
+    np.testing.assert_array_equal(decoded(untouched.files[0]), originals[0])
+    assert not [file for file in job.output.rglob("*") if file.name.startswith(".")]
+
+
+def test_tags_and_cover_are_kept_in_every_format(stem_file: Path, job: Job) -> None:
+    for name in FORMATS:
+        files = run(
+            stem_file, job, selection=Selection(only=("vocals",), with_mixture=True),
+            format_name=name, output=job.output / name,
+        ).files  # fmt: skip
+        easy = mutagen.File(files[0], easy=name in ("mp3", "m4a"))
+        if name in ("wav", "float"):
+            assert easy.tags["TIT2"].text == ["Größen & <b> (vocals)"]
+            assert easy.tags["TPE1"].text[0].startswith("One")
+            assert easy.tags["TRCK"].text == ["3/12"]
+            assert easy.tags["TBPM"].text == ["127.5"]
+            assert easy.tags["TXXX:MYKEY"].text == ["mine"]
+            assert easy.tags["APIC:"].data == PNG
+        else:
+            assert easy["title"] == ["Größen & <b> (vocals)"]
+            assert easy["genre"] == ["Techno"]
+        if name == "flac":
+            assert easy["MYKEY"] == ["mine"]
+            assert easy.pictures[0].data == PNG
+        if name == "m4a":
+            assert bytes(MP4(files[0]).tags["covr"][0]) == PNG
+        plain = mutagen.File(files[1], easy=name in ("mp3", "m4a"))
+        title = plain["TIT2"].text if name in ("wav", "float") else plain["title"]
+        assert title == ["Größen & <b>"]
+
+
+def test_a_second_run_does_only_what_has_changed(stem_file: Path, job: Job, tmp_path: Path) -> None:
+    path = tmp_path / "in" / "Track.stem.mp4"
+    path.parent.mkdir()
+    path.write_bytes(stem_file.read_bytes())
+    for name in FORMATS:
+        if name != "float":
+            assert run(path, job, format_name=name).status == "done"
+            assert run(path, job, format_name=name).status == "up to date"
+    assert run(path, job, format_name="float").status == "done"  # another kind of .wav
+    assert run(path, job).status == "done"
+    (job.output / "Track" / "bass.wav").unlink()
+    assert run(path, job).status == "done"
+    assert run(path, job).status == "up to date"
+    write_tags(path, dataclasses.replace(TAGS, fields={"title": ("New",)}))
+    assert run(path, job).status == "done"
+
+
+def test_a_stopped_extraction_leaves_the_old_files_and_no_others(stem_file: Path, job: Job) -> None:
+    old = job.output / "Track" / "drums.wav"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"old")
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Stopped):
+        extract(stem_file, Path("Track.stem.mp4"), job, name="x", stop=stop)
+    assert [file.name for file in old.parent.iterdir()] == ["drums.wav"]
+    assert old.read_bytes() == b"old"
+
+
+def test_an_unknown_stem_is_named_with_those_that_are_there(stem_file: Path, job: Job) -> None:
+    ended = run(stem_file, job, selection=Selection(only=("guitar",)))
+    assert ended.status == "failed"
+    assert ended.message == "probe: has no stem 'guitar'; it has drums, bass, other, vocals"
+    ended = run(stem_file, job, selection=Selection(without=TARGETS))
+    assert "nothing is left" in ended.message
+    with pytest.raises(ConfigError, match="choose some stems, or leave some out"):
+        Selection(only=("bass",), without=("drums",))
+
+
+def test_names_of_foreign_stems_become_names_of_files() -> None:
+    assert plain_names(["Drums", "Synth/Lead", "..", "Vox", "vox", "Mixture"]) == [
+        "drums", "synth_lead", "stem", "vox", "vox 2", "mixture 1",
+    ]  # fmt: skip
+
+
+def test_files_lie_where_the_stem_file_lay(job: Job) -> None:
+    part = Part("vocals", (4,))
+    source = Path("a/b/Track.STEM.mp4")
+    assert goal_of(source, part, Selection(), ".wav") == Path("a/b/Track/vocals.wav")
+    flat = Selection(layout="files")
+    assert goal_of(source, part, flat, ".wav") == Path("a/b/Track - vocals.wav")
+
+
+def test_a_tree_is_extracted_and_one_bad_file_stops_nothing(
+    stem_file: Path, job: Job, tmp_path: Path
+) -> None:
+    tree = tmp_path / "tree"
+    for name in ("a/One.stem.mp4", "b/Two.stem.mp4", "Three.stem.mp4"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_bytes(stem_file.read_bytes())
+    (tree / "b" / "broken.stem.mp4").write_bytes(stem_file.read_bytes()[:500])
+    (tree / os.fsdecode(b"caf\xe9.stem.mp4")).write_bytes(stem_file.read_bytes())
+    told: list[Extracted] = []
+    places = [str(tree), str(tree / "Three.stem.mp4"), str(stem_file), str(tmp_path / "none")]
+    found = extract_all(places[:3], job, StorageConfig(), on_end=told.append)
+    assert told == found
+    by_name = {Path(each.source).name: each.status for each in found}
+    assert by_name == {
+        "One.stem.mp4": "done", "Two.stem.mp4": "done", "Three.stem.mp4": "done",
+        "broken.stem.mp4": "failed", os.fsdecode(b"caf\xe9.stem.mp4"): "done",
+        "Track.stem.mp4": "done",
+    }  # fmt: skip
+    for folder in ("a/One", "b/Two", "Three", os.fsdecode(b"caf\xe9"), "Track"):
+        names = sorted(file.name for file in (job.output / folder).iterdir())
+        assert names == sorted(f"{target}.wav" for target in TARGETS)
+    other = tmp_path / "other" / "Three.stem.mp4"
+    other.parent.mkdir()
+    other.write_bytes(stem_file.read_bytes())
+    in_the_way = extract_all([str(tree), str(other)], job, StorageConfig())
+    assert [each.status for each in in_the_way].count("failed") == 2
+    assert any("would replace those of" in each.message for each in in_the_way)
+
+
+def test_training_reads_the_folders_back(
+    stem_file: Path, job: Job, tmp_path: Path, cache_of: Callable[[], AudioCache]
+) -> None:
+    run(stem_file, job, selection=Selection(with_mixture=True))
+    (song,) = find_songs(job.output)
+    assert (song.name, sorted(song.files)) == ("Track", sorted(TARGETS))
+    loaded = load_song(song, cache_of(), with_mixture=True)
+    assert loaded.n_samples == 48_123
+    np.testing.assert_allclose(
+        loaded.source("bass"), decode_file(stem_file, stream=2), atol=1 / 32767
+    )
+
+
+@pytest.fixture
+def cache_of(tmp_path: Path) -> Callable[[], AudioCache]:
+    return lambda: AudioCache(tmp_path / "cache", 44100)
+
+
+def test_wav_has_24_bits_for_readers_that_know_nothing_else(stem_file: Path, job: Job) -> None:
+    file = run(stem_file, job, selection=Selection(only=("drums",))).files[0]
+    with wave.open(os.fspath(file)) as opened:
+        assert (opened.getsampwidth(), opened.getnchannels(), opened.getframerate()) == (
+            3,
+            2,
+            44100,
+        )
+        assert opened.getnframes() == 48_123
