@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from libsep.cli.options import ConfigOption, JsonOption
 from libsep.cli.lines import markup
+from libsep.cli.options import ConfigOption, JsonOption
 from libsep.extraction.extract import Extracted
 
 EXIT_INTERRUPTED = 130

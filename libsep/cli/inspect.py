@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from libsep.cli.options import ConfigOption, JsonOption
 from libsep.cli.lines import markup
+from libsep.cli.options import ConfigOption, JsonOption
 from libsep.inspection.findings import Findings
 from libsep.inspection.findings import inspect as look_at
 from libsep.units import format_bytes, format_duration
