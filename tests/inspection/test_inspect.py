@@ -67,7 +67,8 @@ def test_the_command_prints_it_for_people_and_programs(stem_file: Path, tmp_path
     assert values["tags"]["title"] == ["Größe [bold]"]
     assert values["fingerprint"]["run"] == "r1"
     assert values["verification"]["is_conformant"]
-    assert Image.open(picture).size[0] > 1000
+    with Image.open(picture) as image:
+        assert image.size[0] > 1000
 
 
 def test_a_file_that_breaks_a_rule_is_shown_and_exits_with_1(
