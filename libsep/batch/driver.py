@@ -52,8 +52,8 @@ class Listener(Protocol):
     def track_ended(self, outcome: Outcome) -> None:
         """Take note of a row that is in the ledger now."""
 
-    def drains(self, reason: str) -> None:
-        """No further track is started, for this reason; those in flight end."""
+    def drains(self, reason: str, *, is_interrupted: bool) -> None:
+        """No further track is started, for this reason or by a signal; those in flight end."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -330,4 +330,4 @@ class Driver:
         if reason:
             self._result.reason = reason
             self._plan.drain()
-            self._listener.drains(reason)
+            self._listener.drains(reason, is_interrupted=self._stops.signal is not None)

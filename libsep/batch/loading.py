@@ -14,7 +14,7 @@ from libsep.batch.actors import start_separator
 from libsep.batch.machines import Place
 from libsep.batch.tasks import Seat
 from libsep.config import SeparationConfig
-from libsep.errors import ClusterError, DeviceError
+from libsep.errors import ClusterError, DeviceError, LibsepError
 from libsep.restoration.model import RestorationModel
 from libsep.separation.registry import Model
 
@@ -121,13 +121,13 @@ class Separators:
         ModelError, ConfigError
             The model cannot be loaded, or the device is not there.
         ClusterError
-            The separator died of it several times.
+            The separator died of it several times, or met an error that is none of ours.
         """
         slot, model, attempt, since_s = self._loading.pop(reference)
         try:
             description: str = ray.get(reference)
         except ray.exceptions.RayTaskError as exc:
-            if not isinstance(exc.cause, DeviceError):
+            if isinstance(exc.cause, LibsepError) and not isinstance(exc.cause, DeviceError):
                 raise exc.cause from None
             self._try_again(slot, model, attempt, exc.cause)
             return None

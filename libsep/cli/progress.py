@@ -92,7 +92,7 @@ class RunDisplay:
         self._window = window
         self._n_tracks = len(tracks)
         self._audio_s = {path_to_text(t.source): t.expected_s for t in tracks}
-        self._speed = Speed(sum(self._audio_s.values()))
+        self._speed = Speed(sum(self._audio_s.values(), 0.0))
         self._in_work: list[str] = []
         self._reported_s = time.monotonic()
         self._progress = Progress(
@@ -183,9 +183,10 @@ class RunDisplay:
             self._speed.total_s += outcome.duration_s
             self._speed.done_s += outcome.duration_s
 
-    def drains(self, reason: str) -> None:
+    def drains(self, reason: str, *, is_interrupted: bool) -> None:
         """Say why no further track is started."""
-        again = " Ctrl-C again aborts." if sys.stdin and sys.stdin.isatty() else ""
+        has_keyboard = bool(sys.stdin and sys.stdin.isatty())
+        again = " Ctrl-C again aborts." if is_interrupted and has_keyboard else ""
         self._line(f"[yellow]{markup(reason)}: finishing the tracks in work.{again}[/]")
 
     def _show_work(self) -> None:

@@ -10,7 +10,7 @@ from libsep.config import RoutingConfig
 from libsep.datasets.songs import SongFiles
 from libsep.errors import ConfigError
 from libsep.evaluation.results import MEAN, Row, SongResult, song_means, summarise
-from libsep.genre.names import GENRES
+from libsep.genre.names import GENERIC, GENRES
 from libsep.genre.router import Route, Router
 from libsep.separation.registry import list_models
 from libsep.track import TARGETS, Track
@@ -52,7 +52,8 @@ def route_songs(
     config
         The routing of a run, with its table of genres and models.
     default_model
-        Name or path of the model of every genre that has none of its own.
+        Name or path of the model of every genre that has none of its own, unless ``config`` names
+        another one for generic.
 
     Raises
     ------
@@ -64,7 +65,12 @@ def route_songs(
             "no song has a genre, which routing needs (a song list or genres.yaml can give it)"
         )
     available = [model.name for model in list_models()]
-    router = Router(config, default_model=default_model, available=available)
+    # Asked for by name, `default_model` would serve every genre; here it stands for generic.
+    router = Router(
+        config.model_copy(update={"models": {GENERIC: default_model, **config.models}}),
+        default_model=GENERIC,
+        available=[*available, default_model],
+    )
     routes = {}
     for song in songs:
         name = Path(song.name)

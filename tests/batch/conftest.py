@@ -41,7 +41,7 @@ class Notes:
     def track_ended(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
 
-    def drains(self, reason: str) -> None:
+    def drains(self, reason: str, *, is_interrupted: bool) -> None:
         self.reasons.append(reason)
 
     def by_source(self) -> dict[str, Outcome]:

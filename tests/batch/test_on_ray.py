@@ -17,7 +17,7 @@ from libsep.batch.loading import Separators
 from libsep.batch.machines import Place
 from libsep.batch.tasks import RemoteSeparator, Seat
 from libsep.config import Config
-from libsep.errors import ConfigError, ModelError, SeparationError
+from libsep.errors import ClusterError, ConfigError, ModelError, SeparationError
 from libsep.pipeline.restoring import StemMaker
 from libsep.restoration.model import RestorationModel
 from libsep.separation.registry import Model
@@ -159,3 +159,29 @@ def test_a_separator_takes_another_model_and_refuses_segments_for_the_former_one
     stints = ray.get(seat.actor.stints.remote())
     assert [(stint.model, stint.n_segments) for stint in stints] == [("tiny", 1), ("other", 1)]
     assert all(s.began_s <= s.ready_s <= s.first_s <= s.last_s for s in stints)
+
+
+@ray.remote(num_cpus=0)
+class _Unlucky:
+    """A separator whose device answers with an error that is none of libsep's."""
+
+    def load(self, model: Model) -> str:
+        raise RuntimeError("cuDNN error: CUDNN_STATUS_NOT_INITIALIZED")
+
+
+def test_an_error_at_load_that_is_not_ours_is_tried_again_and_then_ends_the_run_with_a_reason(
+    cluster: None, tiny_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("libsep.batch.loading.RELOAD_PAUSES_S", (0.0, 0.0))
+    separators = started(CONFIG, tiny_model)
+    separators.stop(0)
+    here = ray.get_runtime_context().get_node_id()
+    separators._seats[0] = Seat(_Unlucky.remote(), here)
+    assert load(separators, tiny_model) is None
+    for is_last in (False, True):
+        separators.try_again()
+        (reference,) = separators.pending
+        if not is_last:
+            assert separators.collect(reference) is None
+    with pytest.raises(ClusterError, match=r"do not start: .*CUDNN_STATUS_NOT_INITIALIZED"):
+        separators.collect(reference)

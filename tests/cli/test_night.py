@@ -153,3 +153,15 @@ def test_the_journal_of_a_long_run_is_short(
         "100 of 201 tracks",
         "200 of 201 tracks",
     ]
+
+
+@pytest.mark.parametrize("is_interrupted", [True, False])
+def test_only_an_interrupted_run_is_told_what_the_next_interrupt_does(
+    is_interrupted: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", types.SimpleNamespace(isatty=lambda: True))
+    with RunDisplay([], Summary(), Window()) as display:
+        display.drains("the reason", is_interrupted=is_interrupted)
+    shown = capsys.readouterr().err
+    assert "the reason: finishing the tracks in work." in shown
+    assert ("Ctrl-C again aborts." in shown) == is_interrupted

@@ -6,6 +6,7 @@ from libsep.config import RoutingConfig
 from libsep.datasets.songs import SongFiles
 from libsep.errors import ConfigError
 from libsep.evaluation.routing import ALL, compare_routing, route_songs
+from libsep.separation.registry import Model
 
 from .conftest import result
 
@@ -72,6 +73,22 @@ def test_songs_go_where_a_run_would_send_them(tmp_path: Path) -> None:
 def test_a_model_that_is_asked_for_is_the_one_without_routing() -> None:
     routes = route_songs([song("a", "jazz")], RoutingConfig(), "models/mine")
     assert routes["a"].model == "models/mine"
+
+
+def test_a_model_that_is_asked_for_is_compared_with_the_models_of_the_genres(
+    tiny_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("generic", "rock")
+    models = [tiny_model.model_copy(update={"name": name}) for name in names]
+    monkeypatch.setattr("libsep.evaluation.routing.list_models", lambda: models)
+    songs = [song("a", "Death Metal"), song("b", "Bebop"), song("c", None)]
+    routes = route_songs(songs, RoutingConfig(), "models/mine")
+    found = {name: (route.genre, route.model) for name, route in routes.items()}
+    assert found == {
+        "a": ("rock", "rock"),
+        "b": ("jazz", "models/mine"),
+        "c": ("generic", "models/mine"),
+    }
 
 
 def test_routing_needs_genres() -> None:

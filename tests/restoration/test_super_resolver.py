@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from libsep.errors import ModelError
+from libsep.errors import ConfigError, ModelError
 from libsep.nets.super_resolution import AmplitudePhaseNet
 from libsep.restoration.model import RestorationModel, find_restoration_model
 from libsep.restoration.super_resolver import SuperResolver
@@ -177,3 +177,25 @@ def test_other_weights_and_other_networks_are_refused(
     saved = save_network(tmp_path / "copy", tiny_restoration_model, network)
     assert saved.sha256 == tiny_restoration_model.sha256
     assert torch.equal(load_network(saved).place.weight, network.place.weight)
+
+
+def test_a_device_without_memory_for_both_channels_gets_one_at_a_time(
+    tiny_restoration_model: RestorationModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolver = SuperResolver(tiny_restoration_model, device="cpu", precision="float32")
+    stems = dull_noise(8000.0, 30000)
+    expected = resolver.restore(stems, 8000.0)
+    forward, room = AmplitudePhaseNet.forward, 1
+
+    def with_little_memory(
+        self: AmplitudePhaseNet, spectrum: torch.Tensor, first_bins: torch.Tensor
+    ) -> torch.Tensor:
+        if len(spectrum) > room:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+        return forward(self, spectrum, first_bins)
+
+    monkeypatch.setattr(AmplitudePhaseNet, "forward", with_little_memory)
+    np.testing.assert_allclose(resolver.restore(stems, 8000.0), expected, atol=1e-6)
+    room = 0
+    with pytest.raises(ConfigError, match="out of memory even for one channel"):
+        resolver.restore(stems, 8000.0)
