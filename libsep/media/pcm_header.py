@@ -11,6 +11,8 @@ from fractions import Fraction
 from io import BufferedReader
 from pathlib import Path
 
+from libsep.media.behind_audio import MAX_JUNK_BYTES, is_no_audio
+
 MAX_CHUNKS = 1000
 
 MAX_SAMPLE_RATE = 10_000_000
@@ -28,11 +30,6 @@ _PLACEHOLDERS = (
 )
 """Lengths in bytes that programs write before they know the length, when they cannot go back."""
 
-MAX_JUNK_BYTES = 1024
-"""How much behind the audio is neither audio nor a chunk, and no reason to doubt the header."""
-
-_LOOKED_AT_BYTES = 1 << 20
-_TAGS = (b"TAG", b"APETAGEX", b"ID3", b"3DI", b"LYRICSBEGIN", b"<?xpacket")
 _PCM_GUID = bytes.fromhex("000000001000800000aa00389b71")
 _WAV_CODECS = {
     (1, 8): "u8", (1, 16): "s16", (1, 24): "s24", (1, 32): "s32",
@@ -257,32 +254,13 @@ def _found_bytes(
 ) -> int:
     """Return how many bytes of audio there are from ``start`` on, in a file of ``end`` bytes."""
     if is_placeholder:
-        is_empty = said_bytes == 0 and _is_no_audio(file, start, end)
+        is_empty = said_bytes == 0 and is_no_audio(file, start, end)
         return 0 if is_empty else max(end - start, 0)
     if start + said_bytes >= end:
         return max(end - start, 0)
     n_wraps = (end - start - said_bytes) // _WRAP
     wrapped = said_bytes + n_wraps * _WRAP
-    return wrapped if _is_no_audio(file, start + wrapped, end) else end - start
-
-
-def _is_no_audio(file: BufferedReader, start: int, end: int) -> bool:
-    """Return whether what follows the audio by its header is known to be something else."""
-    if end - start <= MAX_JUNK_BYTES:
-        return True
-    file.seek(start)
-    part = file.read(_LOOKED_AT_BYTES)
-    if not any(part):
-        return True  # padding
-    for place in (start, start + start % 2):
-        kind, n_bytes = part[place - start :][:4], part[place - start + 4 :][:4]
-        if any(kind.startswith(tag[:4]) for tag in _TAGS):
-            return True
-        if all(32 <= byte < 127 for byte in kind):
-            sizes = (int.from_bytes(n_bytes, "little"), int.from_bytes(n_bytes, "big"))
-            if any(place + 8 + size <= end + 1 for size in sizes):
-                return True
-    return False
+    return wrapped if is_no_audio(file, start + wrapped, end) else end - start
 
 
 def _chunks(file: BufferedReader, order: str) -> Iterator[tuple[bytes, int, int]]:

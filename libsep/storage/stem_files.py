@@ -80,5 +80,5 @@ def _in_store(place: RemoteFolder, storage: StorageConfig) -> Iterator[StemFile]
         raise ConfigError(f"{place}: cannot be listed: {exc.message}") from exc
     for each in objects:
         *_, name = each.name.split("/")
-        if name.casefold().endswith(EXTENSIONS) and not name.startswith("."):
+        if name.casefold().endswith(EXTENSIONS) and not name.startswith("._"):
             yield StemFile(store.uri_of(each.name), store, each)

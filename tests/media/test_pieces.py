@@ -99,6 +99,9 @@ def test_samples_behind_the_length_of_a_wav_are_not_lost_and_chunks_are_none(
     assert np.array_equal(decode_file(path), noise)
     path.write_bytes(wav(noise) + tail + bytes(5000) * bool(tail))
     assert np.array_equal(decode_file(path), noise)
+    quiet = np.concatenate([noise, np.zeros((2, 1 << 19)), noise], axis=1)
+    path.write_bytes(wav(quiet, size=noise.size * 2))
+    assert np.array_equal(decode_file(path), quiet)
 
 
 def test_a_length_that_has_wrapped_at_4_gib_is_followed_to_the_chunks_behind(

@@ -66,7 +66,7 @@ def find_stem_files(paths: Sequence[Path]) -> Iterator[Path]:
                 found
                 for found in path.rglob("*")
                 if found.name.lower().endswith(EXTENSIONS)
-                and not found.name.startswith(".")
+                and not found.name.startswith("._")
                 and found.is_file()
             )
         else:

@@ -176,9 +176,12 @@ def test_a_report_is_json(copied) -> None:
 
 
 def test_stem_files_are_found_in_folders_and_taken_as_given(tmp_path) -> None:
-    for name in ("b/x.stem.mp4", "b/Y.STEM.MP4", "a/z.stem.mp4", "a/.z.stem.mp4", "a/song.mp4"):
+    (tmp_path / ".38 Special").mkdir()
+    (tmp_path / ".38 Special" / "...Hits.stem.mp4").touch()
+    for name in ("b/x.stem.mp4", "b/Y.STEM.MP4", "a/z.stem.mp4", "a/._z.stem.mp4", "a/song.mp4"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     given = tmp_path / "a" / "song.mp4"
     found = [path.relative_to(tmp_path).as_posix() for path in find_stem_files([given, tmp_path])]
-    assert found == ["a/song.mp4", "a/z.stem.mp4", "b/Y.STEM.MP4", "b/x.stem.mp4"]
+    dotted = ".38 Special/...Hits.stem.mp4"
+    assert found == ["a/song.mp4", dotted, "a/z.stem.mp4", "b/Y.STEM.MP4", "b/x.stem.mp4"]

@@ -1,0 +1,56 @@
+"""What lies behind the samples of an uncompressed file: more of them, or something else."""
+
+from io import BufferedReader
+
+MAX_JUNK_BYTES = 1024
+"""How much behind the audio is neither audio nor a chunk, and no reason to doubt the header."""
+
+_LOOKED_AT_BYTES = 1 << 20
+_N_PLACES = 64
+
+_KINDS = """
+    APET LYRI <?xp LIST id3 bext iXML axml cue smpl JUNK junk PAD FLLR fact PEAK _PMX acid inst plst
+    adtl cart chna umid afsp minf elm1 regn SAUR LGWV DISP ResU ANNO NAME AUTH (c) MARK INST COMT
+    APPL CHAN FVER COMM
+"""
+
+KNOWN_KINDS = frozenset(kind.ljust(4).encode() for kind in _KINDS.split())
+"""How chunks and tags begin that are known to lie behind the samples, also if they are cut off."""
+
+
+def is_no_audio(file: BufferedReader, start: int, end: int) -> bool:
+    """Return whether what follows the audio by its header is known to be something else.
+
+    Parameters
+    ----------
+    file
+        The file, whose position changes.
+    start
+        Where the audio ends by its header, in bytes.
+    end
+        Length of the file, in bytes.
+    """
+    if end - start <= MAX_JUNK_BYTES:
+        return True
+    file.seek(start)
+    part = file.read(_LOOKED_AT_BYTES)
+    if not any(part):
+        return _is_padding(file, start, end)
+    for place in (start, start + start % 2):
+        kind, n_bytes = part[place - start :][:4], part[place - start + 4 :][:4]
+        if kind in KNOWN_KINDS or kind[:3] in (b"TAG", b"ID3", b"3DI"):
+            return True
+        if all(32 <= byte < 127 for byte in kind):
+            sizes = (int.from_bytes(n_bytes, "little"), int.from_bytes(n_bytes, "big"))
+            if any(place + 8 + size <= end + 1 for size in sizes):
+                return True
+    return False
+
+
+def _is_padding(file: BufferedReader, start: int, end: int) -> bool:
+    """Return whether all that follows seems to be zeros: what lies at places spread over it."""
+    for place in range(start, end, max((end - start) // _N_PLACES, 1)):
+        file.seek(place)
+        if any(file.read(4096)):
+            return False
+    return True
