@@ -55,6 +55,7 @@ def config_file(tmp_path: Path, tiny_model: Model) -> Path:
     """Return a configuration that makes short tracks quick to convert."""
     values = {
         "separation": {"model": str(tiny_model.folder), "segment_s": 2.0, "overlap_s": 0.5},
+        "routing": {"listen": False},  # another process, which these tests are not about
         "run": {"separators": 1, "tracks_in_flight": 2, "min_free_bytes": 0},
     }
     path = tmp_path / "config.yaml"

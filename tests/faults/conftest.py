@@ -36,6 +36,7 @@ def place(
             encode(path.name, samples).rename(path)
     values = {
         "separation": {"model": str(tiny_model.folder), "segment_s": 2.0, "overlap_s": 0.5},
+        "routing": {"listen": False},  # another process, which these tests are not about
         "run": {"separators": 1, "tracks_in_flight": 2, "min_free_bytes": 0},
     }
     config = tmp_path / "config.yaml"

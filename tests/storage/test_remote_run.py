@@ -49,6 +49,7 @@ def library(s3: S3Server, encode: Callable[..., Path], rng: np.random.Generator)
 def config_file(tmp_path: Path, tiny_model: Model, s3: S3Server) -> Path:
     values = {
         "separation": {"model": str(tiny_model.folder), "segment_s": 2.0, "overlap_s": 0.5},
+        "routing": {"listen": False},  # another process, which these tests are not about
         "run": {"separators": 1, "tracks_in_flight": 2, "min_free_bytes": 0},
         "storage": {
             "scratch": str(tmp_path / "scratch"),
