@@ -24,8 +24,8 @@ NETWORKS: dict[str, type[Network]] = {"genre_cnn": GenreCNN, "musicnn": MusiCNN}
 """The networks by the names that descriptions give them."""
 
 CNN_WINDOW_S = 10.0
-N_PATCHES = 2
-"""Stretches of three seconds in each window that musicnn hears: more cost more than they tell."""
+N_PATCHES = 1
+"""Stretches of three seconds in each window that musicnn hears: two cost twice, and tell little."""
 
 LEVEL = 10 ** (-14 / 20)
 """Root mean square to which musicnn's windows are brought together: that of released music."""

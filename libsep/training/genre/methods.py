@@ -138,7 +138,7 @@ class _OnTagger:
         self.info = info
         self.network = network.eval().requires_grad_(requires_grad=False)
         self.window = window_of(info.architecture, info.sample_rate)
-        self.key = f"{config.learn} {info.identity}"
+        self.key = f"{info.identity} {self.window}"
         self._pull = config.pull or self.usual_pull
 
     def features(self, windows: Float32[Tensor, "N 2 T"]) -> Tensor:
