@@ -51,6 +51,8 @@ def export(
         if not separator or not here or not there:
             raise ConfigError(f"--path-map {text}: expected HERE=THERE, two folders")
         paths[here] = there
+    if not abs(mp3_shift_ms) < 1000:
+        raise ConfigError(f"--mp3-shift-ms {mp3_shift_ms}: expected less than a second")
     done = write(
         stems, program, output, collection=collection, paths=paths,
         mp3_shift_s=mp3_shift_ms / 1000, today=datetime.date.today(),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, get_args
@@ -97,12 +98,13 @@ def export(
     }
     entries = [carried(track, by_track.get(track.path), mp3_shift_s) for track in found.tracks]
     playlists = {stems.absolute().name or "stems": [entry.location for entry in entries]}
+    names = {_file_name(name) for name in playlists}
     n_missing = 0
     for name, locations in known.playlists.items():
         with_stems = [sources[place].entry.location for place in locations if place in sources]
         n_missing += len(locations) - len(with_stems)
         if with_stems:
-            playlists[name] = with_stems
+            playlists[_unused(name, names)] = with_stems
     goal = output or stems / _NAMES[program]
     mapped = {entry.location: _mapped(entry.location, paths) for entry in entries}
     entries = [dataclasses.replace(entry, location=mapped[entry.location]) for entry in entries]
@@ -120,6 +122,18 @@ def export(
         n_from_mp3=n_from_mp3,
         left_out=found.left_out,
     )
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    """Return a name, with a number if a list or its file would have that of another; note it."""
+    candidates = itertools.chain([name], (f"{name} ({number})" for number in itertools.count(2)))
+    free = next(candidate for candidate in candidates if _file_name(candidate) not in taken)
+    taken.add(_file_name(free))
+    return free
+
+
+def _file_name(name: str) -> str:
+    return name.translate(_NO_FILE_NAME).casefold()
 
 
 def _write(

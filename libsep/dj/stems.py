@@ -18,6 +18,9 @@ T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
+MAX_DIFFERENCE_S = 3.0
+"""Two lengths of one recording, one of which may be a round number or an encoder's guess."""
+
 MP3 = (".mp3", ".mp2", ".mpga")
 """Extensions of sources in which programs disagree about where time begins."""
 
@@ -52,7 +55,7 @@ def read_stem_tracks(folder: Path) -> Found:
     tracks, left_out = [], []
     for path in find_stem_files([folder]):
         name = ascii(str(path))[1:-1]
-        if not is_xml_text(str(path)):
+        if not is_xml_text(str(path)) or "\n" in str(path) or "\r" in str(path):
             left_out.append(f"{name}: its name has characters that no list can hold")
             continue
         try:
@@ -66,19 +69,26 @@ def sources_in(collection: Collection, tracks: tuple[StemTrack, ...]) -> Mapping
     """Return the stem file of each track of a collection that has one, by the track's location.
 
     A track is taken for the source of a stem file if its location ends with the source's path in
-    the library, wherever the library lies for that program; case and the form of accents do not
-    count. Where several stem files fit, the one with the longest path is it.
+    the library, wherever the library lies for that program, and if it is as long, as far as both
+    lengths are known; case and the form of accents do not count. Where several stem files fit, the
+    one with the longest path is it.
     """
     known = {_normal(track.source): track for track in tracks}
-    places = {entry.location for entry in collection.entries}
+    lengths_s = {entry.location: entry.duration_s for entry in collection.entries}
+    places = set(lengths_s)
     places |= {location for playlist in collection.playlists.values() for location in playlist}
     found = {}
     for location in places:
         for suffix in _suffixes(_normal(location)):
-            if suffix in known:
-                found[location] = known[suffix]
+            track = known.get(suffix)
+            if track and _as_long(track.entry.duration_s, lengths_s.get(location)):
+                found[location] = track
                 break
     return found
+
+
+def _as_long(first_s: float | None, second_s: float | None) -> bool:
+    return not first_s or not second_s or abs(first_s - second_s) <= MAX_DIFFERENCE_S
 
 
 def carried(track: StemTrack, entry: Entry | None, mp3_shift_s: float) -> Entry:

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from libsep.cli.app import app
+from libsep.dj.export import _unused
 from libsep.dj.rekordbox import read_rekordbox
 from libsep.dj.traktor import read_traktor
 from libsep.media.tags.serato import from_id3
@@ -124,9 +125,26 @@ def test_what_cannot_stand_in_a_list_is_named(stems: Path) -> None:
     assert len(read_rekordbox(stems / "stems.xml").entries) == 2
 
 
+def test_a_track_of_another_length_is_not_the_source(stems: Path, tmp_path: Path) -> None:
+    collection = tmp_path / "collection.nml"
+    other = NML.replace('PLAYTIME="201" PLAYTIME_FLOAT="200.5"', 'PLAYTIME_FLOAT="77"')
+    collection.write_text(other, encoding="utf-8")
+    run(app, ["export", str(stems), "--to", "traktor", "--collection", str(collection)])
+    one = next(e for e in read_traktor(stems / "stems.nml").entries if "one" in e.location)
+    assert (one.cues, one.rating) == ((), None)
+
+
+def test_lists_of_one_name_do_not_replace_each_other() -> None:
+    taken = {"stems", "a_b"}
+    assert [_unused(name, taken) for name in ("a/b", "A_B", "STEMS", "c")] == [
+        "a/b (2)", "A_B (3)", "STEMS (2)", "c",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--to", "m3u", "--mp3-shift-ms", "nan"], "expected less than a second"),
         (["--to", "serato"], "expected one of traktor, rekordbox, m3u"),
         (["--to", "m3u", "--path-map", "x"], "expected HERE=THERE"),
     ],
