@@ -23,6 +23,9 @@ from libsep.track import Outcome, path_to_text, text_to_path
 
 logger = logging.getLogger(__name__)
 
+_LISTINGS = 5
+"""How often the ledger in a store is listed at most, where a run merges its files meanwhile."""
+
 LIBRARY_NOTE = f"{FOLDER}/library"
 """Object that says whose stems the output holds."""
 
@@ -272,12 +275,28 @@ def fetched_ledger(output: RemoteFolder, config: StorageConfig, folder: Path) ->
             with contextlib.suppress(FileNotFoundError):  # compacted meanwhile
                 shutil.copyfile(path, folder / kind / path.name)
     for kind in table.FOLDERS:
-        for found in store.objects(f"{FOLDER}/{kind}"):
-            name = found.name.rpartition("/")[2]
-            store.download(found.name, folder / kind / f"store-{name}")
+        for n_left in reversed(range(_LISTINGS)):
+            if _fetch_all(store, f"{FOLDER}/{kind}", folder / kind, is_last=n_left == 0):
+                break
     if store.find(f"{FOLDER}/{NOTE}") is not None:
         store.download(f"{FOLDER}/{NOTE}", folder / NOTE)
     return Ledger(folder)
+
+
+def _fetch_all(store: Store, name: str, folder: Path, *, is_last: bool) -> bool:
+    """Fetch what is listed and not here yet; False if a file has gone, merged into another one."""
+    is_whole = True
+    for found in store.objects(name):
+        path = folder / f"store-{found.name.rpartition('/')[2]}"
+        if path.exists():
+            continue
+        try:
+            store.download(found.name, path)
+        except TransferError:
+            if is_last or store.find(found.name) is not None:
+                raise
+            is_whole = False
+    return is_whole
 
 
 def _remember_library(store: Store, library: Path | RemoteFolder, config: StorageConfig) -> None:

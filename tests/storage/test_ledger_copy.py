@@ -16,6 +16,7 @@ from libsep.storage import ledger as ledger_module
 from libsep.storage.ends import opened_output
 from libsep.storage.ledger import CopiedLedger, copied_ledger, state_folder
 from libsep.storage.places import RemoteFolder
+from libsep.storage.store import Store
 from libsep.track import Outcome
 
 from .conftest import BUCKET, S3Server
@@ -136,6 +137,28 @@ def test_a_ledger_of_0_1_in_the_store_is_moved_over(
     with opened("three", "a third") as ledger:
         assert set(ledger.latest()) == {"a", "c"}
         assert ledger.crashed() == {"b": 1}
+
+
+def test_a_file_that_is_merged_while_the_ledger_is_read_is_no_error(
+    opened: Callable[..., Any],
+    s3: S3Server,
+    storage: StorageConfig,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended_run(opened, "one", "a")
+    download = Store.download
+
+    def merged_before(self: Store, name: str, path: Path) -> None:
+        old = "stems/.libsep/ledger/one.parquet"
+        if name.endswith("ledger/one.parquet"):
+            s3.put("stems/.libsep/ledger/merged-2.parquet", s3.get(old))
+            s3.client.delete_object(Bucket=BUCKET, Key=old)
+        download(self, name, path)
+
+    monkeypatch.setattr(Store, "download", merged_before)
+    elsewhere = storage.model_copy(update={"state": Path("/nowhere")})
+    with opened_output(OUTPUT.uri, elsewhere) as (ledger, _):
+        assert set(ledger.latest()) == {"a"}
 
 
 def test_the_ledger_is_copied_every_now_and_then(s3: S3Server, storage: StorageConfig) -> None:
