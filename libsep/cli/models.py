@@ -179,11 +179,16 @@ def _all_models() -> Iterator[tuple[AnyInfo, int | None, str]]:
     here = [*list_models(), *list_restoration_models(), *list_classifiers()]
     for model in here:
         is_shipped = model.folder.parent == models_folder()
-        parts = networks_of(model) if isinstance(model, Model) else (model,)
+        state = "shipped" if is_shipped else "pulled"
+        try:
+            parts = networks_of(model) if isinstance(model, Model) else (model,)
+        except ModelError:  # `libsep doctor` tells which, and why
+            yield model, None, "stage missing"
+            continue
         paths = [part.weights_path for part in parts]
         is_whole = all(path.is_file() for path in paths)
         size_bytes = sum(path.stat().st_size for path in paths) if is_whole else None
-        yield model, size_bytes, "shipped" if is_shipped else "pulled"
+        yield model, size_bytes, state
     names = {model.name for model in here}
     for entry in read_catalogue():
         if entry.name not in names:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from libsep.separation.registry import Model
 
 from ..separation.file_server import FileServer, serving
 from ..separation.public_model import checkpoint, write_catalogue
@@ -127,3 +130,21 @@ def test_a_shipped_model_is_shown_with_its_card(libsep: LibsepModels) -> None:
     assert ended.code == 0
     assert "# generic" in ended.out
     assert json.loads(libsep("models", "show", "generic", "--json").out)["licence"] == "MIT"
+
+
+def test_a_cascade_whose_stage_is_gone_is_listed_beside_the_others(
+    libsep: LibsepModels, tmp_path: Path, tiny_cascade: Model
+) -> None:
+    folder = Path(shutil.copytree(tiny_cascade.folder.parent, tmp_path / "shelf"))
+    whole = {row["name"]: row for row in libsep("models", "list", "--json").json}
+    assert whole["tiny-cascade"]["state"] == "pulled"
+    assert whole["tiny-cascade"]["size_bytes"] > 0
+    shutil.rmtree(folder / "tiny-vocals")
+    ended = libsep("models", "list", "--json")
+    assert ended.code == 0, ended.err
+    rows = {row["name"]: row for row in ended.json}
+    assert (rows["tiny-cascade"]["state"], rows["tiny-cascade"]["size_bytes"]) == (
+        "stage missing",
+        None,
+    )
+    assert rows["generic"]["state"] == "shipped"
