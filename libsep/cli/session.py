@@ -16,6 +16,7 @@ from rich.console import Console
 from libsep import log
 from libsep.batch.interrupts import Interrupts, caught_interrupts
 from libsep.batch.window import Window
+from libsep.cli.hints import closing_hints
 from libsep.cli.lines import markup
 from libsep.cli.night import night_of, time_left_s
 from libsep.cli.progress import RunDisplay
@@ -39,7 +40,6 @@ from libsep.pipeline.cutoffs import config_sha256, restoration_model_of
 from libsep.pipeline.listed import ListedTracks
 from libsep.pipeline.priority import prioritised
 from libsep.report.summary import Summary
-from libsep.separation.card import better_model_hint
 from libsep.storage.ends import Ends
 from libsep.track import path_to_text
 
@@ -310,7 +310,7 @@ def _print_end(
     elif ended.reason:
         console.print(f"[yellow]stopped early: {markup(ended.reason)}[/]")
     _print_failed_before(console, found)
-    if hint := better_model_hint():
+    for hint in closing_hints(options.ends):
         console.print(f"[dim]{markup(hint)}[/]", soft_wrap=True)
 
 

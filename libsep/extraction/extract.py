@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,13 +12,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from libsep.errors import TagError, TrackError
+from libsep.errors import StemsError, TagError, TrackError
 from libsep.extraction.selection import MIXTURE, Part, Selection, goal_of, parts_of
 from libsep.listen.sheet import Sheet, read_sheet
 from libsep.media import atomic
 from libsep.media.audio_file import FORMATS, AudioFormat, AudioWriter
 from libsep.media.streams import decode_streams
-from libsep.media.tags import Tags, read_fingerprint, read_tags, tags_digest
+from libsep.media.tags import read_fingerprint, read_tags, tags_digest
 from libsep.media.tags.write_audio import write_audio_tags
 from libsep.units import amplitude_to_db
 
@@ -105,7 +106,8 @@ def extract(
             for part in parts
         )
         mark = _mark(path, sheet, parts, job.format_name)
-        if all(_is_marked(goal, mark) for goal in goals):
+        found = [_mark_in(goal) for goal in goals]
+        if all(text == mark for text in found):
             return Extracted(source=name, status="up to date", files=goals)
         writing = _Writing(sheet, parts, goals, job, mark, stop or threading.Event())
         peak = writing.write(1.0)
@@ -122,6 +124,8 @@ def extract(
         )
     except TrackError as exc:
         return Extracted(source=name, status="failed", message=f"{exc.stage}: {exc.message}")
+    except OSError as exc:
+        return Extracted(source=name, status="failed", message=f"read: {exc.strerror}")
 
 
 @dataclasses.dataclass
@@ -242,13 +246,18 @@ def _mark(path: Path, sheet: Sheet, parts: Sequence[Part], format_name: str) -> 
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _is_marked(goal: Path, mark: str) -> bool:
-    if not goal.is_file():
-        return False
-    try:
-        tags: Tags = read_tags(goal)
-    except TagError:
-        return False
-    return any(
-        values == (mark,) for key, values in tags.extras.items() if key.upper().endswith(MARK)
-    )
+def _mark_in(goal: Path) -> str | None:
+    """Return what an extracted file says that it was made of; None where there is no file.
+
+    Raises
+    ------
+    StemsError
+        There is a file that was not extracted by libsep: it must not be replaced.
+    """
+    if not os.path.lexists(goal):
+        return None
+    with contextlib.suppress(TagError):
+        for key, values in read_tags(goal).extras.items():
+            if key.upper().endswith(MARK):
+                return values[0]
+    raise StemsError(goal, "exists, and libsep did not extract it: left as it is")

@@ -81,7 +81,7 @@ def write_note(folder: Path, omissions: Sequence[Omission]) -> Path:
 
 
 def read_note(folder: Path) -> tuple[Omission, ...] | None:
-    """Return what the last run left out; None if no run has noted it.
+    """Return what the last run left out; None if no run has noted it, or one of another version.
 
     Raises
     ------
@@ -90,9 +90,12 @@ def read_note(folder: Path) -> tuple[Omission, ...] | None:
     """
     path = folder / NOTE
     try:
+        noted = json.loads(path.read_text(encoding="utf-8"))
+        if not {each["reason"] for each in noted} <= {reason.value for reason in Reason}:
+            return None
         return tuple(
             Omission(Reason(each["reason"]), Counter(each["kinds"]), list(each["examples"]))
-            for each in json.loads(path.read_text(encoding="utf-8"))
+            for each in noted
         )
     except FileNotFoundError:
         return None

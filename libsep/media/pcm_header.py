@@ -4,6 +4,7 @@ A length of 32 bits wraps at 4 GiB, and writers that do not know the length yet 
 """
 
 import dataclasses
+import errno
 import os
 import struct
 from collections.abc import Iterator
@@ -118,6 +119,10 @@ def read_pcm_header(path: Path) -> PcmHeader | None:
                 return _read_w64(file)
         except (struct.error, ValueError, OverflowError, IndexError):
             return None  # damaged: ffmpeg has the last word
+        except OSError as exc:
+            if exc.errno != errno.EINVAL:
+                raise
+            return None  # a length beyond what any file can have
     return None
 
 

@@ -1,5 +1,6 @@
 """``libsep run`` as a user runs it: a process of its own, real files, real Ray."""
 
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -67,6 +68,9 @@ def test_ray_says_nothing_and_the_lines_name_every_track(
     assert lines[0].startswith("1 separator: tiny on CPU")
     assert len(lines) == 8, ended.err
     assert "failed letter.mp3: probe:" in ended.err
+    stems = shlex.quote(str(tmp_path / "stems"))
+    assert f"libsep report {stems} writes" in ended.out
+    assert f"libsep listen {stems} plays" in ended.out
     assert "done nested/deeper/Four [live].m4a" in ended.err
     assert "converted" in ended.out
     logs = list((tmp_path / "stems" / FOLDER / "runs").glob("*/*.jsonl"))

@@ -196,16 +196,27 @@ def test_a_second_run_does_only_what_has_changed(stem_file: Path, job: Job, tmp_
     assert run(path, job).status == "done"
 
 
+def test_a_file_of_somebody_else_is_never_replaced(stem_file: Path, job: Job) -> None:
+    stranger = job.output / "Track" / "drums.wav"
+    stranger.parent.mkdir(parents=True)
+    for content in (b"", b"a real multitrack"):
+        stranger.write_bytes(content)
+        ended = run(stem_file, job)
+        assert ended.status == "failed"
+        assert "libsep did not extract it" in ended.message
+        assert stranger.read_bytes() == content
+        assert [path.name for path in stranger.parent.iterdir()] == ["drums.wav"]
+
+
 def test_a_stopped_extraction_leaves_the_old_files_and_no_others(stem_file: Path, job: Job) -> None:
-    old = job.output / "Track" / "drums.wav"
-    old.parent.mkdir(parents=True)
-    old.write_bytes(b"old")
+    assert run(stem_file, job).status == "done"
+    old = {file: file.read_bytes() for file in job.output.rglob("*.wav")}
     stop = threading.Event()
     stop.set()
+    again = dataclasses.replace(job, format_name="float")
     with pytest.raises(Stopped):
-        extract(stem_file, Path("Track.stem.mp4"), job, name="x", stop=stop)
-    assert [file.name for file in old.parent.iterdir()] == ["drums.wav"]
-    assert old.read_bytes() == b"old"
+        extract(stem_file, Path("Track.stem.mp4"), again, name="x", stop=stop)
+    assert {file: file.read_bytes() for file in job.output.rglob("*") if file.is_file()} == old
 
 
 def test_an_unknown_stem_is_named_with_those_that_are_there(stem_file: Path, job: Job) -> None:

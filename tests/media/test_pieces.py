@@ -12,7 +12,7 @@ from libsep.errors import DecodeError
 from libsep.media.decode import Decoder, decode_file, hash_audio
 from libsep.media.edit_list import Edit, read_edits
 from libsep.media.excerpt import decode_excerpt
-from libsep.media.pcm_header import read_pcm_header
+from libsep.media.pcm_header import W64_MAGIC, read_pcm_header
 from libsep.media.probe import probe_audio
 
 from ..conftest import Encode
@@ -102,6 +102,19 @@ def test_samples_behind_the_length_of_a_wav_are_not_lost_and_chunks_are_none(
     quiet = np.concatenate([noise, np.zeros((2, 1 << 19)), noise], axis=1)
     path.write_bytes(wav(quiet, size=noise.size * 2))
     assert np.array_equal(decode_file(path), quiet)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"caff" + struct.pack(">HH", 1, 0) + b"free" + struct.pack(">q", 1 << 50),
+        W64_MAGIC + struct.pack("<Q", 1 << 60) + b"wave" + bytes(12) + b"junk" + bytes(12)
+        + struct.pack("<Q", 1 << 60),
+    ],
+)  # fmt: skip
+def test_a_chunk_longer_than_any_file_is_left_to_ffmpeg(tmp_path: Path, head: bytes) -> None:
+    (tmp_path / "x").write_bytes(head + bytes(100))
+    assert read_pcm_header(tmp_path / "x") is None
 
 
 def test_a_length_that_has_wrapped_at_4_gib_is_followed_to_the_chunks_behind(

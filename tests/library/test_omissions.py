@@ -1,0 +1,17 @@
+"""The note of what a run left out."""
+
+from collections import Counter
+from pathlib import Path
+
+from libsep.library.omissions import NOTE, Omission, Reason, read_note, write_note
+
+
+def test_a_note_comes_back_and_one_of_another_version_is_no_note(tmp_path: Path) -> None:
+    assert read_note(tmp_path) is None
+    reason = next(iter(Reason))
+    omissions = (Omission(reason, Counter({".txt": 2}), ["a.txt"]),)
+    write_note(tmp_path, omissions)
+    assert read_note(tmp_path) == omissions
+    text = (tmp_path / NOTE).read_text(encoding="utf-8")
+    (tmp_path / NOTE).write_text(text.replace(reason.value, "a reason of tomorrow"))
+    assert read_note(tmp_path) is None
