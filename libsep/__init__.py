@@ -1,3 +1,3 @@
 """Convert a whole music library into Native Instruments Stems."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
