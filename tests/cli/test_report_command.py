@@ -10,8 +10,8 @@ import pytest
 from libsep.cli.report import report_after_run
 from libsep.config import StorageConfig
 from libsep.ledger import FOLDER, Ledger
-from libsep.library.names import LeftOut, Reason
 from libsep.library.omissions import Omissions, write_note
+from libsep.library.reasons import LeftOut, Reason
 from libsep.storage.ends import Ends
 from libsep.track import Outcome
 
