@@ -77,6 +77,14 @@ def test_one_hears_what_the_buttons_say(opened: Page, samples: np.ndarray) -> No
     assert level_db(page) < -150
 
 
+def test_a_browser_without_a_sound_device_says_so(opened: Page) -> None:
+    page = opened
+    page.evaluate("app.context.suspend().then(() => { app.context.resume = async () => {}; })")
+    page.click("#play")
+    until(page, "!document.querySelector('#problem').hidden")
+    assert "sound device" in (page.text_content("#problem") or "")
+
+
 def test_a_click_on_a_waveform_jumps_there(opened: Page) -> None:
     page = opened
     box = page.locator(".lane.stem canvas").first.bounding_box()

@@ -9,6 +9,7 @@ import { Player } from "./player.js";
 import { Waveform, follow } from "./waveform.js";
 
 const $ = (id) => document.getElementById(id);
+const NO_SOUND_MS = 4000;
 const KEPT = 20; // waveforms of tracks heard before
 
 class App {
@@ -53,7 +54,7 @@ class App {
       const sheet = await getJson(`tracks/${number}`);
       if (this.opening !== opening) return;
       await this.load(number, sheet, opening);
-      if (wasPlaying && this.opening === opening) this.play();
+      if (wasPlaying && this.opening === opening) await this.play();
     } catch (error) {
       if (this.opening === opening) this.problem(error.message);
     }
@@ -132,7 +133,17 @@ class App {
     this.playing = true;
     this.player.play();
     this.desk.update();
-    await this.context.resume();
+    this.context.resume();
+    await this.checkSound(this.player);
+  }
+
+  // Says so if the clock of the sound stands still: a browser without a sound device waits silently.
+  async checkSound(player) {
+    const before = this.context.currentTime;
+    await new Promise((resolve) => setTimeout(resolve, NO_SOUND_MS));
+    if (this.playing && this.player === player && this.context.currentTime === before) {
+      this.problem("The browser's sound does not start. Is there a sound device?");
+    }
   }
 
   pause() {
