@@ -3,6 +3,7 @@
 import datetime
 from typing import Annotated
 
+import pydantic
 from pydantic import Field
 
 from libsep.config.section import Section
@@ -36,6 +37,12 @@ class LibraryConfig(Section):
 
     max_bpm: Annotated[float, Field(ge=0)] | None = None
     """Highest tempo, in beats per minute."""
+
+    @pydantic.model_validator(mode="after")
+    def _lowest_is_not_above_highest(self) -> "LibraryConfig":
+        if self.min_bpm is not None and self.max_bpm is not None and self.min_bpm > self.max_bpm:
+            raise ValueError(f"min_bpm {self.min_bpm:g} is above max_bpm {self.max_bpm:g}")
+        return self
 
     @property
     def is_choosy(self) -> bool:

@@ -33,7 +33,7 @@ def read_playlist(path: Path) -> tuple[Path, ...]:
     """
     text = _text(path)
     entries = _pls(text) if path.suffix.lower() == ".pls" else _m3u(text)
-    files = (_file(path.parent, entry) for entry in entries)
+    files = (_file(path.absolute().parent, entry) for entry in entries)
     return tuple(file for file in files if file is not None)
 
 

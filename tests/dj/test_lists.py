@@ -217,6 +217,15 @@ def test_playlists_of_windows_keep_their_drives(tmp_path: Path) -> None:
     assert len(read_playlist(playlist)) == 4
 
 
+def test_a_playlist_with_a_relative_path_names_files_beside_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "night.m3u").write_text("a.mp3\n")
+    monkeypatch.chdir(tmp_path)
+    assert read_playlist(Path("night.m3u")) == (tmp_path / "a.mp3",)
+    assert [entry.location for entry in read_list("night.m3u")] == [str(tmp_path / "a.mp3")]
+
+
 def test_a_playlist_is_chosen_by_its_name(mixxx: Path, itunes: Path, tmp_path: Path) -> None:
     assert [entry.title for entry in read_list(f"{mixxx}#Friday")] == ["Two", "One"]
     assert [entry.title for entry in read_list(f"{itunes}#friday")] == ["", "One & Two"]

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from libsep.config import LibraryConfig, ScanConfig
+from libsep.config import LibraryConfig, ScanConfig, parse
 from libsep.dj.collection import Entry
+from libsep.errors import ConfigError
 from libsep.library.reasons import LeftOut, Reason
 from libsep.library.scan import scan
 from libsep.library.walk import FoundFile, Problem
@@ -108,6 +109,11 @@ def test_rating_date_and_tempo_choose(config: dict[str, object], reason: str) ->
     assert why_not_wanted(entry, LibraryConfig(**config)) == reason
     if config:  # what the list does not know is not wanted
         assert why_not_wanted(Entry(location="/x"), LibraryConfig(**config)) != ""
+
+
+def test_a_tempo_that_no_track_can_have_is_refused() -> None:
+    with pytest.raises(ConfigError, match="min_bpm 130 is above max_bpm 120"):
+        parse(LibraryConfig, {"min_bpm": 130, "max_bpm": 120}, origin="here")
 
 
 @pytest.mark.parametrize(
