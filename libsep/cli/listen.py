@@ -1,5 +1,6 @@
 """``libsep listen``: a page to hear and remix stem files."""
 
+import threading
 import webbrowser
 from pathlib import Path
 from typing import Annotated
@@ -41,7 +42,8 @@ def listen(
         console.print(f"{markup(what)}; Ctrl-C ends it")
         print(server.url, flush=True)
         if not no_browser:
-            webbrowser.open(server.url)
+            # Browsers in a terminal (w3m) are waited for, and wait for the server themselves.
+            threading.Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()
         try:
             server.serve_forever()
         except KeyboardInterrupt:

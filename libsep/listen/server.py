@@ -2,6 +2,7 @@
 
 import functools
 import hmac
+import http.client
 import http.server
 import itertools
 import json
@@ -14,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from libsep.errors import TrackError
+from libsep.errors import LibsepError, ProbeError, TrackError
 from libsep.listen.mix import BYTES_PER_FRAME, mixed, pcm24, wav_header
 from libsep.listen.query import RequestError, Stretch, read_gains, read_stretch
 from libsep.listen.sheet import Sheet, read_sheet
@@ -29,7 +30,10 @@ CHUNK_SAMPLES = 1 << 17
 """How much of all streams the page asks for at once: 3 s, or 5 MB."""
 
 MAX_DECODERS = 4
-"""Most stretches that are decoded at once; further requests wait."""
+"""Most stretches, and most waveforms, that are decoded at once; further requests wait."""
+
+MAX_DOWNLOADS = 4
+"""Most mixes that are sent at once; a browser may let each of them wait for hours."""
 
 IDLE_S = 120.0
 """Seconds after which a connection without a request is closed."""
@@ -87,8 +91,10 @@ class ListenServer(http.server.ThreadingHTTPServer):
         self.ffmpeg = ffmpeg
         self.token = secrets.token_urlsafe(16)
         self.url = f"http://{HOST}:{self.server_port}/{self.token}/"
-        self.hosts = {f"{name}:{self.server_port}" for name in (HOST, "localhost")}
+        self.hosts = hosts_of(self.server_port)
         self.decoders = threading.BoundedSemaphore(MAX_DECODERS)
+        self.painters = threading.BoundedSemaphore(MAX_DECODERS)
+        self.downloads = threading.BoundedSemaphore(MAX_DOWNLOADS)
         folder = Path(__file__).with_name("page")
         self.assets = {path.name: path for path in folder.iterdir() if path.suffix in ASSETS}
 
@@ -112,8 +118,18 @@ class ListenServer(http.server.ThreadingHTTPServer):
             path = self.shelf.path(int(text))
         except (ValueError, IndexError) as exc:
             raise RequestError(404, f"there is no track {text[:20]!r}") from exc
-        status = path.stat()
+        try:
+            status = path.stat()
+        except OSError as exc:
+            raise ProbeError(path, f"cannot be opened: {exc.strerror}") from exc
         return _sheet_of(path, status.st_mtime_ns, status.st_size)
+
+
+def hosts_of(port: int) -> frozenset[str]:
+    """Return what a browser may send as ``Host``; it leaves out the port of HTTP."""
+    names = (HOST, "localhost")
+    bare = names if port == http.client.HTTP_PORT else ()
+    return frozenset((*(f"{name}:{port}" for name in names), *bare))
 
 
 @functools.lru_cache(maxsize=16)
@@ -141,6 +157,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         except TrackError as exc:
             logger.warning("%s", exc)
             self._fail(422, str(exc))
+        except LibsepError as exc:
+            logger.error("%s", exc)
+            self._fail(500, str(exc))
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True  # the browser wants something else now
 
@@ -211,7 +230,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._send(sheet.cover, "image/png" if is_png else "image/jpeg")
 
     def _send_waveform(self, sheet: Sheet) -> None:
-        with self.server.decoders:
+        with self.server.painters:
             lines = (json.dumps(part) for part in waveform(sheet, ffmpeg=self.server.ffmpeg))
             self._stream((line.encode() + b"\n" for line in lines), "application/x-ndjson")
 
@@ -239,13 +258,17 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             n_samples=n_samples,
             ffmpeg=self.server.ffmpeg,
         )
-        with self.server.decoders:
+        if not self.server.downloads.acquire(blocking=False):
+            raise RequestError(429, f"{MAX_DOWNLOADS} downloads are under way: wait for one")
+        try:
             self._stream(
                 itertools.chain([header], map(pcm24, blocks)),
                 "audio/wav",
                 length_bytes=len(header) + n_samples * BYTES_PER_FRAME,
                 disposition="attachment",
             )
+        finally:
+            self.server.downloads.release()
 
     def _send(self, body: bytes, kind: str, status: int = 200) -> None:
         self._stream([body], kind, status=status, length_bytes=len(body))

@@ -211,10 +211,8 @@ def test_twenty_thousand_tracks_are_found_and_scrolled_at_once(
     """All but three of them are names only; to make the files would take 15 s."""
     others = [f"Artist {n // 100:03d}/Track {n:05d}.stem.mp4" for n in range(19_997)]
     server.shelf.names = (*server.shelf.names, *others, "Artist 150/Needle in Hay.stem.mp4")
-    started = time.monotonic()
     page.goto(server.url)
-    until(page, "document.querySelectorAll('#rows .row').length > 5")
-    assert time.monotonic() - started < 60
+    until(page, "document.querySelectorAll('#rows .row').length > 5", timeout_s=60)
     assert page.text_content("#count") == "20,000 tracks"
     assert page.locator("#rows .row").count() < 60
     filter_ms = page.evaluate(
@@ -238,7 +236,7 @@ def test_twenty_thousand_tracks_are_found_and_scrolled_at_once(
 def test_everything_fits_on_screens_of_all_kinds(opened: Page, size: tuple[int, int]) -> None:
     page = opened
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.wait_for_timeout(250)
+    until(page, f"innerWidth === {size[0]} && !app.desk.isDrawing")
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     for button in page.locator("main button:visible").all():
         box = button.bounding_box()
@@ -257,7 +255,7 @@ def test_everything_fits_on_screens_of_all_kinds(opened: Page, size: tuple[int, 
 
 def test_waveforms_are_drawn_in_the_colours_of_the_stem_atom(opened: Page) -> None:
     page = opened
-    page.wait_for_timeout(100)
+    until(page, "!app.desk.isDrawing")
     colors = page.evaluate(
         """() => [...document.querySelectorAll(".lane.stem canvas")].map((canvas) => {
           const { data } = canvas.getContext("2d").getImageData(

@@ -1,5 +1,6 @@
 """What the server of the page gives, and to whom."""
 
+import contextlib
 import http.client
 import json
 import socket
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from libsep.errors import ConfigError
-from libsep.listen.server import HOST, ListenServer
+from libsep.listen.server import HOST, MAX_DOWNLOADS, ListenServer, hosts_of
 from libsep.listen.shelf import Shelf
 
 from .conftest import N_SAMPLES, served
@@ -177,6 +178,40 @@ def test_a_damaged_file_says_so_and_the_server_goes_on(
             assert status == 422
             assert "no whole stem file" in json.loads(body)["error"]
         assert json.loads(get(server, "tracks/2"))["samples"] == N_SAMPLES
+
+
+def test_a_file_that_vanishes_meanwhile_is_told(
+    server: ListenServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at the link and that at the file."""
+    monkeypatch.setattr(server.shelf, "path", lambda number: tmp_path / "gone.stem.mp4")
+    status, body, _ = ask(server, f"/{server.token}/tracks/0")
+    assert status == 422
+    assert "cannot be opened" in json.loads(body)["error"]
+
+
+def test_a_browser_leaves_out_the_port_of_http() -> None:
+    assert hosts_of(80) >= {"127.0.0.1", "localhost", "127.0.0.1:80"}
+    assert hosts_of(8080) == {"127.0.0.1:8080", "localhost:8080"}
+
+
+def test_downloads_that_wait_do_not_stop_the_music(server: ListenServer) -> None:
+    """The mixes are too long for the buffers of their connections, and nobody reads them on."""
+    server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # connections inherit it
+    with contextlib.ExitStack() as stack:
+        for _ in range(MAX_DOWNLOADS):
+            request = f"GET /{server.token}/tracks/0/mix.wav?gains=0,1,1,1,1 HTTP/1.1\r\n"
+            waiting = socket.socket()
+            waiting.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            stack.enter_context(waiting)
+            waiting.connect((HOST, server.server_port))
+            waiting.sendall(f"{request}Host: {HOST}:{server.server_port}\r\n\r\n".encode())
+            assert waiting.recv(12) == b"HTTP/1.1 200"
+        assert get(server, "tracks/0/samples?start=0&count=1000")
+        assert get(server, "tracks/1/waveform")
+        status, body, _ = ask(server, f"/{server.token}/tracks/0/mix.wav?gains=0,1,1,1,1")
+        assert status == 429
+        assert "4 downloads are under way" in json.loads(body)["error"]
 
 
 def test_a_listener_who_leaves_early_does_no_harm(server: ListenServer) -> None:
