@@ -244,7 +244,7 @@ def test_a_separator_whose_device_fails_starts_again_and_another_takes_its_segme
 
         def _load(self, model: Model) -> None:
             super()._load(model)
-            network, counts = self._separator._network, itertools.count(1)
+            network, counts = self._separator.networks[0].network, itertools.count(1)
             separate = network.separate
 
             def failing(mixture: torch.Tensor) -> torch.Tensor:

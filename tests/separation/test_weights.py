@@ -121,7 +121,7 @@ def test_a_missing_tensor_is_named(copied: Model) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("architecture", "wavenet", "'wavenet' is unknown, there are: band_split_unet"),
+        ("architecture", "resnet", "'resnet' is unknown, there are: band_split_unet"),
         ("arguments", {"depth": 3}, "unexpected keyword argument"),
         ("arguments", {"band_bins": [1, 2, 3]}, "expected 2048 in all"),
         ("targets", ["vocals"], "but those of the network"),

@@ -69,5 +69,6 @@ def test_stem_files_are_found_here_and_in_a_store(
     assert list(content.items()) == [
         (str(tmp_path / "local.stem.mp4"), b"here"),
         ("s3://bucket/stems/a.stem.mp4", b"a.stem.mp4"),
+        ("s3://bucket/stems/b/.hidden.stem.mp4", b"b/.hidden.stem.mp4"),  # of `.hidden.mp3`
         ("s3://bucket/stems/b/x #1.stem.mp4", b"b/x #1.stem.mp4"),
     ]
