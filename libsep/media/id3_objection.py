@@ -5,7 +5,7 @@ import io
 import re
 import struct
 from collections.abc import Callable
-from typing import BinaryIO
+from io import BufferedIOBase
 
 MAX_FRAMES = 10_000
 """Most frames of a tag that is read: ffmpeg compares each with all before it, and a hundred
@@ -29,7 +29,7 @@ _UNSYNCHRONISED, _EXTENDED = 0x80, 0x40
 _COMPRESSED = {3: 0x0080, 4: 0x0008}
 
 
-def id3_objection(file: BinaryIO, *, is_skipped: bool = False) -> str:
+def id3_objection(file: BufferedIOBase, *, is_skipped: bool = False) -> str:
     """Return why the ID3v2 tag of a file should not be read; empty if it may be, or is none.
 
     Parameters
@@ -53,7 +53,7 @@ def id3_objection(file: BinaryIO, *, is_skipped: bool = False) -> str:
     return "" if start is None else _objection(file, start, is_skipped=is_skipped)
 
 
-def _find_chunk(file: BinaryIO, size_format: str) -> int | None:
+def _find_chunk(file: BufferedIOBase, size_format: str) -> int | None:
     """Return where the content of the chunk of ID3 begins; None if there is none."""
     for _ in range(MAX_CHUNKS):
         head = file.read(8)
@@ -66,7 +66,7 @@ def _find_chunk(file: BinaryIO, size_format: str) -> int | None:
     return None
 
 
-def _objection(file: BinaryIO, start: int, *, is_skipped: bool) -> str:
+def _objection(file: BufferedIOBase, start: int, *, is_skipped: bool) -> str:
     file.seek(start)
     head = file.read(10)
     if len(head) < 10 or head[:3] != b"ID3" or head[3] not in (2, 3, 4):
@@ -74,7 +74,7 @@ def _objection(file: BinaryIO, start: int, *, is_skipped: bool) -> str:
     version, flags, size = head[3], head[5], syncsafe(head[6:])
     if flags & _UNSYNCHRONISED and version < 4:
         decoded = file.read(size).replace(b"\xff\0", b"\xff")
-        body: BinaryIO = io.BytesIO(decoded)
+        body: BufferedIOBase = io.BytesIO(decoded)
         end = len(decoded)
     else:
         body, end = file, file.tell() + size
@@ -105,7 +105,7 @@ class _Walk:
 
 
 def _walk(
-    body: BinaryIO, place: tuple[int, int], version: int, read_size: Callable[[bytes], int]
+    body: BufferedIOBase, place: tuple[int, int], version: int, read_size: Callable[[bytes], int]
 ) -> _Walk:
     """Walk over at most `MAX_FRAMES` frames between two positions."""
     walk = _Walk()

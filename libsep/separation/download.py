@@ -8,8 +8,8 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 from libsep import __version__
 from libsep.errors import ModelError
@@ -86,7 +86,7 @@ def download(
     _check(path, url, sha256)
 
 
-def _fetch(url: str, file: BinaryIO, size_bytes: int | None, on_progress: OnProgress) -> None:
+def _fetch(url: str, file: BufferedIOBase, size_bytes: int | None, on_progress: OnProgress) -> None:
     """Append what ``file`` lacks, or write it anew if the server does not go on in the middle."""
     n_there = file.tell()
     headers = {"User-Agent": f"libsep/{__version__}", "Accept-Encoding": "identity"}
@@ -112,7 +112,7 @@ def _fetch(url: str, file: BinaryIO, size_bytes: int | None, on_progress: OnProg
 def _copy(
     url: str,
     answer: http.client.HTTPResponse,
-    file: BinaryIO,
+    file: BufferedIOBase,
     size_bytes: int | None,
     on_progress: OnProgress,
 ) -> None:

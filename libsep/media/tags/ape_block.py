@@ -4,7 +4,8 @@ import io
 import re
 import struct
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from io import BufferedIOBase
+from typing import Any
 
 from mutagen.apev2 import APEv2
 
@@ -24,7 +25,9 @@ _LYRICS3 = {
 _MAX_LYRICS3_BYTES = 1 << 20
 
 
-def read_ape_block(file: BinaryIO, start: int, end: int) -> tuple[list[tuple[str, Any]], list[str]]:
+def read_ape_block(
+    file: BufferedIOBase, start: int, end: int
+) -> tuple[list[tuple[str, Any]], list[str]]:
     """Return keys and mutagen's values of an APEv2 tag, and sentences about lost items."""
     file.seek(start)
     has_header = file.read(8) == _MAGIC
@@ -41,7 +44,7 @@ def read_ape_block(file: BinaryIO, start: int, end: int) -> tuple[list[tuple[str
     return found, problems
 
 
-def _items(file: BinaryIO, start: int, end: int) -> Iterator[tuple[str, int, bytes | None]]:
+def _items(file: BufferedIOBase, start: int, end: int) -> Iterator[tuple[str, int, bytes | None]]:
     """Yield key, size and bytes of each item, None for one that is too large."""
     for _ in range(_MAX_ITEMS):
         file.seek(start)

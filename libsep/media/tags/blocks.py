@@ -6,7 +6,8 @@ them around FLAC, TTA, WavPack, AAC and Ogg as well as MP3.
 
 import dataclasses
 import struct
-from typing import BinaryIO, Literal
+from io import BufferedIOBase
+from typing import Literal
 
 from libsep.media.id3_objection import syncsafe
 
@@ -40,7 +41,7 @@ class Layout:
     end: int
 
 
-def find_blocks(file: BinaryIO, n_bytes: int) -> Layout:
+def find_blocks(file: BufferedIOBase, n_bytes: int) -> Layout:
     """Return the tags before and behind the audio of a file of ``n_bytes``.
 
     Those behind it are in the order of their weight: ID3v2, APEv2, Lyrics3, ID3v1.
@@ -60,7 +61,7 @@ def find_blocks(file: BinaryIO, n_bytes: int) -> Layout:
     return Layout(tuple(leading), tuple(trailing), start, end)
 
 
-def _block_at(file: BinaryIO, start: int, n_bytes: int) -> Block | None:
+def _block_at(file: BufferedIOBase, start: int, n_bytes: int) -> Block | None:
     """Return the tag that begins at a position."""
     file.seek(start)
     head = file.read(32)
@@ -78,7 +79,7 @@ def _is_id3_header(head: bytes) -> bool:
     return head[:3] == b"ID3" and is_size and head[3] in (2, 3, 4) and head[4] != 0xFF
 
 
-def _skip_zeros(file: BinaryIO, position: int) -> int:
+def _skip_zeros(file: BufferedIOBase, position: int) -> int:
     """Return the position behind the zeros that a tagger left behind its tag."""
     file.seek(position)
     data = file.read(_MAX_PADDING_BYTES)
@@ -86,7 +87,7 @@ def _skip_zeros(file: BinaryIO, position: int) -> int:
     return position + n_zeros if n_zeros < len(data) else position
 
 
-def _block_before(file: BinaryIO, start: int, end: int) -> Block | None:
+def _block_before(file: BufferedIOBase, start: int, end: int) -> Block | None:
     """Return the tag that ends at ``end`` and does not begin before ``start``."""
     tail_bytes = min(end - start, ENHANCED_BYTES + ID3V1_BYTES)
     file.seek(end - tail_bytes)
@@ -114,7 +115,7 @@ def _ape_before(tail: bytes, end: int) -> Block | None:
     return Block("ape", end - size - (32 if flags >> 31 else 0), end)
 
 
-def _lyrics_before(file: BinaryIO, tail: bytes, place: tuple[int, int]) -> Block | None:
+def _lyrics_before(file: BufferedIOBase, tail: bytes, place: tuple[int, int]) -> Block | None:
     start, end = place
     if tail.endswith(b"LYRICS200") and tail[-15:-9].isdigit():
         return Block("lyrics3", end - 15 - int(tail[-15:-9]), end)
@@ -126,7 +127,7 @@ def _lyrics_before(file: BinaryIO, tail: bytes, place: tuple[int, int]) -> Block
     return None
 
 
-def _id3_before(file: BinaryIO, tail: bytes, place: tuple[int, int]) -> Block | None:
+def _id3_before(file: BufferedIOBase, tail: bytes, place: tuple[int, int]) -> Block | None:
     """Return an ID3v2 tag at the end: with its footer, or one whose size fits to the byte."""
     start, end = place
     if len(tail) >= 10 and tail[-10:-7] == b"3DI":

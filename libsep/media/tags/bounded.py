@@ -3,8 +3,9 @@
 import io
 import os
 import struct
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import mutagen
 
@@ -61,7 +62,7 @@ class BoundedFile(BoundedReader):
 class _Stretch(io.RawIOBase):
     """The bytes from ``start`` to ``end`` of a file, which stays open."""
 
-    def __init__(self, file: BinaryIO, start: int, end: int) -> None:
+    def __init__(self, file: BufferedIOBase, start: int, end: int) -> None:
         self._file = file
         self._start = start
         self._n_bytes = max(0, end - start)
@@ -90,6 +91,6 @@ class _Stretch(io.RawIOBase):
         return len(data)
 
 
-def stretch(file: BinaryIO, start: int, end: int) -> BoundedReader:
+def stretch(file: BufferedIOBase, start: int, end: int) -> BoundedReader:
     """Return the bytes from ``start`` to ``end`` of an open file as a file of their own."""
     return BoundedReader(_Stretch(file, start, end), max(0, end - start))

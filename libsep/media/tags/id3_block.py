@@ -10,7 +10,8 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO
+from io import BufferedIOBase
+from typing import Any
 
 from mutagen.id3 import ID3, ParseID3v1
 
@@ -59,12 +60,12 @@ class _Tag:
 
     version: int
     flags: int
-    body: BinaryIO
+    body: BufferedIOBase
     start: int
     end: int
 
 
-def read_id3_block(file: BinaryIO, start: int, end: int) -> tuple[Any, list[str]]:
+def read_id3_block(file: BufferedIOBase, start: int, end: int) -> tuple[Any, list[str]]:
     """Return the frames of the ID3v2 tag between two positions, as mutagen's ``ID3``.
 
     Also sentences about frames that are left out: too large, damaged, or unknown.
@@ -94,7 +95,7 @@ def read_id3_block(file: BinaryIO, start: int, end: int) -> tuple[Any, list[str]
     return found, problems
 
 
-def _open(file: BinaryIO, start: int, end: int) -> _Tag | None:
+def _open(file: BufferedIOBase, start: int, end: int) -> _Tag | None:
     """Read the header; a tag of v2.2 or v2.3 that is unsynchronised is decoded as a whole."""
     file.seek(start)
     head = file.read(10)

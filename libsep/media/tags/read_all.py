@@ -6,8 +6,8 @@ The container's own tag is the strongest; each of the others fills the gaps of t
 import functools
 import os
 from collections.abc import Callable, Iterable
-from io import BufferedReader
-from typing import Any, BinaryIO
+from io import BufferedIOBase, BufferedReader
+from typing import Any
 
 from mutagen.asf import ASF
 from mutagen.flac import FLAC
@@ -47,7 +47,7 @@ _BY_ID3 = ("id3", "ape", "lyrics3", "id3v1")
 class _Reader:
     """One file whose tags go to a collector."""
 
-    def __init__(self, file: BinaryIO, layout: Layout, collector: Collector) -> None:
+    def __init__(self, file: BufferedIOBase, layout: Layout, collector: Collector) -> None:
         self.file = file
         self.layout = layout
         self.collector = collector
@@ -155,7 +155,7 @@ class _Reader:
             return 0
 
 
-def read_all(file: BinaryIO, collector: Collector) -> bool:
+def read_all(file: BufferedIOBase, collector: Collector) -> bool:
     """Hand every tag of an open file to ``collector``.
 
     Returns
@@ -175,7 +175,7 @@ def read_all(file: BinaryIO, collector: Collector) -> bool:
     return native is not None or reader.has_only_outer_tags
 
 
-def container(file: BinaryIO) -> BufferedReader | None:
+def container(file: BufferedIOBase) -> BufferedReader | None:
     """Return the file without the tags before it, if some hide what kind of file it is.
 
     An MP3 is none of those: its readers expect tags in front.

@@ -7,7 +7,7 @@ mutagen does not read, are read here rather than through ffmpeg: that takes a pr
 import dataclasses
 import struct
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from io import BufferedIOBase
 
 from libsep.media.tags.blocks import Block
 
@@ -44,7 +44,7 @@ class Chunk:
     end: int
 
 
-_Walk = Callable[[BinaryIO, int, int], Iterator[Chunk]]
+_Walk = Callable[[BufferedIOBase, int, int], Iterator[Chunk]]
 
 
 def is_chunked(head: bytes) -> bool:
@@ -53,7 +53,7 @@ def is_chunked(head: bytes) -> bool:
 
 
 def read_chunks(
-    file: BinaryIO, start: int, end: int
+    file: BufferedIOBase, start: int, end: int
 ) -> tuple[list[Block], list[tuple[str, str]], list[str]]:
     """Return where the ID3 tags lie in the stretch of a file that holds chunks, and its old texts.
 
@@ -78,7 +78,7 @@ def read_chunks(
     return tags, texts, problems
 
 
-def _texts(file: BinaryIO, chunk: Chunk) -> Iterator[tuple[str, str]]:
+def _texts(file: BufferedIOBase, chunk: Chunk) -> Iterator[tuple[str, str]]:
     """Yield names and texts of a chunk."""
     name, size = chunk.name, min(chunk.end - chunk.start, _MAX_TEXT_BYTES)
     if name in _FIELDS:
@@ -97,7 +97,7 @@ def _texts(file: BinaryIO, chunk: Chunk) -> Iterator[tuple[str, str]]:
         yield from _summary(file, chunk)
 
 
-def _summary(file: BinaryIO, chunk: Chunk) -> Iterator[tuple[str, str]]:
+def _summary(file: BufferedIOBase, chunk: Chunk) -> Iterator[tuple[str, str]]:
     """Yield the texts of W64's summary: each a name, a number of bytes, and UTF-16."""
     file.seek(chunk.start)
     data = file.read(min(chunk.end - chunk.start, _MAX_TEXT_BYTES))
@@ -125,7 +125,7 @@ def _walk_of(head: bytes) -> _Walk | None:
     return _dsf_chunks if head[:4] == b"DSD " else None
 
 
-def _wav_chunks(file: BinaryIO, start: int, end: int) -> Iterator[Chunk]:
+def _wav_chunks(file: BufferedIOBase, start: int, end: int) -> Iterator[Chunk]:
     """Yield the chunks, those of ``LIST INFO`` too; ``ds64`` tells what needs 64 bits."""
     audio_bytes = None
     for chunk in _chunks(file, start + 12, end, _RIFF):
@@ -143,7 +143,7 @@ def _wav_chunks(file: BinaryIO, start: int, end: int) -> Iterator[Chunk]:
             yield chunk
 
 
-def _wav_chunks_behind(file: BinaryIO, position: int, end: int) -> Iterator[Chunk]:
+def _wav_chunks_behind(file: BufferedIOBase, position: int, end: int) -> Iterator[Chunk]:
     """Yield what follows the audio, whose length says only the rest of a division by 4 GiB."""
     position += position % 2
     while position < end:
@@ -158,17 +158,17 @@ def _wav_chunks_behind(file: BinaryIO, position: int, end: int) -> Iterator[Chun
         position += 1 << 32
 
 
-def _info_chunks(file: BinaryIO, chunk: Chunk, end: int) -> Iterator[Chunk]:
+def _info_chunks(file: BufferedIOBase, chunk: Chunk, end: int) -> Iterator[Chunk]:
     file.seek(chunk.start)
     if file.read(4) == b"INFO":
         yield from _chunks(file, chunk.start + 4, min(chunk.end, end), _RIFF)
 
 
-def _aiff_chunks(file: BinaryIO, start: int, end: int) -> Iterator[Chunk]:
+def _aiff_chunks(file: BufferedIOBase, start: int, end: int) -> Iterator[Chunk]:
     return _chunks(file, start + 12, end, _IFF)
 
 
-def _dsdiff_chunks(file: BinaryIO, start: int, end: int) -> Iterator[Chunk]:
+def _dsdiff_chunks(file: BufferedIOBase, start: int, end: int) -> Iterator[Chunk]:
     for chunk in _chunks(file, start + 16, end, _IFF_64):
         if chunk.name == b"DIIN":
             yield from _chunks(file, chunk.start, min(chunk.end, end), _IFF_64)
@@ -176,11 +176,11 @@ def _dsdiff_chunks(file: BinaryIO, start: int, end: int) -> Iterator[Chunk]:
             yield chunk
 
 
-def _caf_chunks(file: BinaryIO, start: int, end: int) -> Iterator[Chunk]:
+def _caf_chunks(file: BufferedIOBase, start: int, end: int) -> Iterator[Chunk]:
     return _chunks(file, start + 8, end, _CAF)
 
 
-def _dsf_chunks(file: BinaryIO, start: int, end: int) -> Iterator[Chunk]:
+def _dsf_chunks(file: BufferedIOBase, start: int, end: int) -> Iterator[Chunk]:
     """Yield the only tag, to which the header points."""
     file.seek(start + 20)
     position = int.from_bytes(file.read(8), "little")
@@ -188,7 +188,7 @@ def _dsf_chunks(file: BinaryIO, start: int, end: int) -> Iterator[Chunk]:
         yield Chunk(b"ID3 ", start + position, end)
 
 
-def _w64_chunks(file: BinaryIO, start: int, end: int) -> Iterator[Chunk]:
+def _w64_chunks(file: BufferedIOBase, start: int, end: int) -> Iterator[Chunk]:
     """Yield the chunks; their names are GUIDs, most of which begin with the name of WAV."""
     position = start + 40
     for _ in range(_MAX_CHUNKS):
@@ -218,7 +218,7 @@ _IFF_64 = _Layout(struct.Struct(">4sQ"), 2)
 _CAF = _Layout(struct.Struct(">4sQ"), 1)
 
 
-def _chunks(file: BinaryIO, start: int, end: int, layout: _Layout) -> Iterator[Chunk]:
+def _chunks(file: BufferedIOBase, start: int, end: int, layout: _Layout) -> Iterator[Chunk]:
     for _ in range(_MAX_CHUNKS):
         file.seek(start)
         head = file.read(layout.head.size)
