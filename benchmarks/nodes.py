@@ -27,8 +27,8 @@ from ray.cluster_utils import Cluster
 
 from libsep.batch.driver import Driver
 from libsep.batch.interrupts import Interrupts
-from libsep.batch.plan import Attempt
 from libsep.batch.run import start_crew
+from libsep.batch.schedule.plan import Attempt
 from libsep.batch.stops import Stops
 from libsep.config import Config
 from libsep.ledger import Ledger

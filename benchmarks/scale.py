@@ -21,9 +21,9 @@ from pathlib import Path
 
 from ledger import outcome
 
-from libsep.batch.costs import Costs
-from libsep.batch.plan import Attempt, Plan
-from libsep.batch.slots import Slots
+from libsep.batch.schedule.costs import Costs
+from libsep.batch.schedule.plan import Attempt, Plan
+from libsep.batch.schedule.slots import Slots
 from libsep.ledger import Ledger
 from libsep.track import Assignment, Track, path_to_text
 

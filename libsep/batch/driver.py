@@ -9,13 +9,13 @@ from typing import Any, Protocol, runtime_checkable
 import ray
 
 from libsep import __version__
-from libsep.batch.costs import Costs
-from libsep.batch.fleet import Fleet
+from libsep.batch.cluster.nodes import LOST_THIS_MACHINE
 from libsep.batch.listening import Listening
-from libsep.batch.loading import Separators
-from libsep.batch.night import Night
-from libsep.batch.nodes import LOST_THIS_MACHINE
-from libsep.batch.plan import Attempt, Plan
+from libsep.batch.schedule.costs import Costs
+from libsep.batch.schedule.night import Night
+from libsep.batch.schedule.plan import Attempt, Plan
+from libsep.batch.separators.fleet import Fleet
+from libsep.batch.separators.loading import Separators
 from libsep.batch.stops import Stops
 from libsep.batch.tasks import process_attempt
 from libsep.batch.verdicts import Verdicts

@@ -3,7 +3,8 @@
 Embedded Ray says nothing on the terminal, listens on loopback only, asks every client for a token
 that lives as long as the run, and reports no usage. A variable that the user has set is kept, but
 for one that would switch the token off. Where ``RAY_ADDRESS`` is set, as in a cluster's job, the
-cluster says how clients prove who they are; `libsep.batch.security` looks whether they must.
+cluster says how clients prove who they are; `libsep.batch.cluster.security` looks whether they
+must.
 """
 
 import os

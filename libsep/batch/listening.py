@@ -9,7 +9,7 @@ import ray
 from ray.actor import ActorHandle
 
 from libsep import log
-from libsep.batch.plan import Attempt
+from libsep.batch.schedule.plan import Attempt
 from libsep.errors import LibsepError, TrackError, TransferError
 from libsep.machine import n_cores
 from libsep.pipeline import Assigner, Settings, staged_source

@@ -5,19 +5,19 @@ import functools
 import logging
 from collections.abc import Sequence
 
-from libsep.batch.cluster import cluster_or_embedded_ray, is_cluster_named
-from libsep.batch.costs import Costs, described_costs
+from libsep.batch.cluster.connection import cluster_or_embedded_ray, is_cluster_named
+from libsep.batch.cluster.machines import Staffing
+from libsep.batch.cluster.nodes import Check, Nodes
+from libsep.batch.cluster.preflight import check_nodes, needs_of, why_not
 from libsep.batch.driver import Crew, Driver, Listener, RunResult
-from libsep.batch.fleet import Fleet
 from libsep.batch.interrupts import Interrupts, caught_interrupts
 from libsep.batch.listening import Listening, n_listeners
-from libsep.batch.loading import Separators
-from libsep.batch.machines import Staffing
-from libsep.batch.night import Night
-from libsep.batch.nodes import Check, Nodes
-from libsep.batch.plan import Attempt, Plan
-from libsep.batch.preflight import check_nodes, needs_of, why_not
-from libsep.batch.slots import Slots
+from libsep.batch.schedule.costs import Costs, described_costs
+from libsep.batch.schedule.night import Night
+from libsep.batch.schedule.plan import Attempt, Plan
+from libsep.batch.schedule.slots import Slots
+from libsep.batch.separators.fleet import Fleet
+from libsep.batch.separators.loading import Separators
 from libsep.batch.stops import Stops
 from libsep.ledger import Ledger
 from libsep.machine import n_cores

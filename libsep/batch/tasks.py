@@ -14,7 +14,7 @@ from jaxtyping import Float32
 from ray.actor import ActorHandle
 
 from libsep import log
-from libsep.batch.plan import Attempt
+from libsep.batch.schedule.plan import Attempt
 from libsep.errors import DeviceError, LibsepError, SeparationError, SeparatorsLostError
 from libsep.pipeline import Settings, process_staged
 from libsep.separation.registry import Model

@@ -12,16 +12,16 @@ import ray.train
 import ray.train.torch
 from ray.train import Checkpoint
 
-from libsep.batch.cluster import cluster_or_embedded_ray
+from libsep.batch.cluster.connection import cluster_or_embedded_ray
 from libsep.errors import ClusterError, ConfigError
 from libsep.ledger.lock import RunLock
 from libsep.training import distributed
 from libsep.training.check import check_job
-from libsep.training.checkpoint import load_checkpoint
-from libsep.training.export import describe, export_model
-from libsep.training.inputs import rendering
 from libsep.training.job import BEST, CHECKPOINT, Job
+from libsep.training.material.inputs import rendering
 from libsep.training.state import State
+from libsep.training.weights.checkpoint import load_checkpoint
+from libsep.training.weights.export import describe, export_model
 from libsep.training.worker import RunFolder, work
 
 MAX_LOSSES = 10
@@ -61,7 +61,7 @@ def train_on_cluster(job: Job, storage: str, name: str, *, min_workers: int) -> 
 
     Returns
     -------
-    The last checkpoint; `libsep.training.export.export_model` makes a model of it.
+    The last checkpoint; `libsep.training.weights.export.export_model` makes a model of it.
 
     Raises
     ------

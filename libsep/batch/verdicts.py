@@ -6,7 +6,7 @@ failed several times; a node that is shut down takes its processes first. So the
 
 from collections.abc import Sequence
 
-from libsep.batch.plan import Attempt
+from libsep.batch.schedule.plan import Attempt
 
 VERDICT_S = 20.0
 """Seconds in which Ray notices that a node has died; by default it needs up to 14."""

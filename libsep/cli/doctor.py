@@ -102,16 +102,16 @@ def _device() -> str:
 
 
 def _embedded_ray() -> str:
-    from libsep.batch.cluster import embedded_ray, ray_version
+    from libsep.batch.cluster.connection import embedded_ray, ray_version
 
     with embedded_ray(n_track_slots=1, object_store_bytes=100_000_000):
         return f"{ray_version()}, embedded: starts"
 
 
 def _nodes(insecure: bool) -> str:
-    from libsep.batch.cluster import cluster_or_embedded_ray, ray_version
-    from libsep.batch.inspection import Needs
-    from libsep.batch.preflight import check_nodes
+    from libsep.batch.cluster.connection import cluster_or_embedded_ray, ray_version
+    from libsep.batch.cluster.inspection import Needs
+    from libsep.batch.cluster.preflight import check_nodes
     from libsep.restoration.model import list_restoration_models
     from libsep.separation.registry import list_models
 

@@ -1,9 +1,9 @@
 """The time that a run has, and what is left when it is over."""
 
-from libsep.batch.costs import described_costs
-from libsep.batch.night import Night
-from libsep.batch.pace import Pace
-from libsep.batch.window import Window
+from libsep.batch.schedule.costs import described_costs
+from libsep.batch.schedule.night import Night
+from libsep.batch.schedule.pace import Pace
+from libsep.batch.schedule.window import Window
 from libsep.config import Config
 from libsep.ledger import Ledger
 from libsep.library.survey import Survey, source_of

@@ -8,7 +8,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.table import Column
 from rich.text import Text
 
-from libsep.batch.window import Window
+from libsep.batch.schedule.window import Window
 from libsep.cli.lines import describe, markup
 from libsep.report.summary import Summary
 from libsep.track import Outcome, Track, path_to_text

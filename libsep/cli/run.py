@@ -61,7 +61,7 @@ def run(
     """Convert every track of LIBRARY that STEMS does not hold yet; a second run does the rest."""
     if address:
         os.environ["RAY_ADDRESS"] = address  # Ray, and libsep.batch, read it when they are imported
-    from libsep.batch.window import Window
+    from libsep.batch.schedule.window import Window
     from libsep.cli.configuration import read_config
     from libsep.cli.preview import preview
     from libsep.cli.session import RunOptions, start

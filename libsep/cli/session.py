@@ -15,7 +15,7 @@ from rich.console import Console
 
 from libsep import log
 from libsep.batch.interrupts import Interrupts, caught_interrupts
-from libsep.batch.window import Window
+from libsep.batch.schedule.window import Window
 from libsep.cli.hints import closing_hints
 from libsep.cli.lines import markup
 from libsep.cli.night import night_of, time_left_s
@@ -185,8 +185,8 @@ def _convert(
     interrupts: Interrupts,
 ) -> Ended:
     """Run the work on Ray; ``summary`` gathers the outcomes."""
-    from libsep.batch.plan import Attempt
     from libsep.batch.run import convert_all
+    from libsep.batch.schedule.plan import Attempt
 
     settings = Settings(
         config=options.config,
@@ -243,7 +243,7 @@ def _convert(
 @contextlib.contextmanager
 def _blaming_nobody_for_a_lost_cluster(ledger: Ledger) -> Iterator[None]:
     """End the run in order when it loses its cluster; on this machine a track may have done it."""
-    from libsep.batch.cluster import is_cluster_named
+    from libsep.batch.cluster.connection import is_cluster_named
 
     try:
         yield

@@ -53,9 +53,9 @@ def train(
 
     The run folder receives what a stopped training goes on from, and the curve.
     """
-    from libsep.training.export import describe, export_model
     from libsep.training.job import BEST, CHECKPOINT, Job
     from libsep.training.local import train as run_training
+    from libsep.training.weights.export import describe, export_model
 
     loaded = config.load_training(settings)
     if isinstance(loaded, config.GenreTrainingConfig):

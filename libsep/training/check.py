@@ -8,8 +8,8 @@ import torch
 from libsep.config import MaterialConfig, TrainingConfig
 from libsep.datasets.songs import find_songs
 from libsep.errors import ConfigError
-from libsep.training.data import Material
 from libsep.training.job import Job
+from libsep.training.material.data import Material
 from libsep.training.start import check_start
 
 logger = logging.getLogger(__name__)

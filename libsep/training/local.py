@@ -14,9 +14,9 @@ from torch.multiprocessing.spawn import spawn
 from libsep.datasets.unpaired import load_unpaired
 from libsep.ledger.lock import RunLock
 from libsep.training.check import check_device, check_job, warn_of_unused
-from libsep.training.data import load_material
-from libsep.training.inputs import open_cache, open_material, open_validation, rendering
 from libsep.training.job import Job
+from libsep.training.material.data import load_material
+from libsep.training.material.inputs import open_cache, open_material, open_validation, rendering
 from libsep.training.start import begin
 from libsep.training.worker import RunFolder, work
 

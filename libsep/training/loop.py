@@ -9,7 +9,7 @@ from libsep.datasets.songs import Song
 from libsep.evaluation.scores import mean_by_target
 from libsep.training import distributed
 from libsep.training.job import BEST, CHECKPOINT
-from libsep.training.journal import Journal
+from libsep.training.records.journal import Journal
 from libsep.training.stage import Stage, uses_bfloat16
 from libsep.training.state import State
 from libsep.training.validate import Measures

@@ -8,8 +8,8 @@ from libsep.datasets.songs import Song
 from libsep.media.decode import SAMPLE_RATE
 from libsep.separation.cpu import has_native_bfloat16
 from libsep.training import distributed
-from libsep.training.examples import Examples
 from libsep.training.gate import Means, Verdict, judge_sdr
+from libsep.training.material.examples import Examples
 from libsep.training.state import State
 from libsep.training.step import as_separation_network, merged, train_step
 from libsep.training.validate import Measures, validate

@@ -4,13 +4,13 @@ import torch
 
 from libsep.errors import ConfigError
 from libsep.track import TARGETS
-from libsep.training.adversarial import Adversarial
-from libsep.training.checkpoint import load_weights
-from libsep.training.growth import new_network
-from libsep.training.inputs import open_examples, open_unpaired
+from libsep.training.adversarial.stage import Adversarial
 from libsep.training.job import CHECKPOINT, Job
+from libsep.training.material.inputs import open_examples, open_unpaired
 from libsep.training.stage import Stage, Supervised
 from libsep.training.state import State, new_adversary, new_state
+from libsep.training.weights.checkpoint import load_weights
+from libsep.training.weights.growth import new_network
 
 OWN = "band_split_unet"
 """The network that the discriminators are made for."""

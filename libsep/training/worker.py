@@ -11,15 +11,15 @@ from libsep.datasets.songs import Song
 from libsep.errors import ConfigError
 from libsep.separation.cpu import tune_allocator
 from libsep.training import distributed
-from libsep.training.checkpoint import load_checkpoint, save_checkpoint
-from libsep.training.display import TrainingDisplay
-from libsep.training.inputs import open_validation
 from libsep.training.job import CHECKPOINT, CONFIG, Job
-from libsep.training.journal import Journal
 from libsep.training.loop import Loop
+from libsep.training.material.inputs import open_validation
+from libsep.training.records.display import TrainingDisplay
+from libsep.training.records.journal import Journal
 from libsep.training.stage import Stage
 from libsep.training.start import begin, open_stage
 from libsep.training.state import State
+from libsep.training.weights.checkpoint import load_checkpoint, save_checkpoint
 
 
 class RunFolder:
@@ -29,7 +29,7 @@ class RunFolder:
         self.folder = folder
 
     def describe(self, job: Job) -> None:
-        """Write ``config.yaml``: what `libsep.training.export` needs to know of a run."""
+        """Write ``config.yaml``: what `libsep.training.weights.export` needs to know of a run."""
         values = job.config.model_dump(mode="json")
         (self.folder / CONFIG).write_text(yaml.safe_dump(values, sort_keys=False))
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from libsep.batch.batching import Batcher
+from libsep.batch.separators.batching import Batcher
 
 
 def four_stems(segments: np.ndarray, cutoffs_hz: Sequence[float | None]) -> np.ndarray:

@@ -23,13 +23,13 @@ from ray.cluster_utils import Cluster
 from ray.core.generated import autoscaler_pb2
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from libsep.batch.actors import SeparatorActor, start_separator
+from libsep.batch.cluster.machines import Place
+from libsep.batch.cluster.nodes import Check, Node
 from libsep.batch.driver import Crew, Driver
 from libsep.batch.interrupts import Interrupts
-from libsep.batch.machines import Place
-from libsep.batch.nodes import Check, Node
-from libsep.batch.plan import Attempt
 from libsep.batch.run import start_crew
+from libsep.batch.schedule.plan import Attempt
+from libsep.batch.separators.actors import SeparatorActor, start_separator
 from libsep.batch.stops import Stops
 from libsep.batch.tasks import RemoteSeparator, Seat
 from libsep.config import Config

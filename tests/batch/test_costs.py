@@ -2,7 +2,7 @@
 
 import pytest
 
-from libsep.batch.costs import Costs
+from libsep.batch.schedule.costs import Costs
 
 
 def test_until_something_is_measured_the_expectations_count() -> None:

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import ray
 
-from libsep.batch.actors import Stint
-from libsep.batch.cluster import embedded_ray
+from libsep.batch.cluster.connection import embedded_ray
 from libsep.batch.driver import Driver, RunResult
 from libsep.batch.interrupts import Interrupts
-from libsep.batch.plan import Attempt
 from libsep.batch.run import start_crew
+from libsep.batch.schedule.plan import Attempt
+from libsep.batch.separators.actors import Stint
 from libsep.batch.stops import Stops
 from libsep.config import Config
 from libsep.genre.description import StoredClassifier

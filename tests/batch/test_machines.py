@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libsep.batch.machines import Machine, Place, Staffing, spread
-from libsep.batch.plan import Attempt
+from libsep.batch.cluster.machines import Machine, Place, Staffing, spread
+from libsep.batch.schedule.plan import Attempt
 from libsep.batch.verdicts import VERDICT_S, Verdicts
 from libsep.track import Track
 

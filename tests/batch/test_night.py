@@ -8,13 +8,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from libsep.batch.costs import Costs
-from libsep.batch.night import Night
-from libsep.batch.pace import Pace
-from libsep.batch.plan import Attempt, Plan
-from libsep.batch.queue import Queue
-from libsep.batch.slots import Slots
-from libsep.batch.window import Window
+from libsep.batch.schedule.costs import Costs
+from libsep.batch.schedule.night import Night
+from libsep.batch.schedule.pace import Pace
+from libsep.batch.schedule.plan import Attempt, Plan
+from libsep.batch.schedule.queue import Queue
+from libsep.batch.schedule.slots import Slots
+from libsep.batch.schedule.window import Window
 from libsep.track import Assignment, Outcome, Track
 
 MARGIN = 1.5

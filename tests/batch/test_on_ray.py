@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import ray
 
-from libsep.batch.actors import start_separator
-from libsep.batch.cluster import embedded_ray
-from libsep.batch.loading import Separators
-from libsep.batch.machines import Place
+from libsep.batch.cluster.connection import embedded_ray
+from libsep.batch.cluster.machines import Place
+from libsep.batch.separators.actors import start_separator
+from libsep.batch.separators.loading import Separators
 from libsep.batch.tasks import RemoteSeparator, Seat
 from libsep.config import Config
 from libsep.errors import ClusterError, ConfigError, ModelError, SeparationError
@@ -172,7 +172,7 @@ class _Unlucky:
 def test_an_error_at_load_that_is_not_ours_is_tried_again_and_then_ends_the_run_with_a_reason(
     cluster: None, tiny_model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("libsep.batch.loading.RELOAD_PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr("libsep.batch.separators.loading.RELOAD_PAUSES_S", (0.0, 0.0))
     separators = started(CONFIG, tiny_model)
     separators.stop(0)
     here = ray.get_runtime_context().get_node_id()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from libsep.batch.pace import MEMORY_AUDIO_S, START_S, UNKNOWN_MACHINE, Pace
+from libsep.batch.schedule.pace import MEMORY_AUDIO_S, START_S, UNKNOWN_MACHINE, Pace
 from libsep.track import Outcome
 
 

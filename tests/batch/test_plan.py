@@ -9,9 +9,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from libsep.batch.costs import Costs
-from libsep.batch.plan import MAX_LOSSES, Attempt, Plan
-from libsep.batch.slots import Slots
+from libsep.batch.schedule.costs import Costs
+from libsep.batch.schedule.plan import MAX_LOSSES, Attempt, Plan
+from libsep.batch.schedule.slots import Slots
 from libsep.track import Assignment, Track
 
 

@@ -13,9 +13,9 @@ from ray.cluster_utils import Cluster
 from ray.job_config import JobConfig
 
 import libsep
-from libsep.batch import inspection, preflight
-from libsep.batch.inspection import Needs, look
-from libsep.batch.preflight import check_nodes, needs_of, node_name, working_nodes
+from libsep.batch.cluster.connection import inspection, preflight
+from libsep.batch.cluster.inspection import Needs, look
+from libsep.batch.cluster.preflight import check_nodes, needs_of, node_name, working_nodes
 from libsep.config import Config
 from libsep.errors import ConfigError, NodesError
 from libsep.ledger import FOLDER

@@ -12,8 +12,8 @@ import pytest
 import ray
 
 from libsep.batch.driver import RunResult
-from libsep.batch.plan import Attempt
 from libsep.batch.run import convert_all
+from libsep.batch.schedule.plan import Attempt
 from libsep.config import Config
 from libsep.errors import ClusterError
 from libsep.ledger import Ledger

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from libsep.batch.cluster.security import prepare_access, tighten
 from libsep.batch.environment import VARIABLES
-from libsep.batch.security import prepare_access, tighten
 from libsep.errors import ClusterError
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -38,7 +38,7 @@ cluster.shutdown()
 
 CONNECT = """
 import json, os, sys
-from libsep.batch.cluster import cluster_or_embedded_ray
+from libsep.batch.cluster.connection import cluster_or_embedded_ray
 from libsep.errors import ClusterError
 import ray
 is_insecure = sys.argv[1] == "insecure"
@@ -199,7 +199,7 @@ def test_an_address_that_is_set_to_nothing_names_no_cluster(tmp_path: Path) -> N
 
 EMBEDDED = """
 import contextlib, glob, json, os
-from libsep.batch.cluster import embedded_ray  # before Ray, which reads its environment then
+from libsep.batch.cluster.connection import embedded_ray  # before Ray
 import ray
 
 def children(pid):

@@ -7,9 +7,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from libsep.batch.costs import Costs
-from libsep.batch.plan import Attempt, Plan
-from libsep.batch.slots import Slots
+from libsep.batch.schedule.costs import Costs
+from libsep.batch.schedule.plan import Attempt, Plan
+from libsep.batch.schedule.slots import Slots
 from libsep.track import Assignment, Track
 
 LOAD_S = 0.5

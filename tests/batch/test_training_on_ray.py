@@ -16,7 +16,7 @@ import ray
 import torch
 import yaml
 
-from libsep.batch.cluster import embedded_ray
+from libsep.batch.cluster.connection import embedded_ray
 from libsep.batch.training import train_on_cluster
 from libsep.config import TrainingConfig
 from libsep.errors import ConfigError, LedgerError

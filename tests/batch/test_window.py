@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from libsep.batch.window import MAX_CORRECTION_S, Window, next_time, steady_s
+from libsep.batch.schedule.window import MAX_CORRECTION_S, Window, next_time, steady_s
 
 HOUR_S = 3600.0
 HEALTH = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]

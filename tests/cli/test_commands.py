@@ -15,7 +15,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from libsep.batch.window import Window
+from libsep.batch.schedule.window import Window
 from libsep.cli.lines import describe, markup
 from libsep.cli.progress import RunDisplay
 from libsep.cli.run_tables import summary_table

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from libsep.batch.window import Window
+from libsep.batch.schedule.window import Window
 from libsep.cli.progress import MAX_LINES, REPORT_S, RunDisplay
 from libsep.cli.session import Ended
 from libsep.ledger import FOLDER, Ledger

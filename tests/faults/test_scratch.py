@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import libsep.batch  # noqa: F401  imported for what it sets, before anything imports Ray itself
-from libsep.batch.nodes import check_scratch
+from libsep.batch.cluster.nodes import check_scratch
 from libsep.errors import ClusterError
 
 from .causes import can_mount, small_disk

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from libsep.batch.inspection import Needs, look
-from libsep.batch.preflight import check_nodes
+from libsep.batch.cluster.inspection import Needs, look
+from libsep.batch.cluster.preflight import check_nodes
 from libsep.config import StorageConfig
 from libsep.errors import NodesError
 from libsep.storage.places import RemoteFolder

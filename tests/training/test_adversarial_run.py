@@ -13,12 +13,12 @@ from libsep.nets.band_split_unet import SIZES, BandSplitUNet
 from libsep.separation.registry import Model, ModelInfo
 from libsep.separation.weights import save_model
 from libsep.track import TARGETS
-from libsep.training.checkpoint import load_weights, save_checkpoint
-from libsep.training.export import arguments_of
 from libsep.training.job import Job
 from libsep.training.local import train
 from libsep.training.start import begin
 from libsep.training.state import new_state
+from libsep.training.weights.checkpoint import load_weights, save_checkpoint
+from libsep.training.weights.export import arguments_of
 
 from ..conftest import tone, write_wave
 

@@ -8,10 +8,10 @@ import torch
 from libsep.config import TrainingConfig
 from libsep.errors import ConfigError
 from libsep.nets.band_split_unet import BandSplitUNet
-from libsep.training.adversarial_step import adversarial_step, current_target
-from libsep.training.checkpoint import load_checkpoint, save_checkpoint
+from libsep.training.adversarial.step import adversarial_step, current_target
+from libsep.training.material.unpaired_examples import UnpairedBatch
 from libsep.training.state import State, new_adversary, new_state
-from libsep.training.unpaired_examples import UnpairedBatch
+from libsep.training.weights.checkpoint import load_checkpoint, save_checkpoint
 
 SMALL = {"n_fft": 256, "hop_length": 64, "channels": [8, 8, 8], "hidden": 8, "n_dual_path": 1,
          "n_convs": 1, "band_bins": [32, 32, 64], "band_strides": [2, 4, 8]}  # fmt: skip

@@ -13,13 +13,13 @@ from libsep.nets.nmf import divergence
 from libsep.nets.svsgan import Svsgan
 from libsep.separation.registry import read_model
 from libsep.separation.separator import Separator
-from libsep.training.export import export_model
-from libsep.training.growth import new_network
 from libsep.training.job import Job
 from libsep.training.local import train
 from libsep.training.start import check_start
 from libsep.training.state import State, new_state
 from libsep.training.step import supervised_losses, train_step
+from libsep.training.weights.export import export_model
+from libsep.training.weights.growth import new_network
 
 TINY: dict[str, dict[str, object]] = {
     "unet": {"n_fft": 512, "hop_length": 128, "n_seen_bins": 256, "channels": [8, 16, 16]},

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from libsep.training import augment
+from libsep.training.material import augment
 
 SAMPLE_RATE = 44100
 

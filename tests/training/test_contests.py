@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from libsep.training.contests import (
+from libsep.training.adversarial.contests import (
     context_contest,
     leak,
     loudest_crops,

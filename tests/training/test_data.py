@@ -7,9 +7,9 @@ import torch
 from libsep.config import AugmentConfig, MaterialConfig
 from libsep.datasets.audio_cache import AudioCache
 from libsep.errors import ConfigError
-from libsep.training.data import load_material
-from libsep.training.datasets import Dataset, open_datasets
-from libsep.training.examples import Examples
+from libsep.training.material.data import load_material
+from libsep.training.material.datasets import Dataset, open_datasets
+from libsep.training.material.examples import Examples
 from libsep.training.synthesis.pool import RenderPool
 
 from ..conftest import tone, write_wave

@@ -11,10 +11,10 @@ from libsep.nets.band_split_unet import BandSplitUNet
 from libsep.separation.registry import ModelInfo
 from libsep.separation.weights import save_model
 from libsep.track import TARGETS
-from libsep.training.export import arguments_of
-from libsep.training.growth import can_grow, grow, new_network
 from libsep.training.job import Job
 from libsep.training.start import begin
+from libsep.training.weights.export import arguments_of
+from libsep.training.weights.growth import can_grow, grow, new_network
 
 BANDS: dict[str, Any] = {"n_fft": 256, "hop_length": 64, "band_bins": [32, 32, 64],
                          "band_strides": [2, 4, 8]}  # fmt: skip

@@ -15,8 +15,6 @@ from libsep.separation.registry import read_model
 from libsep.separation.weights import load_network
 from libsep.track import TARGETS
 from libsep.training import validate as validation
-from libsep.training.checkpoint import load_checkpoint, save_checkpoint
-from libsep.training.export import export_model
 from libsep.training.gate import Means, Verdict
 from libsep.training.job import Job
 from libsep.training.local import train
@@ -24,6 +22,8 @@ from libsep.training.loop import Loop
 from libsep.training.state import State, new_state
 from libsep.training.step import merged, train_step
 from libsep.training.validate import Measures
+from libsep.training.weights.checkpoint import load_checkpoint, save_checkpoint
+from libsep.training.weights.export import export_model
 
 SMALL = {"n_fft": 256, "hop_length": 64, "channels": [8, 8, 8], "hidden": 8, "n_dual_path": 1,
          "n_convs": 1, "band_bins": [32, 32, 64], "band_strides": [2, 4, 8]}  # fmt: skip

@@ -15,12 +15,12 @@ from libsep.datasets.songs import Song
 from libsep.errors import ConfigError, LedgerError
 from libsep.ledger.lock import RunLock
 from libsep.training.check import warn_of_unused
-from libsep.training.checkpoint import save_checkpoint
-from libsep.training.data import Material, Recording
-from libsep.training.export import describe
 from libsep.training.job import Job
 from libsep.training.local import train
+from libsep.training.material.data import Material, Recording
 from libsep.training.start import begin
+from libsep.training.weights.checkpoint import save_checkpoint
+from libsep.training.weights.export import describe
 
 
 def job_in(folder: Path, songs: Path, **changes: object) -> Job:

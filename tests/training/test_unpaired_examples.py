@@ -6,7 +6,7 @@ from libsep.config import AdversarialConfig
 from libsep.datasets.unpaired import Unpaired
 from libsep.errors import ConfigError
 from libsep.track import TARGETS
-from libsep.training.unpaired_examples import UnpairedExamples
+from libsep.training.material.unpaired_examples import UnpairedExamples
 
 Recordings = list[np.ndarray]
 

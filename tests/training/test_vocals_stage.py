@@ -10,8 +10,8 @@ from libsep.errors import ConfigError
 from libsep.nets.band_split_unet import BandSplitUNet
 from libsep.separation.registry import Model, ModelInfo
 from libsep.separation.weights import save_model
-from libsep.training.inputs import open_examples, open_validation
 from libsep.training.job import Job
+from libsep.training.material.inputs import open_examples, open_validation
 from libsep.training.synthesis.pool import RenderPlan
 from libsep.training.vocals_stage import VocalsStage
 

@@ -13,12 +13,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from libsep.config import TrainingConfig
 from libsep.datasets.songs import Song
-from libsep.training.curve import flattened, read_curve, write_table
-from libsep.training.display import TrainingDisplay
-from libsep.training.excerpt import choose_excerpt, spectrogram
 from libsep.training.job import Job
 from libsep.training.local import train
-from libsep.training.plot import plot_curve
+from libsep.training.records.curve import flattened, read_curve, write_table
+from libsep.training.records.display import TrainingDisplay
+from libsep.training.records.excerpt import choose_excerpt, spectrogram
+from libsep.training.records.plot import plot_curve
 
 from ..conftest import SAMPLE_RATE, tone
 

@@ -7,11 +7,11 @@ from libsep.config.section import read_values
 from libsep.media.decode import SAMPLE_RATE
 from libsep.restoration.model import RestorationInfo, RestorationModel
 from libsep.restoration.weights import ARCHITECTURE, save_network
-from libsep.training import plot
-from libsep.training.checkpoint import load_checkpoint
-from libsep.training.curve import CURVE, TABLE, read_curve, write_table
 from libsep.training.job import CONFIG
+from libsep.training.records import plot
+from libsep.training.records.curve import CURVE, TABLE, read_curve, write_table
 from libsep.training.restoration.step import as_amplitude_phase_net, begin
+from libsep.training.weights.checkpoint import load_checkpoint
 
 
 def export_restoration(run: Path, checkpoint: str, about: Path, folder: Path) -> RestorationModel:

@@ -19,10 +19,9 @@ from libsep.evaluation.restoration import Subject, cut_cases, evaluate_restorati
 from libsep.ledger.lock import RunLock
 from libsep.media.decode import SAMPLE_RATE
 from libsep.separation.cpu import has_native_bfloat16, tune_allocator
-from libsep.training.checkpoint import load_checkpoint, save_checkpoint
 from libsep.training.gate import Verdict
 from libsep.training.job import BEST, CHECKPOINT, CONFIG
-from libsep.training.journal import Journal
+from libsep.training.records.journal import Journal
 from libsep.training.restoration.examples import Examples
 from libsep.training.restoration.material import (
     Recording,
@@ -36,6 +35,7 @@ from libsep.training.restoration.step import (
     restoration_step,
 )
 from libsep.training.state import State
+from libsep.training.weights.checkpoint import load_checkpoint, save_checkpoint
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from libsep.config import RestorationTrainingConfig, parse
 from libsep.datasets.audio_cache import AudioCache
 from libsep.errors import ConfigError
 from libsep.restoration.band import first_bin
-from libsep.training.curve import read_curve
+from libsep.training.records.curve import read_curve
 from libsep.training.restoration.examples import Examples, draw_response
 from libsep.training.restoration.export import export_restoration
 from libsep.training.restoration.material import (

@@ -1,8 +1,8 @@
 """Which tracks a run may still start: those that can end before its window closes."""
 
-from libsep.batch.pace import Pace
-from libsep.batch.plan import Attempt
-from libsep.batch.window import Window
+from libsep.batch.schedule.pace import Pace
+from libsep.batch.schedule.plan import Attempt
+from libsep.batch.schedule.window import Window
 from libsep.track import Outcome
 
 

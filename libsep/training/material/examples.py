@@ -13,9 +13,9 @@ from torch import Tensor
 from libsep.config import AugmentConfig, MaterialConfig
 from libsep.errors import ConfigError
 from libsep.track import TARGETS
-from libsep.training import augment
-from libsep.training.data import Material
-from libsep.training.datasets import Dataset, open_datasets
+from libsep.training.material import augment
+from libsep.training.material.data import Material
+from libsep.training.material.datasets import Dataset, open_datasets
 from libsep.training.synthesis.pool import RenderPool
 
 SILENT_RMS = 0.003

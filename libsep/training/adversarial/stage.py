@@ -8,13 +8,13 @@ from libsep.config import AdversarialConfig, TrainingConfig
 from libsep.datasets.songs import Song
 from libsep.media.decode import SAMPLE_RATE
 from libsep.training import distributed
-from libsep.training.adversarial_step import adversarial_step, current_target
-from libsep.training.examples import Examples
+from libsep.training.adversarial.step import adversarial_step, current_target
 from libsep.training.gate import Means, Verdict, judge_sound
+from libsep.training.material.examples import Examples
+from libsep.training.material.unpaired_examples import UnpairedExamples
 from libsep.training.stage import uses_bfloat16
 from libsep.training.state import State
 from libsep.training.step import as_band_split_unet
-from libsep.training.unpaired_examples import UnpairedExamples
 from libsep.training.validate import Measures, validate
 
 

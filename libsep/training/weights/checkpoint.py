@@ -11,8 +11,8 @@ from libsep.nets.band_split_unet import BandSplitUNet
 from libsep.nets.network import SeparationNetwork
 from libsep.separation.registry import find_model
 from libsep.separation.weights import load_network
-from libsep.training.growth import can_grow, grow
 from libsep.training.state import State
+from libsep.training.weights.growth import can_grow, grow
 
 READ_ERRORS = (OSError, RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError)
 """What torch raises for a file that is no checkpoint, or one of another network."""
@@ -49,7 +49,7 @@ def load_weights(origin: str, network: SeparationNetwork) -> None:
     """Give ``network`` the weights of a model, or the averaged weights of a checkpoint.
 
     A model that is smaller, or that has targets which ``network`` lacks, is grown (see
-    `libsep.training.growth`).
+    `libsep.training.weights.growth`).
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 import collections
 from collections.abc import Iterable, Mapping
 
-from libsep.batch.costs import Costs
+from libsep.batch.schedule.costs import Costs
 from libsep.track import Outcome
 
 SEPARATE_CPU_S = 0.045

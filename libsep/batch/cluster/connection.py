@@ -11,8 +11,8 @@ from pathlib import Path
 import ray
 from ray.job_config import JobConfig
 
-from libsep.batch.nodes import CORES
-from libsep.batch.security import prepare_access
+from libsep.batch.cluster.nodes import CORES
+from libsep.batch.cluster.security import prepare_access
 from libsep.errors import ClusterError
 from libsep.machine import n_cores
 

@@ -10,8 +10,8 @@ from typing import Any
 import ray
 from ray.actor import ActorHandle
 
-from libsep.batch.actors import start_separator
-from libsep.batch.machines import Place
+from libsep.batch.cluster.machines import Place
+from libsep.batch.separators.actors import start_separator
 from libsep.batch.tasks import Seat
 from libsep.config import SeparationConfig
 from libsep.errors import ClusterError, DeviceError, LibsepError

@@ -8,10 +8,10 @@ from typing import Any
 
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from libsep.batch.loading import Separators
-from libsep.batch.machines import Machine, Place, Staffing
-from libsep.batch.nodes import LONGEST_STEP_S, Nodes
-from libsep.batch.plan import Plan
+from libsep.batch.cluster.machines import Machine, Place, Staffing
+from libsep.batch.cluster.nodes import LONGEST_STEP_S, Nodes
+from libsep.batch.schedule.plan import Plan
+from libsep.batch.separators.loading import Separators
 from libsep.config import RunConfig
 from libsep.errors import ClusterError, LibsepError
 

@@ -14,7 +14,7 @@ import ray
 from ray._private import worker as ray_worker
 from ray._private.state import state as gcs_state
 
-from libsep.batch.machines import Machine
+from libsep.batch.cluster.machines import Machine
 from libsep.errors import ClusterError
 from libsep.units import format_bytes
 

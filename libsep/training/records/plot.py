@@ -4,7 +4,7 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-from libsep.training.curve import Row
+from libsep.training.records.curve import Row
 
 IS_INSTALLED = importlib.util.find_spec("matplotlib") is not None
 if IS_INSTALLED:

@@ -12,12 +12,12 @@ from libsep.nets.band_split_unet import BandSplitUNet
 from libsep.nets.network import SeparationNetwork
 from libsep.separation.registry import Model, ModelInfo
 from libsep.separation.weights import save_model
-from libsep.training import plot
-from libsep.training.checkpoint import load_checkpoint
-from libsep.training.curve import CURVE, TABLE, read_curve, write_table
-from libsep.training.growth import network_arguments, new_network
 from libsep.training.job import CONFIG
+from libsep.training.records import plot
+from libsep.training.records.curve import CURVE, TABLE, read_curve, write_table
 from libsep.training.state import new_state
+from libsep.training.weights.checkpoint import load_checkpoint
+from libsep.training.weights.growth import network_arguments, new_network
 
 
 def export_model(run: Path, checkpoint: str, info_path: Path, folder: Path) -> Model:

@@ -95,7 +95,7 @@ def _knock(address: str) -> dict[str, str]:
     """Let a program of its own see whether the cluster opens to a wrong token."""
     try:
         # -P: a module in the current folder, among the music, is not to be imported.
-        command = [sys.executable, "-P", "-m", "libsep.batch.knock", address]
+        command = [sys.executable, "-P", "-m", "libsep.batch.cluster.knock", address]
         done = run(command, timeout_s=KNOCK_TIMEOUT_S)
         found: dict[str, str] = json.loads(done.stdout)
     except subprocess.TimeoutExpired:

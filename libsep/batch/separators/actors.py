@@ -17,8 +17,8 @@ from ray.actor import ActorHandle
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from libsep import log
-from libsep.batch.batching import Batcher
-from libsep.batch.machines import Place
+from libsep.batch.cluster.machines import Place
+from libsep.batch.separators.batching import Batcher
 from libsep.config import SeparationConfig
 from libsep.errors import DeviceError
 from libsep.pipeline.restoring import StemMaker

@@ -5,9 +5,9 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping
 
-from libsep.batch.costs import Costs
-from libsep.batch.queue import Queue
-from libsep.batch.slots import Backlog, Slots
+from libsep.batch.schedule.costs import Costs
+from libsep.batch.schedule.queue import Queue
+from libsep.batch.schedule.slots import Backlog, Slots
 from libsep.track import Assignment, Outcome, Track
 
 MAX_LOSSES = 5

@@ -12,11 +12,11 @@ from libsep.datasets.songs import Song, find_songs, load_song
 from libsep.datasets.unpaired import load_unpaired
 from libsep.errors import ConfigError
 from libsep.media.decode import SAMPLE_RATE
-from libsep.training.data import Material, load_material
-from libsep.training.examples import Examples
 from libsep.training.job import Job
+from libsep.training.material.data import Material, load_material
+from libsep.training.material.examples import Examples
+from libsep.training.material.unpaired_examples import UnpairedExamples
 from libsep.training.synthesis.pool import RenderPlan, keep_rendering
-from libsep.training.unpaired_examples import UnpairedExamples
 from libsep.training.vocals_stage import VocalsStage
 
 FIRST_RENDERS = 16

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from libsep.datasets.songs import Song
 from libsep.media.decode import SAMPLE_RATE
-from libsep.training import board, plot
-from libsep.training.board import Board
-from libsep.training.curve import CURVE, flattened, read_curve
-from libsep.training.display import TrainingDisplay
-from libsep.training.excerpt import choose_excerpt, separated
+from libsep.training.records import board, plot
+from libsep.training.records.board import Board
+from libsep.training.records.curve import CURVE, flattened, read_curve
+from libsep.training.records.display import TrainingDisplay
+from libsep.training.records.excerpt import choose_excerpt, separated
 from libsep.training.state import State
 from libsep.training.step import as_separation_network
 

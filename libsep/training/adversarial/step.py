@@ -11,7 +11,7 @@ from libsep.config import AdversarialConfig, TrainingConfig
 from libsep.dsp.stft import istft, stft
 from libsep.losses.adversarial import Kind, discriminator_loss, feature_loss, generator_loss
 from libsep.media.decode import SAMPLE_RATE
-from libsep.training.contests import (
+from libsep.training.adversarial.contests import (
     Contest,
     context_contest,
     leak,
@@ -19,6 +19,7 @@ from libsep.training.contests import (
     unpaired_contest,
 )
 from libsep.training.distributed import average_gradients
+from libsep.training.material.unpaired_examples import UnpairedBatch
 from libsep.training.state import Adversary, State
 from libsep.training.step import (
     as_band_split_unet,
@@ -26,7 +27,6 @@ from libsep.training.step import (
     reconstruction_losses,
     update_network,
 )
-from libsep.training.unpaired_examples import UnpairedBatch
 
 
 def adversarial_step(

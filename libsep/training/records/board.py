@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from libsep.training.excerpt import Excerpt, Signal, spectrogram
+from libsep.training.records.excerpt import Excerpt, Signal, spectrogram
 
 IS_INSTALLED = importlib.util.find_spec("tensorboard") is not None
 if IS_INSTALLED:

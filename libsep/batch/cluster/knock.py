@@ -1,6 +1,7 @@
-"""Knock at a cluster with a token that cannot be right: ``python -m libsep.batch.knock ADDRESS``.
+"""Knock at a cluster with a token that cannot be right.
 
-A program of its own, because Ray reads its token once in the life of a process.
+``python -m libsep.batch.cluster.knock ADDRESS``: a program of its own, because Ray reads its token
+once in the life of a process.
 """
 
 import json

@@ -17,7 +17,7 @@ from libsep.datasets.audio_cache import FULL_SCALE
 from libsep.datasets.songs import Song
 from libsep.errors import ConfigError
 from libsep.track import TARGETS
-from libsep.training.data import Material, Recording
+from libsep.training.material.data import Material, Recording
 from libsep.training.synthesis.pool import RenderPool
 
 Memory = Literal["auto", "disk", "cpu", "cuda"]

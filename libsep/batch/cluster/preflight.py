@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from libsep.batch.inspection import Finding, Needs, look
-from libsep.batch.nodes import Node
+from libsep.batch.cluster.inspection import Finding, Needs, look
+from libsep.batch.cluster.nodes import Node
 from libsep.errors import ConfigError, NodesError, StemsError, TransferError
 from libsep.pipeline import Settings
 from libsep.track import Track

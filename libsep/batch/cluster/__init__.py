@@ -1,0 +1,1 @@
+"""Ray: its start, its nodes, what they have, and whom a run trusts."""

@@ -1,0 +1,1 @@
+"""When each track runs, and on which separators: no Ray and no files."""

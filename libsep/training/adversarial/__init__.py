@@ -1,0 +1,1 @@
+"""The adversarial stage: a trained generator against discriminators."""

@@ -1,0 +1,1 @@
+"""What networks learn from: sources from anywhere, varied and mixed into examples."""

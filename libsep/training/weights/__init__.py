@@ -1,0 +1,1 @@
+"""Weights: checkpoints, growth of a small network, export to a model folder."""
