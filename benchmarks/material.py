@@ -2,6 +2,8 @@
 
 import resource
 import struct
+import subprocess
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,21 @@ def write_wave(path: Path, duration_s: float) -> Path:
         file.write(head)
         for _ in range(n_minutes):
             file.write(data)
+    return path
+
+
+def write_mp3(path: Path, duration_s: float, music: list[Path]) -> Path:
+    """Write pieces of music, one after the other and again, as an MP3 of 192 kbit/s."""
+    ffmpeg = [str(find_ffmpeg()), "-v", "error", "-y"]
+    coder = ["-vn", "-ac", "2", "-ar", str(SAMPLE_RATE), "-c:a", "libmp3lame", "-b:a", "192k"]
+    with tempfile.TemporaryDirectory() as folder:
+        once = Path(folder) / "once.mp3"
+        inputs = [word for piece in music for word in ("-i", str(piece))]
+        joined = "".join(f"[{index}:a:0]" for index in range(len(music)))
+        joined += f"concat=n={len(music)}:v=0:a=1"
+        subprocess.run([*ffmpeg, *inputs, "-filter_complex", joined, *coder, once], check=True)
+        repeated = ["-stream_loop", "-1", "-i", once, "-t", str(duration_s), "-c", "copy"]
+        subprocess.run([*ffmpeg, *repeated, path], check=True)
     return path
 
 

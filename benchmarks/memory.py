@@ -2,6 +2,7 @@
 
     python benchmarks/memory.py                       # 4 minutes and 2 hours, ALAC
     python benchmarks/memory.py --minutes 4 20 --codec aac
+    python benchmarks/memory.py --music *.mp3         # the files one after the other, repeated
 
 Runs ``libsep convert`` on real music and adds up the proportional set size of the process and its
 ffmpeg five times a second (Linux).
@@ -14,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from material import write_wave
+from material import write_mp3, write_wave
 
 COMMAND = [sys.executable, "-c", "from libsep.cli.app import main; main()", "convert"]
 
@@ -25,19 +26,28 @@ def main() -> None:
     parser.add_argument("--minutes", type=int, nargs="+", default=[4, 120])
     parser.add_argument("--codec", default="alac")
     parser.add_argument("--model", default="generic")
+    parser.add_argument("--music", type=Path, nargs="+", default=[])
     arguments = parser.parse_args()
     print("| length | peak memory | wall | stem file |")
     print("| ---: | ---: | ---: | ---: |")
     for minutes in arguments.minutes:
         with tempfile.TemporaryDirectory() as folder:
-            source = write_wave(Path(folder) / "track.wav", 60.0 * minutes)
+            source = write_music(Path(folder), minutes, arguments.music)
             goal = Path(folder) / "track.stem.mp4"
             start_s = time.perf_counter()
             options = ["--codec", arguments.codec, "--model", arguments.model]
             peak_bytes = peak_of([*COMMAND, str(source), "-o", str(goal), *options])
             wall_s = time.perf_counter() - start_s
             size_mb = goal.stat().st_size / 1e6
-        print(f"| {minutes} min | {peak_bytes / 1e6:.0f} MB | {wall_s:.0f} s | {size_mb:.0f} MB |")
+        row = f"| {minutes} min | {peak_bytes / 1e6:.0f} MB | {wall_s:.0f} s | {size_mb:.0f} MB |"
+        print(row, flush=True)
+
+
+def write_music(folder: Path, minutes: int, music: list[Path]) -> Path:
+    """Write a track of some minutes: an MP3 of the music that is named, else a WAVE file."""
+    if music:
+        return write_mp3(folder / "track.mp3", 60.0 * minutes, music)
+    return write_wave(folder / "track.wav", 60.0 * minutes)
 
 
 def peak_of(command: list[str]) -> int:

@@ -15,6 +15,7 @@ from libsep.cli.subcommands import NAMES
 from libsep.cli.subcommands import load as load_command
 from libsep.config import Config, load, load_training
 from libsep.genre.user_table import load_user_table
+from libsep.ledger import Ledger
 from libsep.library.demo.files import example_stem_file
 from libsep.media.ffmpeg import find_ffmpeg
 from libsep.media.verify import verify_stems
@@ -23,7 +24,7 @@ from libsep.restoration.model import find_restoration_model
 from libsep.restoration.weights import load_network as load_restoration_network
 from libsep.separation.registry import Model, find_model, list_models
 from libsep.separation.separator import Separator
-from libsep.track import TARGETS
+from libsep.track import TARGETS, Outcome
 from libsep.training.synthesis.sample_list import SampleList, is_sample_list
 
 from .conftest import tone, write_wave
@@ -72,7 +73,7 @@ def test_the_list_of_commands_tells_what_each_says_of_itself(name: str) -> None:
     ("arguments", "unwanted"),
     [
         (["--help"], ["numpy", "pyarrow", "pydantic", "torch", "ray", "libsep.config"]),
-        (["status", "stems"], ["torch", "ray", "libsep.config", "libsep.media"]),
+        (["status", "stems"], ["torch", "ray", "pandas", "libsep.config", "libsep.media"]),
         (["convert", "track.wav"], ["torch", "ray", "libsep.pipeline.networks"]),
     ],
 )
@@ -80,9 +81,11 @@ def test_a_command_imports_what_it_needs_and_no_more(
     arguments: list[str], unwanted: list[str], tmp_path: Path, tiny_model: Model
 ) -> None:
     write_wave(tmp_path / "track.wav", tone(440.0, 1.0))
-    (tmp_path / "stems" / ".libsep").mkdir(parents=True)
-    config = f"separation: {{model: {tiny_model.folder}}}\nrouting: {{enabled: false}}"
-    (tmp_path / "c.yaml").write_text(config)
+    ledger = Ledger(tmp_path / "stems" / ".libsep")
+    ledger.begin("night")
+    ledger.append(Outcome(source="track.wav", output="track.stem.mp4", status="done"))
+    ledger.end()
+    (tmp_path / "c.yaml").write_text(f"separation: {{model: {tiny_model.folder}}}")
     code = f"""
 import sys
 from libsep.cli.app import main

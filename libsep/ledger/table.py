@@ -1,5 +1,11 @@
-"""Rows of the ledger as an Arrow table and as Parquet files."""
+"""Rows of the ledger as an Arrow table and as Parquet files.
 
+Where pandas is installed, pyarrow imports it for `pyarrow.array`, `pyarrow.scalar`, `read_table`
+and `sort_by`, which takes longer than all else that ``libsep status`` does. What reads a ledger
+that no run writes to gets along without them.
+"""
+
+import array
 import contextlib
 import dataclasses
 import itertools
@@ -94,9 +100,13 @@ def from_rows(rows: Iterable[Row]) -> Any:
     remaining = iter(rows)
     batches = iter(lambda: list(itertools.islice(remaining, _BATCH_ROWS)), [])
     try:
-        return pa.concat_tables([SCHEMA.empty_table(), *map(_table_of, batches)])
+        return pa.concat_tables([_empty(), *map(_table_of, batches)])
     except (pa.ArrowException, TypeError) as exc:
         raise LedgerError(f"rows of the ledger: {exc}") from exc
+
+
+def _empty() -> Any:
+    return pa.Table.from_batches([], schema=SCHEMA)
 
 
 def _table_of(rows: list[Row]) -> Any:
@@ -130,14 +140,18 @@ def _plain_values(column: Any) -> list[Any]:
 
 def outcome_rows(table: Any) -> Any:
     """Return the rows of ``table`` that say how a track ended."""
-    return table.filter(pc.equal(table["event"], "outcome"))
+    return table.filter(_is_outcome(table))
+
+
+def _is_outcome(table: Any) -> Any:
+    return pc.equal(table["event"], _text("outcome"))
 
 
 def final_rows(table: Any) -> Any:
     """Return the outcome rows of ``table``: the last one of each source."""
     ordered = outcome_rows(table)
     last = {source: index for index, source in enumerate(ordered["source"].to_pylist())}
-    return ordered.take(pa.array(sorted(last.values()), type=pa.int64()))
+    return _taken(ordered, sorted(last.values()))
 
 
 def united(tables: Iterable[Any]) -> Any:
@@ -146,11 +160,30 @@ def united(tables: Iterable[Any]) -> Any:
     A row that stands in a journal and in the Parquet file that was made of it is one row: run and
     sequence number say so.
     """
-    table = pa.concat_tables([SCHEMA.empty_table(), *tables])
-    table = table.sort_by([("sequence", "ascending"), ("run", "ascending")])
+    table = pa.concat_tables([_empty(), *tables])
+    order = [("sequence", "ascending"), ("run", "ascending")]
+    table = table.take(pc.sort_indices(table, sort_keys=order))
     keys = list(zip(table["sequence"].to_pylist(), table["run"].to_pylist(), strict=True))
     kept = [i for i, key in enumerate(keys) if i == 0 or key != keys[i - 1]]
-    return table if len(kept) == len(keys) else table.take(pa.array(kept, type=pa.int64()))
+    return table if len(kept) == len(keys) else _taken(table, kept)
+
+
+def _taken(table: Any, indices: list[int]) -> Any:
+    """Return the rows of ``table`` at ``indices``."""
+    buffer = pa.py_buffer(array.array("q", indices))
+    return table.take(pa.Array.from_buffers(pa.int64(), len(indices), [None, buffer]))
+
+
+def _default_scalar(column: Any) -> Any:
+    value = DEFAULTS[column.name]
+    return _text(value) if pa.types.is_string(column.type) else pa.scalar(value, type=column.type)
+
+
+def _text(value: str) -> Any:
+    """Return a text as a scalar of Arrow."""
+    encoded = value.encode()
+    ends = pa.py_buffer(array.array("i", [0, len(encoded)]))
+    return pa.StringArray.from_buffers(1, ends, pa.py_buffer(encoded))[0]
 
 
 def settled(table: Any) -> Any:
@@ -170,7 +203,7 @@ def settled(table: Any) -> Any:
 
 def parts(table: Any) -> Iterator[tuple[str, Any]]:
     """Return the rows of ``table`` by the folder they belong to, if there are any: events first."""
-    is_outcome = pc.equal(table["event"], "outcome")
+    is_outcome = _is_outcome(table)
     for folder, rows in (
         (EVENTS, table.filter(pc.invert(is_outcome))),
         (OUTCOMES, table.filter(is_outcome).drop_columns(["event"])),
@@ -204,11 +237,12 @@ def read(path: Path) -> Any:
         The file has gone, which happens while another process compacts.
     """
     with _reading(path):
-        table = pq.read_table(path, partitioning=None)
+        with pq.ParquetFile(path) as file:
+            table = file.read()
         columns = [
             table[column.name].cast(column.type)
             if column.name in table.column_names
-            else pa.array([DEFAULTS[column.name]] * len(table), type=column.type)
+            else pa.repeat(_default_scalar(column), len(table))
             for column in SCHEMA
         ]
         return pa.Table.from_arrays(columns, schema=SCHEMA)

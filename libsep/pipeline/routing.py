@@ -8,6 +8,7 @@ from libsep.errors import ConfigError
 from libsep.genre.description import StoredClassifier, find_classifier
 from libsep.genre.names import GENRES
 from libsep.genre.router import Route, Router
+from libsep.media.tags import Fingerprint
 from libsep.separation.registry import Model, find_model, list_models
 from libsep.track import TARGETS, Assignment, Heard, Outcome, Track
 
@@ -101,6 +102,17 @@ class Assigner:
             self._assignment(self._router.fallback(problem)),
             classifier_sha256=self._classifier_sha256 if is_settled else "",
         )
+
+    def as_made(self, made: Fingerprint) -> Assignment | None:
+        """Return the model and genre that a stem file was made with; None if others may do now.
+
+        The sound of a track need not be heard to know that its stem file is up to date, if all
+        that could be heard leads to the one model that made it.
+        """
+        if made.model_sha256 != self.only_model_sha256():
+            return None
+        route = self._router.fallback("heard when its stem file was made")
+        return self._assignment(dataclasses.replace(route, genre=made.genre))
 
     def models_of(self, assignments: Iterable[Assignment | None]) -> dict[str, Model]:
         """Return the models that tracks with these assignments are, or may be, given, by name.

@@ -10,15 +10,16 @@ import numpy as np
 from jaxtyping import Float32
 
 from libsep.config import Config
-from libsep.errors import TrackError
+from libsep.errors import TagError, TrackError
 from libsep.library.survey import track_of_file
-from libsep.pipeline.cutoffs import restoration_model_of
+from libsep.media.tags import read_fingerprint
+from libsep.pipeline.cutoffs import config_sha256, restoration_model_of
 from libsep.pipeline.process import process
 from libsep.pipeline.routing import Assigner
 from libsep.pipeline.settings import Settings
 from libsep.separation.registry import Model
 from libsep.separation.stream import SegmentSeparator
-from libsep.track import Assignment, Outcome, Track
+from libsep.track import Assignment, Outcome, Track, path_to_text
 
 
 class Converter:
@@ -67,7 +68,11 @@ class Converter:
             A model cannot be loaded.
         """
         track, output_root = track_of_file(file, output)
-        assignment = self._assigner.assign(track, None) or self._listen(track)
+        assignment = (
+            self._assigner.assign(track, None)
+            or self._as_made(track, output_root)
+            or self._listen(track)
+        )
         models = self._assigner.models_of([assignment])
         settings = Settings(
             config=self._config,
@@ -82,6 +87,21 @@ class Converter:
     def maker_of(self, model: Model) -> Any:
         """Return what makes the stems of a model; one that was loaded before is let go."""
         return self._networks.maker_of(model)
+
+    def _as_made(self, track: Track, output_root: Path) -> Assignment | None:
+        """Return what a stem file of this very file was made with, if no other model may do now."""
+        try:
+            made = read_fingerprint(output_root / track.output)
+        except TagError:
+            return None
+        if made is None or made.config_sha256 != config_sha256(
+            self._config, self._restoration_model, None
+        ):
+            return None
+        now = path_to_text(track.source), track.size_bytes, track.mtime_ns
+        if (made.source, made.size_bytes, made.mtime_ns) != now:
+            return None
+        return self._assigner.as_made(made)
 
     def _listen(self, track: Track) -> Assignment:
         try:

@@ -1,5 +1,6 @@
 """One file in this process, as ``libsep convert`` and other programs do it."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import pytest
 from libsep.config import Config
 from libsep.errors import ConfigError, ProbeError
 from libsep.media.verify import verify_stems
+from libsep.pipeline.networks import Networks
 from libsep.pipeline.single import Converter
 from libsep.separation.registry import Model
+from libsep.track import Heard, Track
 
 
 @pytest.fixture
@@ -48,3 +51,28 @@ def test_the_device_is_named(
     assert converter.describe() == ""
     converter.convert(encode("one.flac", np.zeros((2, 30000), np.float32)))
     assert "tiny on" in converter.describe()
+
+
+def test_a_file_that_is_up_to_date_is_not_listened_to(
+    tiny_model: Model,
+    encode: Callable[..., Path],
+    rng: np.random.Generator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard: list[str] = []
+
+    def hear(_: Networks, track: Track) -> Heard:
+        heard.append(track.path.name)
+        return Heard({"jazz": 0.9})
+
+    monkeypatch.setattr(Networks, "hear", hear)
+    config = Config().replaced(separation={"model": str(tiny_model.folder)})
+    source = encode("one.flac", 0.1 * rng.standard_normal((2, 30000)).astype(np.float32))
+    first, second = (Converter(config).convert(source) for _ in range(2))
+    assert (first.status, first.genre) == ("done", "jazz")
+    assert (second.status, second.genre) == ("skipped", "jazz")
+    assert heard == ["one.flac"]
+    assert Converter(config.replaced(encode={"gain_db": -1.0})).convert(source).status == "done"
+    os.utime(source, ns=(0, 0))
+    Converter(config).convert(source)
+    assert heard == ["one.flac"] * 3
