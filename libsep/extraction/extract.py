@@ -14,7 +14,7 @@ import numpy as np
 
 from libsep.errors import StemsError, TagError, TrackError
 from libsep.extraction.selection import MIXTURE, Part, Selection, goal_of, parts_of
-from libsep.listen.sheet import Sheet, read_sheet
+from libsep.media.sheet import Sheet, read_sheet
 from libsep.media import atomic
 from libsep.media.audio_file import FORMATS, AudioFormat, AudioWriter
 from libsep.media.streams import decode_streams

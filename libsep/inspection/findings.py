@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from libsep.errors import ProbeError, StemsError, TagError
-from libsep.listen.sheet import Sheet, read_sheet
+from libsep.media.sheet import Sheet, read_sheet
 from libsep.media.atoms import MalformedAtomError
 from libsep.media.decode import hash_audio
 from libsep.media.stems import read_manifest

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from libsep.listen.sheet import Sheet
+from libsep.media.sheet import Sheet
 from libsep.media.streams import decode_streams
 
 BYTES_PER_FRAME = 6

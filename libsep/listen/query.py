@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
-from libsep.listen.sheet import Sheet
+from libsep.media.sheet import Sheet
 
 MAX_GAIN = 4.0
 """Largest factor of a stream: 12 dB."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
-from libsep.listen.sheet import Sheet
+from libsep.media.sheet import Sheet
 from libsep.media.loudness import k_weighting_sections
 from libsep.media.streams import decode_streams
 

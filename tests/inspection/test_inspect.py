@@ -14,7 +14,7 @@ from libsep.cli.app import app
 from libsep.errors import ProbeError
 from libsep.inspection.findings import inspect
 from libsep.inspection.picture import FLOOR_DB, N_FFT, Outline, draw
-from libsep.listen.sheet import read_sheet
+from libsep.media.sheet import read_sheet
 from libsep.media.tags import Fingerprint, Tags, write_tags
 
 from ..conftest import tone

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from libsep.listen.server import ListenServer
-from libsep.listen.sheet import read_sheet
+from libsep.media.sheet import read_sheet
 from libsep.listen.waveform import bin_samples, columns, energies, waveform
 from libsep.media.loudness import LoudnessMeter
 

@@ -1,4 +1,4 @@
-"""What the page needs to know about one stem file."""
+"""What a stem file says of itself, for whoever plays, shows or extracts its streams."""
 
 import dataclasses
 import re
