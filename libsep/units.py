@@ -36,6 +36,11 @@ def format_duration(duration_s: int | float) -> str:
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun: ``1 track``, ``2 tracks``, ``20,000 tracks``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def format_bytes(n_bytes: int | float) -> str:
     """Return a size with a decimal prefix: ``512 B``, ``9.6 MB``, ``1.3 TB``."""
     for prefix in ("", "k", "M", "G"):

@@ -15,6 +15,11 @@ def test_samples_survive_the_way_through_seconds(n_samples: int, sample_rate: in
     assert units.seconds_to_samples(duration_s, sample_rate) == n_samples
 
 
+def test_a_count_agrees_with_its_noun() -> None:
+    counts = [units.counted(n, "track") for n in (0, 1, 2, 20_000)]
+    assert counts == ["0 tracks", "1 track", "2 tracks", "20,000 tracks"]
+
+
 def test_levels_are_those_of_the_textbook() -> None:
     assert units.amplitude_to_db(1.0) == 0
     assert units.amplitude_to_db(0.5) == pytest.approx(-6.0206, abs=1e-4)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from libsep.batch.interrupts import Interrupts
 from libsep.track import Outcome
-from libsep.units import format_bytes
+from libsep.units import counted, format_bytes
 
 MAX_BUGS = 20
 """Unexpected exceptions after which a run stops: then it is our fault, not the library's."""
@@ -84,4 +84,5 @@ class Stops:
         if self._n_faults_in_a_row < MAX_FAULTS_IN_A_ROW:
             return ""
         count = self._n_faults_in_a_row
-        return f"{count} tracks in a row failed for no fault of theirs, last: {self._last_fault}"
+        failed = f"{counted(count, 'track')} in a row failed for no fault of theirs"
+        return f"{failed}, last: {self._last_fault}"

@@ -13,6 +13,7 @@ def demo(
     """Make a small library of synthesised songs, with tags and covers, and one real excerpt."""
     from libsep.library.demo import make_demo_library
     from libsep.media.ffmpeg import find_ffmpeg
+    from libsep.units import counted
 
     tracks = make_demo_library(folder, ffmpeg=find_ffmpeg())
-    Console().print(f"{len(tracks)} tracks in {folder}", highlight=False)
+    Console().print(f"{counted(len(tracks), 'track')} in {folder}", highlight=False)

@@ -12,6 +12,7 @@ from libsep.evaluation.report import Report
 from libsep.evaluation.results import MEAN, Summary, n_silent, song_means, summarise
 from libsep.evaluation.results import summarise_genres as summarise_by_genre
 from libsep.track import TARGETS
+from libsep.units import counted
 
 Statistic = Literal["mean", "median"]
 
@@ -46,7 +47,9 @@ def tables(report: Report) -> Iterator[Table]:
     """Yield uSDR by target, by song and by genre, then all measures, then routing."""
     rows = report.rows
     summary = summarise(rows)
-    silent = ", ".join(f"{target} in {count}" for target, count in n_silent(rows).items())
+    silent = ", ".join(
+        f"{target} in {counted(count, 'song')}" for target, count in n_silent(rows).items()
+    )
     yield _by_target("uSDR in dB, mean over songs", {"": summary}, caption=_left_out(silent))
     yield _by_song(report)
     if genres := summarise_by_genre(rows):
@@ -62,7 +65,7 @@ def tables(report: Report) -> Iterator[Table]:
 
 
 def _left_out(silent: str) -> str:
-    return f"silent, so not scored: {silent} songs" if silent else ""
+    return f"silent, so not scored: {silent}" if silent else ""
 
 
 def _table(title: str, *columns: str, caption: str = "") -> Table:

@@ -10,6 +10,7 @@ from rich.console import Console
 from libsep.cli.lines import markup
 from libsep.cli.options import ConfigOption, JsonOption
 from libsep.extraction.extract import Extracted
+from libsep.units import counted
 
 EXIT_INTERRUPTED = 130
 
@@ -85,7 +86,6 @@ def _print(console: Console, ended: Extracted) -> None:
         console.print(f"{line}: {markup(ended.message)}")
         return
     lowered = f", lowered by {-ended.gain_db:.1f} dB, or they would clip" if ended.gain_db else ""
-    n_files = f"{len(ended.files)} file" + ("s" if len(ended.files) != 1 else "")
-    console.print(f"{line}: {n_files}{lowered}")
+    console.print(f"{line}: {counted(len(ended.files), 'file')}{lowered}")
     for warning in ended.warnings:
         console.print(f"   [yellow]{markup(warning)}[/]")

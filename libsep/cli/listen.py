@@ -11,6 +11,7 @@ from rich.console import Console
 from libsep.cli.lines import markup
 from libsep.cli.options import refuse_uris
 from libsep.errors import ConfigError
+from libsep.units import counted
 
 
 def listen(
@@ -38,7 +39,11 @@ def listen(
     except OSError as exc:
         raise ConfigError(f"port {port} of {HOST}: {exc.strerror}; choose another one") from exc
     with server:
-        what = f"{len(shelf.names):,} stem files of {place}" if shelf.is_folder else place.name
+        what = (
+            f"{counted(len(shelf.names), 'stem file')} of {place}"
+            if shelf.is_folder
+            else place.name
+        )
         console.print(f"{markup(what)}; Ctrl-C ends it")
         print(server.url, flush=True)
         if not no_browser:

@@ -19,7 +19,7 @@ from libsep.pipeline import Assigner
 from libsep.report.estimate import LISTEN_CPU_S, Estimate, estimate, n_within
 from libsep.report.genres import shares
 from libsep.storage.ends import readable_ledger
-from libsep.units import format_bytes, format_duration
+from libsep.units import counted, format_bytes, format_duration
 
 
 def preview(options: RunOptions) -> None:
@@ -76,11 +76,13 @@ def _preview_table(found: Survey, expected: Estimate, free_bytes: int | None) ->
     is_too_much = free_bytes is not None and expected.output_bytes >= free_bytes
     n_checks = len(found.work) - expected.n_tracks
     audio = format_hours(expected.audio_s)
-    table.add_row("to convert", f"{expected.n_tracks} tracks, {audio} of audio")
-    table.add_row("to look at", f"{n_checks} tracks that changed, perhaps only in their tags")
+    table.add_row("to convert", f"{counted(expected.n_tracks, 'track')}, {audio} of audio")
+    changed = f"{counted(n_checks, 'track')} that changed, perhaps only in tags"
+    table.add_row("to look at", changed)
     if n_to_hear := _n_to_hear(found):
         time = format_duration(n_to_hear * LISTEN_CPU_S / n_cores())
-        table.add_row("to listen to", f"{n_to_hear} tracks whose genre nothing tells, about {time}")
+        unknown = f"{counted(n_to_hear, 'track')} whose genre nothing tells, about {time}"
+        table.add_row("to listen to", unknown)
     table.add_row("up to date", str(found.n_up_to_date))
     table.add_row("failed before", str(found.n_failed_before))
     table.add_row("time", f"about {format_duration(expected.wall_s)} ({basis})")

@@ -12,7 +12,7 @@ from libsep.batch.schedule.window import Window
 from libsep.cli.lines import describe, markup
 from libsep.report.summary import Summary
 from libsep.track import Outcome, Track, path_to_text
-from libsep.units import format_duration
+from libsep.units import counted, format_duration
 
 MAX_LINES = 200
 """Tracks of a run up to which each has its line where there is no terminal; a longer run tells
@@ -118,7 +118,7 @@ class RunDisplay:
         if self._window.is_limited or self._is_brief:
             until = f", window closes at {self._window.closes_at()}" * self._window.is_limited
             audio = _hours(self._speed.total_s)
-            self._line(f"[dim]{self._n_tracks:,} tracks, {audio} of audio{until}[/]")
+            self._line(f"[dim]{counted(self._n_tracks, 'track')}, {audio} of audio{until}[/]")
         self._progress.start()
         return self
 

@@ -9,7 +9,7 @@ from libsep.cli.tables import bandwidth, format_hours
 from libsep.library.survey import Survey
 from libsep.report.genres import GenreShare
 from libsep.report.summary import STAGES, Summary
-from libsep.units import format_bytes, format_duration
+from libsep.units import counted, format_bytes, format_duration
 
 MAX_REASONS = 4
 """Reasons for a genre that are listed; the rest is counted."""
@@ -67,12 +67,14 @@ def _converted(summary: Summary) -> str:
     if not summary.n_converted:
         return "0"
     size = format_bytes(summary.output_bytes)
-    return f"{summary.n_converted} tracks, {format_hours(summary.audio_s)} of audio, {size}"
+    return (
+        f"{counted(summary.n_converted, 'track')}, {format_hours(summary.audio_s)} of audio, {size}"
+    )
 
 
 def _remarks(summary: Summary) -> str:
     count = summary.n_with_warnings
-    return f"{count} tracks, see the column warnings of the ledger" if count else ""
+    return f"{counted(count, 'track')}, see the column warnings of the ledger" if count else ""
 
 
 def _speed(summary: Summary, wall_s: float) -> str:

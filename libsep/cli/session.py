@@ -295,7 +295,7 @@ def _print_end(
         return
     console = Console(highlight=False)
     if not found.work:
-        console.print(f"nothing to do: {found.n_up_to_date} tracks are up to date")
+        console.print(f"nothing to do: {found.n_up_to_date:,} up to date")
         print_left_out(console, found.left_out)
         _print_failed_before(console, found)
         return

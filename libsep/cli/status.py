@@ -15,7 +15,7 @@ from libsep.ledger import ledger_of
 from libsep.report.status import Status, read_status
 from libsep.report.summary import Summary
 from libsep.storage.places import parse_place
-from libsep.units import format_bytes
+from libsep.units import counted, format_bytes
 
 
 def status(
@@ -60,8 +60,9 @@ def _read(stems: str, config: Path | None) -> Status:
 
 
 def _rows(summary: Summary) -> list[tuple[str, str]]:
+    converted = counted(summary.n_converted, "track")
     return [
-        ("converted", f"{summary.n_converted} tracks, {format_hours(summary.audio_s)} of audio"),
+        ("converted", f"{converted}, {format_hours(summary.audio_s)} of audio"),
         ("stem files", format_bytes(summary.output_bytes)),
         *([("bandwidth", bandwidth(summary))] if summary.n_cut_off else []),
         ("failed", str(summary.n_failed)),

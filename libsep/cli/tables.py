@@ -8,6 +8,7 @@ from libsep.cli.lines import markup
 from libsep.library.omissions import Omission
 from libsep.report.summary import Summary
 from libsep.track import HIGHEST_CUTOFF_HZ, Outcome
+from libsep.units import counted
 
 MAX_FAILURES = 20
 """Failures that are listed; the ledger holds all."""
@@ -74,7 +75,7 @@ def bandwidth(summary: Summary) -> str:
     """Return how many tracks were cut off, and how many of them restored; empty if none was."""
     if not summary.n_cut_off:
         return ""
-    text = f"{summary.n_cut_off} tracks cut off below {HIGHEST_CUTOFF_HZ / 1000:.0f} kHz"
+    text = f"{counted(summary.n_cut_off, 'track')} cut off below {HIGHEST_CUTOFF_HZ / 1000:.0f} kHz"
     if summary.lowest_restored_hz is None:
         return text
     lowest = f"{summary.lowest_restored_hz / 1000:.1f} kHz"

@@ -14,9 +14,9 @@ import numpy as np
 
 from libsep.errors import StemsError, TagError, TrackError
 from libsep.extraction.selection import MIXTURE, Part, Selection, goal_of, parts_of
-from libsep.media.sheet import Sheet, read_sheet
 from libsep.media import atomic
 from libsep.media.audio_file import FORMATS, AudioFormat, AudioWriter
+from libsep.media.sheet import Sheet, read_sheet
 from libsep.media.streams import decode_streams
 from libsep.media.tags import read_fingerprint, read_tags, tags_digest
 from libsep.media.tags.write_audio import write_audio_tags

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from libsep.errors import ProbeError, StemsError, TagError
-from libsep.media.sheet import Sheet, read_sheet
 from libsep.media.atoms import MalformedAtomError
 from libsep.media.decode import hash_audio
+from libsep.media.sheet import Sheet, read_sheet
 from libsep.media.stems import read_manifest
 from libsep.media.tags import Fingerprint, read_fingerprint, tags_digest
 from libsep.media.verify import Report, verify_stems

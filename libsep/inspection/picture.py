@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from libsep.errors import ConfigError, StemsError
-from libsep.media.sheet import Sheet
 from libsep.media import atomic
+from libsep.media.sheet import Sheet
 from libsep.media.streams import decode_streams
 from libsep.units import format_duration, power_to_db
 

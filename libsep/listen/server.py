@@ -18,9 +18,9 @@ from typing import Any
 from libsep.errors import LibsepError, ProbeError, TrackError
 from libsep.listen.mix import BYTES_PER_FRAME, mixed, pcm24, wav_header
 from libsep.listen.query import RequestError, Stretch, read_gains, read_stretch
-from libsep.media.sheet import Sheet, read_sheet
 from libsep.listen.shelf import Shelf
 from libsep.listen.waveform import bin_samples, waveform
+from libsep.media.sheet import Sheet, read_sheet
 from libsep.media.streams import decode_streams
 
 logger = logging.getLogger(__name__)

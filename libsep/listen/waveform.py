@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
-from libsep.media.sheet import Sheet
 from libsep.media.loudness import k_weighting_sections
+from libsep.media.sheet import Sheet
 from libsep.media.streams import decode_streams
 
 MAX_BINS = 16384

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from libsep.track import Outcome
+from libsep.units import counted
 
 Number = int | float
 
@@ -114,7 +115,7 @@ def histogram(
     return Chart(
         title=title,
         bars=tuple(
-            Bar(value=count, height=count / top, label=f"{label}: {count:,} tracks")
+            Bar(value=count, height=count / top, label=f"{label}: {counted(count, 'track')}")
             for count, label in zip(counts, labels, strict=True)
         ),
         x_ticks=tuple((i / len(counts), write(edges[i])) for i in range(0, len(edges), every)),

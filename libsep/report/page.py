@@ -25,7 +25,7 @@ from libsep.report.signals import SIGNALS, genre_confidence, shares, signals_of
 from libsep.report.status import Status, read_status
 from libsep.report.summary import STAGES, Summary
 from libsep.track import TARGETS, Outcome
-from libsep.units import format_bytes, format_duration
+from libsep.units import counted, format_bytes, format_duration
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +118,11 @@ def _tiles(summary: Summary, speed: float | None) -> list[Tile]:
     n_tracks = summary.n_converted + summary.n_failed
     done = summary.n_converted / n_tracks if n_tracks else 0.0
     return [
-        Tile(name="Converted", value=f"{summary.n_converted:,}", note=f"of {n_tracks:,} tracks"),
+        Tile(
+            name="Converted",
+            value=f"{summary.n_converted:,}",
+            note=f"of {counted(n_tracks, 'track')}",
+        ),
         Tile(name="Audio", value=_hours(summary.audio_s), note="converted"),
         Tile(
             name="Failed",

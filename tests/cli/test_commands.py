@@ -144,7 +144,7 @@ def test_the_status_in_words_names_failures(libsep: Callable[..., Any], tmp_path
     ledger.end()
     ended = libsep("status", tmp_path)
     assert ended.code == 0
-    assert "1 tracks, 1.5 min of audio" in ended.out
+    assert "1 track, 1.5 min of audio" in ended.out
     assert "b.mp3" in ended.out
     assert "is text" in ended.out
 
@@ -197,11 +197,11 @@ def test_the_summary_adds_up() -> None:
     found = Survey(work=[], n_up_to_date=5, n_failed_before=0, problems=[])
     text = rendered(summary_table(Summary.of([done]), found, wall_s=600.0, n_left=2))
     for expected in (
-        "1 tracks, 2.00 h of audio, 76.8 MB",
+        "1 track, 2.00 h of audio, 76.8 MB",
         "12.0 × real time, 10:00 in all",
         "separate 25%, encode 75%",
         "2, the next run goes on with them",
-        "1 tracks, see the column warnings",
+        "1 track, see the column warnings",
     ):
         assert expected in text
 

@@ -110,7 +110,7 @@ def test_tables_name_what_was_left_out_and_hide_what_nobody_has() -> None:
     by_target, by_song, ratios, sound, routing = tables(
         Report(plan=plan, results=[result], routing=[line])
     )
-    assert by_target.caption == "silent, so not scored: vocals in 1 songs"
+    assert by_target.caption == "silent, so not scored: vocals in 1 song"
     assert [list(column.cells) for column in by_target.columns][1] == ["1.25"]
     assert list(by_song.columns[0].cells) == ["a \\[b]"]
     heads = [column.header for column in ratios.columns]

@@ -96,7 +96,7 @@ def test_each_genre_goes_to_its_model_and_a_change_converts_only_what_it_concern
     assert sum(heard.genre_probabilities.values()) == pytest.approx(1.0)
 
     third = libsep("run", genres, stems, "--config", config)
-    assert "nothing to do: 3 tracks are up to date" in third.out, third.out
+    assert "nothing to do: 3 up to date" in third.out, third.out
 
 
 def test_a_genre_or_a_model_can_be_given_for_every_track(

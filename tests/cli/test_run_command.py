@@ -43,7 +43,7 @@ def test_a_library_is_converted_and_the_second_run_does_only_what_changed(
     written = contents(stems)
     second = libsep("run", library, stems, "--config", config_file)
     assert second.code == 0, second.err
-    assert "nothing to do: 4 tracks are up to date" in second.out
+    assert "nothing to do: 4 up to date" in second.out
     assert "3 failed before" in second.out
     for name in GOOD:
         assert contents(stems)[stems / name] == written[stems / name]

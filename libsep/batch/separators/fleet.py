@@ -14,6 +14,7 @@ from libsep.batch.schedule.plan import Plan
 from libsep.batch.separators.loading import Separators
 from libsep.config import RunConfig
 from libsep.errors import ClusterError, LibsepError
+from libsep.units import counted
 
 logger = logging.getLogger(__name__)
 
@@ -169,8 +170,8 @@ class Fleet:
     def _describe(self) -> str:
         machines = self._nodes.machines
         text = (
-            f"{_counted(len(machines), 'node')} at work, {_counted(_n_tracks(machines), 'CPU')}, "
-            f"{_counted(len(self._plan.slots), 'separator')}"
+            f"{counted(len(machines), 'node')} at work, {counted(_n_tracks(machines), 'CPU')}, "
+            f"{counted(len(self._plan.slots), 'separator')}"
         )
         refused = "".join(f"; left out: {reason}" for reason in self._nodes.refused.values())
         return text + refused
@@ -178,7 +179,3 @@ class Fleet:
 
 def _n_tracks(machines: tuple[Machine, ...]) -> int:
     return sum(machine.n_tracks for machine in machines)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

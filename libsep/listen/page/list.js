@@ -45,7 +45,7 @@ export class TrackList {
     });
     const all = this.names.length.toLocaleString("en");
     const some = this.found.length.toLocaleString("en");
-    this.count.textContent = words.length ? `${some} of ${all}` : `${all} tracks`;
+    this.count.textContent = words.length ? `${some} of ${all}` : `${all} ${this.names.length === 1 ? "track" : "tracks"}`;
     this.space.style.height = `${this.found.length * ROW_PX}px`;
     this.rows.forEach((row) => row.remove());
     this.rows.clear();

@@ -16,6 +16,7 @@
     const minutes = Math.floor(s / 60) % 60, hours = Math.floor(s / 3600);
     return hours ? `${hours}:${two(minutes)}:${two(s % 60)}` : `${minutes}:${two(s % 60)}`;
   };
+  const counted = (n) => `${n.toLocaleString()} ${n === 1 ? "track" : "tracks"}`;
   const cut = (row) => row[at.source].lastIndexOf("/") + 1;
   const file = (row) => row[at.source].slice(cut(row));
   const folder = (row) => row[at.source].slice(0, Math.max(cut(row) - 1, 0));
@@ -117,8 +118,8 @@
       each.setAttribute("aria-pressed", String(each.dataset.signal === signal)));
     order();
     scroll.scrollTop = 0;
-    $("count").textContent = shown.length === all.length ? `${all.length.toLocaleString()} tracks`
-      : `${shown.length.toLocaleString()} of ${all.length.toLocaleString()} tracks`;
+    $("count").textContent = shown.length === all.length ? counted(all.length)
+      : `${shown.length.toLocaleString()} of ${counted(all.length)}`;
     draw(true);
   };
 
