@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from libsep.listen.server import ListenServer
-from libsep.media.sheet import read_sheet
 from libsep.listen.waveform import bin_samples, columns, energies, waveform
 from libsep.media.loudness import LoudnessMeter
+from libsep.media.sheet import read_sheet
 
 from .conftest import N_SAMPLES
 from .test_server import get
