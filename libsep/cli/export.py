@@ -1,13 +1,18 @@
 """``libsep export``: lists of stem files for DJ programs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from libsep.cli.lines import markup
 from libsep.cli.options import refuse_uris
+from libsep.errors import ConfigError
+from libsep.units import counted
+
+if TYPE_CHECKING:
+    from libsep.dj.export import Exported
 
 
 def export(
@@ -31,46 +36,74 @@ def export(
         ),
     ] = None,
     mp3_shift_ms: Annotated[
-        float, typer.Option(help="Added to the collection's positions in MP3s, in milliseconds.")
-    ] = 0.0,
+        float | None,
+        typer.Option(
+            help="Move cues and grids of tracks that were MP3s by so many milliseconds; by default "
+            "libsep looks at each MP3 and moves them as it needs."
+        ),
+    ] = None,
 ) -> None:
     """Write a list of stem files for a DJ program, with cues, beat grids and playlists."""
     import datetime
 
-    from libsep.dj.export import PROGRAMS
+    from libsep.dj.export import PROGRAMS, Prepared
     from libsep.dj.export import export as write
-    from libsep.errors import ConfigError
 
     refuse_uris("export", stems, output, collection)
     program = next((name for name in PROGRAMS if name == to), None)
     if program is None:
         raise ConfigError(f"--to {to}: expected one of {', '.join(PROGRAMS)}")
-    paths = {}
-    for text in path_map or []:
+    if mp3_shift_ms is not None and not abs(mp3_shift_ms) < 1000:
+        raise ConfigError(f"--mp3-shift-ms {mp3_shift_ms}: expected less than a second")
+    prepared = Prepared(
+        collection=collection,
+        library=_library_of(stems),
+        mp3_shift_s=mp3_shift_ms / 1000 if mp3_shift_ms is not None else None,
+    )
+    today = datetime.date.today()
+    _print(write(stems, program, output, prepared, paths=_folders(path_map or []), today=today))
+
+
+def _folders(path_map: list[str]) -> dict[str, str]:
+    """Return what ``HERE=THERE`` says, by HERE."""
+    folders = {}
+    for text in path_map:
         here, separator, there = text.partition("=")
         if not separator or not here or not there:
             raise ConfigError(f"--path-map {text}: expected HERE=THERE, two folders")
-        paths[here] = there
-    if not abs(mp3_shift_ms) < 1000:
-        raise ConfigError(f"--mp3-shift-ms {mp3_shift_ms}: expected less than a second")
-    done = write(
-        stems, program, output, collection=collection, paths=paths,
-        mp3_shift_s=mp3_shift_ms / 1000, today=datetime.date.today(),
-    )  # fmt: skip
+        folders[here] = there
+    return folders
+
+
+def _library_of(stems: Path) -> Path | None:
+    """Return the local folder that the stem files were made from, if their folder knows it."""
+    from libsep.config import StorageConfig
+    from libsep.storage.ends import noted_library
+    from libsep.storage.places import parse_place
+
+    text = noted_library(stems, StorageConfig())
+    place = parse_place(text) if text else None
+    return place if isinstance(place, Path) else None
+
+
+def _print(done: "Exported") -> None:
     console = Console(soft_wrap=True, highlight=False)
     for path in done.files:
         console.print(f"wrote {markup(str(path))}")
     console.print(
-        f"{done.n_tracks} tracks, {done.n_with_cues} with cues, {done.n_with_grid} with a beat "
-        f"grid; playlists: {done.n_playlists}"
+        f"{counted(done.n_tracks, 'track')}, {done.n_with_cues} with cues, {done.n_with_grid} with "
+        f"a beat grid; {counted(done.n_playlists, 'playlist')}"
     )
     if done.n_missing:
-        console.print(f"[yellow]{done.n_missing} tracks of the playlists have no stem file[/]")
-    if done.n_from_mp3 and not mp3_shift_ms:
+        missing = counted(done.n_missing, "track")
+        console.print(f"[yellow]in the playlists, but without a stem file: {missing}[/]")
+    if done.n_shifted:
+        moved = counted(done.n_shifted, "track")
+        console.print(f"cues and grid moved, as the source is an MP3: {moved}")
+    if done.n_unknown_mp3:
         console.print(
-            f"[yellow]{done.n_from_mp3} tracks with cues or grid come from MP3s, where programs "
-            "count time from places up to 26 ms apart: check one, and move them by "
-            "--mp3-shift-ms[/]"
+            f"[yellow]{counted(done.n_unknown_mp3, 'MP3')} could not be looked at, so the cues may "
+            "be 26 ms off: check one, and move them all by --mp3-shift-ms -26 if they are late[/]"
         )
     for line in done.left_out:
         console.print(f"[yellow]left out[/] {markup(line)}")

@@ -52,9 +52,13 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
-    """Tracks, and playlists of them by name: locations in their order, folders joined by ``/``."""
+    """Tracks, and playlists of them by name: locations in their order, folders joined by ``/``.
+
+    ``program`` is whose cues and grids they have, empty if it has none: ``traktor``, ``rekordbox``.
+    """
 
     entries: tuple[Entry, ...]
+    program: str = ""
     playlists: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
 

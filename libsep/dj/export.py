@@ -9,9 +9,10 @@ from typing import Literal, get_args
 from xml.etree.ElementTree import Element, ElementTree, indent
 
 from libsep.dj.collection import Collection, Entry
+from libsep.dj.mp3_time import Mp3Clock
 from libsep.dj.read import read_collection
 from libsep.dj.rekordbox import write_rekordbox
-from libsep.dj.stems import carried, read_stem_tracks, sources_in
+from libsep.dj.stems import StemTrack, carried, read_stem_tracks, sources_in
 from libsep.dj.traktor import write_traktor
 from libsep.errors import ConfigError
 from libsep.media.atomic import replacing
@@ -34,7 +35,8 @@ class Exported:
     """What was written: files, how many tracks and playlists, and what was left out and why.
 
     ``n_missing`` counts the tracks of the collection's playlists that have no stem file;
-    ``n_from_mp3`` the tracks whose cues or grid a collection holds for an MP3.
+    ``n_shifted`` the tracks from MP3s whose cues and grid were moved, ``n_unknown_mp3`` those of
+    which nobody can tell whether they need it (see `libsep.dj.mp3_time`).
     """
 
     files: tuple[Path, ...]
@@ -43,18 +45,39 @@ class Exported:
     n_with_grid: int
     n_playlists: int
     n_missing: int
-    n_from_mp3: int
+    n_shifted: int
+    n_unknown_mp3: int
     left_out: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What a DJ prepared in another program, for whom stem files are listed.
+
+    Parameters
+    ----------
+    collection
+        What a DJ program knows (`libsep.dj.read.read_collection`): its cues, grids, ratings and
+        playlists are carried over to the stem files of its tracks.
+    library
+        The folder that the stem files were made from, if that is known: the headers of its MP3s
+        tell where their cues belong.
+    mp3_shift_s
+        Is added to the collection's positions in MP3s, whatever their headers say.
+    """
+
+    collection: Path | None = None
+    library: Path | None = None
+    mp3_shift_s: float | None = None
 
 
 def export(
     stems: Path,
     program: Program,
     output: Path | None,
+    prepared: Prepared,
     *,
-    collection: Path | None,
     paths: Mapping[str, str],
-    mp3_shift_s: float,
     today: datetime.date,
 ) -> Exported:
     """Write a list of all stem files of a folder, and the playlists of a collection with them.
@@ -70,13 +93,10 @@ def export(
     output
         The file; by default ``stems.nml``, ``stems.xml`` or ``stems.m3u8`` in ``stems``. Further
         playlists in M3U lie in the folder ``playlists`` beside it.
-    collection
-        What a DJ program knows (`libsep.dj.read.read_collection`): its cues, grids, ratings and
-        playlists are carried over to the stem files of its tracks.
+    prepared
+        What is carried over.
     paths
         Begins of paths here, and what stands for them where the DJ program runs.
-    mp3_shift_s
-        Is added to the collection's positions in MP3s.
     today
         Date of import of tracks that have none.
 
@@ -91,27 +111,17 @@ def export(
     found = read_stem_tracks(stems)
     if not found.tracks:
         raise ConfigError(f"{stems}: no stem files found (expected the output of libsep run)")
-    known = read_collection(collection) if collection else Collection(entries=())
+    known = read_collection(prepared.collection) if prepared.collection else Collection(entries=())
     sources = sources_in(known, found.tracks)
-    by_track = {
-        sources[entry.location].path: entry for entry in known.entries if entry.location in sources
-    }
-    entries = [carried(track, by_track.get(track.path), mp3_shift_s) for track in found.tracks]
+    clock = Mp3Clock(program=known.program, library=prepared.library, shift_s=prepared.mp3_shift_s)
+    carried_over = _carry_over(found.tracks, known, sources, clock)
+    entries = carried_over.entries
     playlists = {stems.absolute().name or "stems": [entry.location for entry in entries]}
-    names = {_file_name(name) for name in playlists}
-    n_missing = 0
-    for name, locations in known.playlists.items():
-        with_stems = [sources[place].entry.location for place in locations if place in sources]
-        n_missing += len(locations) - len(with_stems)
-        if with_stems:
-            playlists[_unused(name, names)] = with_stems
-    goal = output or stems / _NAMES[program]
+    n_missing = _add_playlists(playlists, known, sources)
     mapped = {entry.location: _mapped(entry.location, paths) for entry in entries}
     entries = [dataclasses.replace(entry, location=mapped[entry.location]) for entry in entries]
     lists = {name: [mapped[place] for place in places] for name, places in playlists.items()}
-    files = _write(program, goal, entries, lists, today)
-    with_positions = {path for path, entry in by_track.items() if entry.cues or entry.grid}
-    n_from_mp3 = sum(t.is_from_mp3 and t.path in with_positions for t in found.tracks)
+    files = _write(program, output or stems / _NAMES[program], entries, lists, today)
     return Exported(
         files=tuple(files),
         n_tracks=len(entries),
@@ -119,9 +129,55 @@ def export(
         n_with_grid=sum(bool(entry.grid) for entry in entries),
         n_playlists=len(lists),
         n_missing=n_missing,
-        n_from_mp3=n_from_mp3,
+        n_shifted=carried_over.n_shifted,
+        n_unknown_mp3=carried_over.n_unknown_mp3,
         left_out=found.left_out,
     )
+
+
+@dataclasses.dataclass(slots=True)
+class _CarriedOver:
+    """Stem files with what a collection knows of them; see `Exported` for the counts."""
+
+    entries: list[Entry] = dataclasses.field(default_factory=list)
+    n_shifted: int = 0
+    n_unknown_mp3: int = 0
+
+
+def _carry_over(
+    tracks: Sequence[StemTrack],
+    known: Collection,
+    sources: Mapping[str, StemTrack],
+    clock: Mp3Clock,
+) -> _CarriedOver:
+    by_track = {
+        sources[entry.location].path: entry for entry in known.entries if entry.location in sources
+    }
+    done = _CarriedOver()
+    for track in tracks:
+        entry = by_track.get(track.path)
+        if entry is None:
+            done.entries.append(track.entry)
+            continue
+        shift_s = clock.shift_of(track, entry) if entry.cues or entry.grid else 0.0
+        done.n_shifted += bool(shift_s)
+        done.n_unknown_mp3 += shift_s is None
+        done.entries.append(carried(track, entry, shift_s or 0.0))
+    return done
+
+
+def _add_playlists(
+    playlists: dict[str, list[str]], known: Collection, sources: Mapping[str, StemTrack]
+) -> int:
+    """Add a collection's playlists as far as they have stem files; return how many have none."""
+    names = {_file_name(name) for name in playlists}
+    n_missing = 0
+    for name, locations in known.playlists.items():
+        with_stems = [sources[place].entry.location for place in locations if place in sources]
+        n_missing += len(locations) - len(with_stems)
+        if with_stems:
+            playlists[_unused(name, names)] = with_stems
+    return n_missing
 
 
 def _unused(name: str, taken: set[str]) -> str:

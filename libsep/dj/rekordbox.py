@@ -59,7 +59,9 @@ def read_rekordbox(path: Path) -> Collection:
             entries.append(entry)
             element.clear()
     return Collection(
-        entries=tuple(entries), playlists={name: tuple(t) for name, t in playlists.items()}
+        entries=tuple(entries),
+        program="rekordbox",
+        playlists={name: tuple(t) for name, t in playlists.items()},
     )
 
 

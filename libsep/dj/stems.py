@@ -91,7 +91,7 @@ def _as_long(first_s: float | None, second_s: float | None) -> bool:
     return not first_s or not second_s or abs(first_s - second_s) <= MAX_DIFFERENCE_S
 
 
-def carried(track: StemTrack, entry: Entry | None, mp3_shift_s: float) -> Entry:
+def carried(track: StemTrack, entry: Entry, shift_s: float) -> Entry:
     """Return what a stem file says of itself, with what a collection knows of its source.
 
     The collection's cues, grid, rating and dates win where it has them; texts are those of the stem
@@ -102,13 +102,10 @@ def carried(track: StemTrack, entry: Entry | None, mp3_shift_s: float) -> Entry:
     track
         The stem file.
     entry
-        Its source in the collection, if it is there.
-    mp3_shift_s
-        Is added to the positions of that entry if the source was an MP3.
+        Its source in the collection.
+    shift_s
+        Is added to the positions of that entry.
     """
-    if entry is None:
-        return track.entry
-    shift_s = mp3_shift_s if track.is_from_mp3 else 0.0
     own = track.entry
     return dataclasses.replace(
         own,

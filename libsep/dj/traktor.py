@@ -70,7 +70,9 @@ def read_traktor(path: Path) -> Collection:
                 entries.append(_entry(element, location))
             element.clear()
     return Collection(
-        entries=tuple(entries), playlists={name: tuple(t) for name, t in playlists.items()}
+        entries=tuple(entries),
+        program="traktor",
+        playlists={name: tuple(t) for name, t in playlists.items()},
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from libsep.media.tags import Fingerprint, Tags, write_tags
 
 MakeStem = Callable[..., Path]
+MakeMp3 = Callable[[str, Path], None]
 
 
 @pytest.fixture
@@ -27,5 +28,32 @@ def make_stem(ffmpeg: Path, tmp_path: Path) -> MakeStem:
         tags = Tags(fields={name: (text,) for name, text in fields.items()}, serato=serato or {})
         assert write_tags(path, tags, fingerprint=fingerprint) == ()
         return path
+
+    return make
+
+
+@pytest.fixture
+def mp3(ffmpeg: Path) -> MakeMp3:
+    """Return a function that writes an MP3 with a header of the kind that is named.
+
+    ffmpeg writes its own, reduced one. Those of LAME are made of it: with its name, and with its
+    checksum (CRC-16/ARC), right or wrong.
+    """
+
+    def make(header: str, path: Path) -> None:
+        path.parent.mkdir(parents=True)
+        command = [ffmpeg, "-v", "error", "-f", "lavfi", "-i", "sine=d=0.1", "-id3v2_version", "0",
+                   *(("-write_xing", "0") if header == "none" else ()), "-y", path]  # fmt: skip
+        subprocess.run(command, check=True)
+        data = bytearray(path.read_bytes())
+        place = data.find(b"Lavc")
+        if header in ("unverified", "lame"):
+            data[place : place + 9] = b"LAME3.100"
+            value = 0
+            for bit in (byte >> n & 1 for byte in data[: place + 34] for n in range(8)):
+                value = (value >> 1) ^ (0xA001 if (value ^ bit) & 1 else 0)
+            value ^= header == "unverified"
+            data[place + 34 : place + 36] = value.to_bytes(2, "big")
+        path.write_bytes(data)
 
     return make

@@ -13,7 +13,7 @@ from libsep.dj.traktor import read_traktor
 from libsep.media.tags.serato import from_id3
 
 from ..serato_data import GRID, cue, markers2
-from .conftest import MakeStem
+from .conftest import MakeMp3, MakeStem
 from .test_collections import NML, REKORDBOX
 
 with warnings.catch_warnings():
@@ -43,8 +43,8 @@ def test_traktor_lists_are_read_by_another_parser(stems: Path, tmp_path: Path) -
          "--path-map", f"{stems}=/Volumes/DJ/Stems"],
     )  # fmt: skip
     assert result.exit_code == 0, result.output
-    assert "2 tracks, 2 with cues, 2 with a beat grid; playlists: 2" in result.output
-    assert "come from MP3s" in result.output
+    assert "2 tracks, 2 with cues, 2 with a beat grid; 2 playlists" in result.output
+    assert "1 MP3 could not be looked at" in result.output
     nml = XmlParser().from_bytes((stems / "stems.nml").read_bytes(), Nml)
     two, one = nml.collection.entry
     assert (one.title, one.artist) == ("One <1>", "Ä")
@@ -74,7 +74,7 @@ def test_rekordbox_lists_are_read_by_another_parser(stems: Path, tmp_path: Path)
          "--path-map", f"{stems}=D:\\Stems", "--mp3-shift-ms", "-26"],
     )  # fmt: skip
     assert result.exit_code == 0, result.output
-    assert "come from MP3s" not in result.output
+    assert "could not be looked at" not in result.output
     xml = RekordboxXml(stems / "stems.xml")
     _two, one = xml.get_tracks()
     assert one["Name"] == "One <1>"
@@ -86,6 +86,36 @@ def test_rekordbox_lists_are_read_by_another_parser(stems: Path, tmp_path: Path)
     assert one.tempos[0]["Inizio"] == pytest.approx(0.027)
     assert xml.get_playlist("Warm-up").get_tracks() == [2]
     assert read_rekordbox(stems / "stems.xml").entries[1].location == "D:/Stems/a/one.stem.mp4"
+
+
+@pytest.mark.parametrize(
+    ("header", "traktor_s", "rekordbox_s"),
+    [
+        ("none", 30.02025, 30.02),
+        ("plain", 30.02025 - 0.026122, 30.02),
+        ("unverified", 30.02025 - 0.026122, 30.02),
+        ("lame", 30.02025 - 0.026122, 30.02 - 0.026122),
+    ],
+)
+def test_cues_of_an_mp3_move_as_its_header_asks(
+    header: str, traktor_s: float, rekordbox_s: float, stems: Path, tmp_path: Path, mp3: MakeMp3
+) -> None:
+    """The frames that programs count are those of Mixxx and dj-data-converter (`mp3_time`)."""
+    mp3(header, tmp_path / "music" / "a" / "one.mp3")
+    (stems / ".libsep").mkdir()
+    (stems / ".libsep" / "library").write_text(str(tmp_path / "music"), encoding="utf-8")
+    (tmp_path / "collection.nml").write_text(NML, encoding="utf-8")
+    rekordbox = REKORDBOX.replace("a%20b/one%231.mp3", "a/one.mp3")
+    (tmp_path / "rekordbox.xml").write_text(rekordbox, encoding="utf-8")
+    for name, expected_s in (("collection.nml", traktor_s), ("rekordbox.xml", rekordbox_s)):
+        result = run(
+            app,
+            ["export", str(stems), "--to", "rekordbox", "--collection", str(tmp_path / name)],
+        )
+        assert result.exit_code == 0, result.output
+        assert "could not be looked at" not in result.output
+        (one,) = (e for e in read_rekordbox(stems / "stems.xml").entries if "one" in e.location)
+        assert one.cues[0].position_s == pytest.approx(expected_s, abs=0.001)
 
 
 def test_m3u_lists_name_the_files(stems: Path, tmp_path: Path) -> None:
