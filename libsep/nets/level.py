@@ -6,13 +6,16 @@ from torch import Tensor
 
 from libsep.nets.network import with_last
 
+SILENCE = 1e-10
+"""RMS below which a mixture is not made louder."""
+
 
 def at_unit_level(
     mixture: Float[Tensor, "B C T"],
 ) -> tuple[Float[Tensor, "B C T"], Float[Tensor, "B 1 1"]]:
     """Return a mixture with an RMS of 1, and the RMS that it had; silence stays silence."""
     level = mixture.square().mean(dim=(1, 2), keepdim=True).sqrt()
-    return mixture / level.clamp(min=1e-10), level
+    return mixture / level.clamp(min=SILENCE), level
 
 
 def add_up(

@@ -11,6 +11,7 @@ from libsep.dsp.stft import istft, stft
 from libsep.errors import ConfigError
 from libsep.losses.spectral import balance_weights, resolutions_l1, spectrum_l1, waveform_l1
 from libsep.nets.band_split_unet import BandSplitUNet
+from libsep.nets.level import SILENCE, at_unit_level
 from libsep.nets.magnitude import MagnitudeNetwork
 from libsep.nets.network import SeparationNetwork
 from libsep.nets.nmf import divergence
@@ -100,28 +101,43 @@ def separation_losses(
 ) -> dict[str, Float[Tensor, ""]]:
     """Return the weighted parts of the loss of a network that gives samples, in float32.
 
-    The error of the spectrogram is that of `N_FFT` and `HOP_LENGTH`. The divergence is that of
-    the magnitudes from those which the network finds in its own spectrogram.
+    The error of the spectrogram is that of `N_FFT` and `HOP_LENGTH`.
     """
-    mixtures = sources.sum(1)
-    with torch.autocast(sources.device.type, torch.bfloat16, enabled=is_bfloat16):
-        estimates = network.separate(mixtures).float()
-    weights = balance_weights(sources)
     losses: dict[str, Tensor] = {}
+    if config.divergence:
+        found, masked = magnitudes(network, sources, is_bfloat16=is_bfloat16)
+        losses["loss/divergence"] = config.divergence * divergence(found, masked) / found.numel()
+    if not (config.spectrum or config.waveform or config.resolutions):
+        return losses
+    with torch.autocast(sources.device.type, torch.bfloat16, enabled=is_bfloat16):
+        estimates = network.separate(sources.sum(1)).float()
+    weights = balance_weights(sources)
     if config.spectrum:
         spectra, source_spectra = (stft(x, N_FFT, HOP_LENGTH) for x in (estimates, sources))
         error = spectrum_l1(spectra, source_spectra, weights, N_FFT)
         losses["loss/spectrum"] = config.spectrum * error
-    if config.divergence:
-        if not isinstance(network, MagnitudeNetwork):
-            raise ConfigError(
-                f"loss.divergence: {type(network).__name__} does not estimate magnitudes"
-            )
-        found = network.spectrogram(sources).abs()
-        with torch.autocast(sources.device.type, torch.bfloat16, enabled=is_bfloat16):
-            masked = network(network.spectrogram(mixtures)).abs().float()
-        losses["loss/divergence"] = config.divergence * divergence(found, masked) / found.numel()
     return losses | sample_losses(estimates, sources, weights, config)
+
+
+def magnitudes(
+    network: SeparationNetwork, sources: Float[Tensor, "B S C T"], *, is_bfloat16: bool
+) -> tuple[Float[Tensor, "B S C F N"], Float[Tensor, "B S C F N"]]:
+    """Return the magnitudes of sources, and those that a network finds in their mixture.
+
+    Both are those of mixtures with an RMS of 1, which is what the network gets.
+
+    Raises
+    ------
+    ConfigError
+        The network does not estimate magnitudes.
+    """
+    if not isinstance(network, MagnitudeNetwork):
+        raise ConfigError(f"loss.divergence: {type(network).__name__} does not estimate magnitudes")
+    mixtures, level = at_unit_level(sources.sum(1))
+    found = network.spectrogram(sources / level.clamp(min=SILENCE)[:, None]).abs()
+    with torch.autocast(sources.device.type, torch.bfloat16, enabled=is_bfloat16):
+        masked = network(network.spectrogram(mixtures)).abs().float()
+    return found, masked
 
 
 def sample_losses(

@@ -105,8 +105,10 @@ def test_the_divergence_is_that_of_the_magnitudes() -> None:
     state = state_of(config)
     network = state.network
     assert isinstance(network, Svsgan)
-    sources = torch.randn(1, 4, 2, 4000, generator=torch.Generator().manual_seed(2))
+    sources = 0.1 * torch.randn(1, 4, 2, 4000, generator=torch.Generator().manual_seed(2))
     losses = supervised_losses(network, sources, config.loss, is_bfloat16=False)
+    level = sources.sum(1).square().mean(dim=(1, 2)).sqrt()
+    sources = sources / level[:, None, None, None]  # the network gets mixtures with an RMS of 1
     spectrum = network.spectrogram(sources.sum(1))
     masked = network.masks(spectrum.abs()) * spectrum.abs()[:, None]
     expected = divergence(network.spectrogram(sources).abs(), masked) / masked.numel()
