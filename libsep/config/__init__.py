@@ -26,6 +26,7 @@ from libsep.config.storage import StorageConfig
 from libsep.config.training import (
     AdversarialConfig,
     AugmentConfig,
+    FrameAdversarialConfig,
     LossConfig,
     MaterialConfig,
     NetworkConfig,
@@ -41,6 +42,7 @@ __all__ = [
     "Config",
     "DecodeConfig",
     "EncodeConfig",
+    "FrameAdversarialConfig",
     "Genre",
     "GenreTrainingConfig",
     "LibraryConfig",

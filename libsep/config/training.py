@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, field_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
 from libsep.config.section import Section
 from libsep.track import TARGETS
@@ -15,7 +15,7 @@ StyleName = Literal["electronic", "hiphop", "rock", "pop", "jazz", "acoustic"]
 
 
 Architecture = Literal[
-    "band_split_unet", "unet", "wave_unet", "demucs", "wavenet", "svsgan", "two_encoder"
+    "band_split_unet", "unet", "wave_unet", "demucs", "wavenet", "svsgan", "two_encoder", "nmf"
 ]
 """Networks that ``libsep train`` can train."""
 
@@ -24,13 +24,13 @@ class NetworkConfig(Section):
     """Which network is trained."""
 
     architecture: Architecture = "band_split_unet"
-    """Our own network, or one of a published system; the adversarial stage needs our own."""
+    """Our own network, or one of a published system; each adversarial stage is for some."""
 
     size: Literal["XS", "S", "M", "L"] = "S"
     """Size of the band-split U-Net, 0.2 to 3.5 million parameters; of no meaning for others."""
 
     arguments: dict[str, JsonValue] = Field(default_factory=dict)
-    """What differs from the defaults of another architecture, by the name of its argument."""
+    """What differs from the defaults of the architecture or size, by the name of its argument."""
 
     targets: tuple[Target, ...] = ("drums", "bass", "other", "vocals")
     """What it separates; sources of a target that is not named belong to ``other``."""
@@ -222,6 +222,35 @@ class AdversarialConfig(Section):
     """A checkpoint whose mean SDR is lower than the start's by more, in dB, is never the best."""
 
 
+class FrameAdversarialConfig(Section):
+    """The adversarial stage of SVSGAN, for networks that estimate magnitudes.
+
+    It starts from a trained generator. One discriminator sees each frame of all sources, or of all
+    estimates, beside that of the mixture.
+    """
+
+    generator: Annotated[float, Field(gt=0)] = 0.1
+    """Weight of what the discriminator says, on top of `LossConfig`."""
+
+    hidden: Annotated[int, Field(ge=1, le=8192)] = 512
+    """Features of each of the discriminator's three layers."""
+
+    n_warmup_steps: Annotated[int, Field(ge=0)] = 100
+    """First steps, in which only the discriminator learns; they count as steps."""
+
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 2e-4
+    """Largest learning rate of the discriminator's AdamW; it falls with the generator's."""
+
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (
+        0.5,
+        0.99,
+    )
+    """Memory of the discriminator's AdamW, for gradients and for their squares."""
+
+    max_sdr_loss_db: Annotated[float, Field(ge=0)] = 0.2
+    """A checkpoint whose mean SDR is lower than the start's by more, in dB, is never the best."""
+
+
 class TrainingConfig(Section):
     """Everything that ``libsep train`` can be told."""
 
@@ -252,4 +281,13 @@ class TrainingConfig(Section):
     loss: LossConfig = LossConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     adversarial: AdversarialConfig | None = None
-    """Without this section the training is supervised only."""
+    """The adversarial stage of our own network; without it and the next, supervised only."""
+
+    frame_adversarial: FrameAdversarialConfig | None = None
+    """The adversarial stage of networks that estimate magnitudes."""
+
+    @model_validator(mode="after")
+    def _check_stages(self) -> "TrainingConfig":
+        if self.adversarial is not None and self.frame_adversarial is not None:
+            raise ValueError("adversarial and frame_adversarial: expected one of them at most")
+        return self

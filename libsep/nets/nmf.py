@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from libsep.nets.magnitude import EPSILON, MagnitudeNetwork, Reconstruction
 
@@ -22,8 +22,9 @@ from libsep.nets.magnitude import EPSILON, MagnitudeNetwork, Reconstruction
 class Nmf(MagnitudeNetwork):
     """Explains the magnitudes of each channel by the bases of all targets.
 
-    Nothing here is trained by gradients: `learn` fills the bases. Before that they are flat, and
-    each target gets the same share.
+    Nothing here is trained by gradients: `learn` fills the bases, or ``libsep train`` does
+    (`libsep.training.factorisation`). Before that they are flat, and each target gets the same
+    share.
 
     Parameters
     ----------
@@ -54,8 +55,8 @@ class Nmf(MagnitudeNetwork):
         )
         self.n_iterations = n_iterations
         n_bins = n_fft // 2 + 1
-        self.register_buffer("bases", torch.full((len(targets), n_bins, n_bases), 1 / n_bins))
-        self.bases: Tensor
+        flat = torch.full((len(targets), n_bins, n_bases), 1 / n_bins)
+        self.bases = nn.Parameter(flat, requires_grad=False)
 
     def learn(
         self, magnitudes: Mapping[str, Float[Tensor, "F _"]], n_iterations: int, seed: int
@@ -78,16 +79,14 @@ class Nmf(MagnitudeNetwork):
         generator = torch.Generator().manual_seed(seed)
         curves = {}
         for target, magnitude in magnitudes.items():
-            index = self.targets.index(target)
             n_bases = self.bases.shape[2]
             bases = torch.rand((len(magnitude), n_bases), generator=generator) + EPSILON
             levels = torch.rand((n_bases, magnitude.shape[1]), generator=generator) + EPSILON
             divergences = []
             for _ in range(n_iterations):
-                bases = updated(bases.T, levels.T, magnitude.T).T
-                levels = updated(levels, bases, magnitude)
+                bases, levels = improved(bases, levels, magnitude)
                 divergences.append(divergence(magnitude, bases @ levels) / magnitude.numel())
-            self.bases[index] = bases / bases.sum(0, keepdim=True).clamp(min=EPSILON)
+            self.bases[self.targets.index(target)] = bases
             curves[target] = torch.stack(divergences)
         return curves
 
@@ -105,6 +104,16 @@ class Nmf(MagnitudeNetwork):
         n_batch, n_channels, _, n_frames = magnitude.shape
         found = found.view(n_targets, n_bins, n_batch, n_channels, n_frames)
         return found.permute(2, 0, 3, 1, 4)
+
+
+def improved(
+    bases: Float[Tensor, "F K"], levels: Float[Tensor, "K N"], magnitude: Float[Tensor, "F N"]
+) -> tuple[Float[Tensor, "F K"], Float[Tensor, "K N"]]:
+    """Return bases and levels that explain a spectrogram no worse; the bases add up to one."""
+    bases = updated(bases.T, levels.T, magnitude.T).T
+    total = bases.sum(0).clamp(min=EPSILON)
+    bases = bases / total
+    return bases, updated(levels * total[:, None], bases, magnitude)
 
 
 def updated(

@@ -13,7 +13,6 @@ MIR-1K, iKala and DSD100; it gives no figure for four targets or for MUSDB18.
 import itertools
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -96,15 +95,19 @@ class FrameDiscriminator(nn.Module):
         self.head = nn.Linear(hidden, 1)
 
     def forward(
-        self, magnitudes: Float[Tensor, "B S C F N"], mixture: Float[Tensor, "B C F N"]
-    ) -> Float[Tensor, "B C N"]:
-        """Return one logit for each frame: above zero where it looks like sources."""
-        seen = torch.cat([magnitudes, mixture[:, None]], dim=1).log1p()
-        x = seen.permute(0, 2, 4, 1, 3).flatten(3)  # (B, C, N, (S + 1) F)
+        self, seen: Float[Tensor, "B all C F N"]
+    ) -> tuple[list[Float[Tensor, "B C N"]], list[Float[Tensor, "B C N hidden"]]]:
+        """Return one logit for each frame, above zero where it looks like sources, and features.
+
+        Both are lists, as those of discriminators with several resolutions. What is seen are the
+        magnitudes of the targets and, behind them, of their mixture.
+        """
+        x = seen.log1p().permute(0, 2, 4, 1, 3).flatten(3)  # (B, C, N, (S + 1) F)
+        features = []
         for layer in self.layers:
             x = F.leaky_relu(layer(x), SLOPE)
-        logits: Tensor = self.head(x)[..., 0]
-        return logits
+            features.append(x)
+        return [self.head(x)[..., 0]], features
 
 
 def _layers(sizes: Sequence[int]) -> nn.Sequential:

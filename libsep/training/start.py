@@ -3,14 +3,21 @@
 import torch
 
 from libsep.errors import ConfigError
+from libsep.nets.magnitude import MagnitudeNetwork
+from libsep.nets.network import SeparationNetwork
 from libsep.track import TARGETS
+from libsep.training.adversarial.frames import FrameAdversarial
 from libsep.training.adversarial.stage import Adversarial
+from libsep.training.factorisation import Factorisation
 from libsep.training.job import CHECKPOINT, Job
 from libsep.training.material.inputs import open_examples, open_unpaired
 from libsep.training.stage import Stage, Supervised
-from libsep.training.state import State, new_adversary, new_state
+from libsep.training.state import State, new_adversary, new_frame_adversary, new_state
 from libsep.training.weights.checkpoint import load_weights
 from libsep.training.weights.growth import new_network
+
+NMF = "nmf"
+"""The network that is not trained by gradients."""
 
 OWN = "band_split_unet"
 """The network that the discriminators are made for."""
@@ -22,26 +29,49 @@ def check_start(job: Job) -> None:
     Raises
     ------
     ConfigError
-        Adversarial training of another network, or of one that lacks targets, without trained
-        weights, or without a validation that guards them; or unpaired recordings without
-        adversarial training.
+        Adversarial training of a network that its stage is not for, or of one that lacks targets,
+        without trained weights, or without a validation that guards them; unpaired recordings
+        without adversarial training of our own network; or several workers for NMF.
     """
-    is_begun = job.start is not None or (job.out / CHECKPOINT).is_file()
-    if job.config.adversarial is not None and not is_begun:
-        raise ConfigError(
-            "adversarial: needs a trained generator, expected --from MODEL (or a run to resume)"
-        )
-    if job.config.adversarial is not None and job.config.network.targets != TARGETS:
-        raise ConfigError(f"adversarial: needs a network with all targets, {', '.join(TARGETS)}")
-    if job.config.adversarial is not None and job.config.network.architecture != OWN:
-        raise ConfigError(f"adversarial: needs the network {OWN}")
-    if job.config.adversarial is not None and not job.validation:
-        raise ConfigError("adversarial: needs songs to guard the SDR with, expected --validation")
-    if job.config.adversarial is None and job.unpaired:
+    config = job.config
+    if config.adversarial is None and job.unpaired:
         raise ConfigError(
             f"{job.unpaired[0]}: unpaired recordings are for adversarial training, "
             "but the configuration has no section adversarial"
         )
+    if config.network.architecture == NMF and config.workers > 1:
+        raise ConfigError(f"workers: {config.workers}, expected 1 where the network is {NMF}")
+    if config.network.architecture == NMF and config.frame_adversarial is not None:
+        raise ConfigError(f"frame_adversarial: {NMF} is not trained by gradients")
+    stages = {"adversarial": config.adversarial, "frame_adversarial": config.frame_adversarial}
+    for stage in (name for name, section in stages.items() if section is not None):
+        if job.start is None and not (job.out / CHECKPOINT).is_file():
+            raise ConfigError(
+                f"{stage}: needs a trained generator, expected --from MODEL (or a run to resume)"
+            )
+        if not job.validation:
+            raise ConfigError(f"{stage}: needs songs to guard the SDR with, expected --validation")
+    if config.adversarial is not None and config.network.targets != TARGETS:
+        raise ConfigError(f"adversarial: needs a network with all targets, {', '.join(TARGETS)}")
+    if config.adversarial is not None and config.network.architecture != OWN:
+        raise ConfigError(f"adversarial: needs the network {OWN}")
+    if config.frame_adversarial is not None:
+        with torch.device("meta"):
+            as_magnitude_network(new_network(config.network))
+
+
+def as_magnitude_network(network: SeparationNetwork) -> MagnitudeNetwork:
+    """Return a network that the discriminator of frames can judge.
+
+    Raises
+    ------
+    ConfigError
+        It does not estimate magnitudes.
+    """
+    if not isinstance(network, MagnitudeNetwork):
+        name = type(network).__name__
+        raise ConfigError(f"frame_adversarial: {name} does not estimate magnitudes")
+    return network
 
 
 def begin(job: Job) -> State:
@@ -61,6 +91,13 @@ def begin(job: Job) -> State:
     network.to(config.device)
     if config.adversarial is not None:
         adversary = new_adversary(config.adversarial, config.optimiser.n_steps, config.device)
+    if config.frame_adversarial is not None:
+        adversary = new_frame_adversary(
+            config.frame_adversarial,
+            as_magnitude_network(network),
+            config.optimiser.n_steps,
+            config.device,
+        )
     return new_state(network, config.optimiser, adversary)
 
 
@@ -73,8 +110,12 @@ def open_stage(job: Job, state: State) -> Stage:
         Material is missing or damaged, or a target has none.
     """
     config, examples = job.config, open_examples(job)
+    validates_start = job.start is not None
+    if config.network.architecture == NMF:
+        return Factorisation(config, state, examples, validates_start=validates_start)
+    if config.frame_adversarial is not None:
+        return FrameAdversarial(config, config.frame_adversarial, state, examples)
     if config.adversarial is None:
-        validates_start = job.start is not None
         return Supervised(config, state, examples, validates_start=validates_start)
     unpaired = open_unpaired(job, config.adversarial, examples)
     return Adversarial(config, config.adversarial, state, examples, unpaired)

@@ -9,9 +9,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from libsep.config import AdversarialConfig, OptimiserConfig
+from libsep.config import AdversarialConfig, FrameAdversarialConfig, OptimiserConfig
+from libsep.nets.magnitude import MagnitudeNetwork
 from libsep.nets.stft_discriminator import StftDiscriminator
+from libsep.nets.svsgan import FrameDiscriminator
 from libsep.track import TARGETS
+
+FRAMES = "frames"
+"""Name of the discriminator of frames."""
 
 FINAL_RATE = 0.01
 """Learning rate at the end, as a share of the largest."""
@@ -19,7 +24,10 @@ FINAL_RATE = 0.01
 
 @dataclasses.dataclass
 class Adversary:
-    """The discriminators and what moves them; ``target/drums``, ``context``, ``unpaired/drums``."""
+    """The discriminators and what moves them.
+
+    ``target/drums``, ``context``, ``unpaired/drums`` and so on; or ``frames`` alone.
+    """
 
     discriminators: nn.ModuleDict
     optimiser: torch.optim.AdamW
@@ -136,6 +144,23 @@ def new_adversary(config: AdversarialConfig, n_steps: int, device: str) -> Adver
     unpaired_targets = [name for name in config.unpaired_targets if name in config.targets]
     for target in unpaired_targets if config.unpaired else ():
         judges[f"unpaired/{target}"] = StftDiscriminator(n_channels=2)
+    return _adversary(judges, config, n_steps, device)
+
+
+def new_frame_adversary(
+    config: FrameAdversarialConfig, network: MagnitudeNetwork, n_steps: int, device: str
+) -> Adversary:
+    """Return a discriminator of a network's frames, as it is before the first of ``n_steps``."""
+    judge = FrameDiscriminator(network.n_fft // 2 + 1, len(network.targets), config.hidden)
+    return _adversary({FRAMES: judge}, config, n_steps, device)
+
+
+def _adversary(
+    judges: dict[str, nn.Module],
+    config: AdversarialConfig | FrameAdversarialConfig,
+    n_steps: int,
+    device: str,
+) -> Adversary:
     discriminators = nn.ModuleDict(judges).to(device)
     optimiser = torch.optim.AdamW(
         discriminators.parameters(), lr=config.learning_rate, betas=config.betas

@@ -1,5 +1,6 @@
 """One step of supervised training, from sources to moved weights."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import torch
@@ -98,15 +99,17 @@ def separation_losses(
     config: LossConfig,
     *,
     is_bfloat16: bool,
+    found: "Magnitudes | None" = None,
 ) -> dict[str, Float[Tensor, ""]]:
     """Return the weighted parts of the loss of a network that gives samples, in float32.
 
-    The error of the spectrogram is that of `N_FFT` and `HOP_LENGTH`.
+    The error of the spectrogram is that of `N_FFT` and `HOP_LENGTH`. ``found`` is what
+    `magnitudes` returns of the same, where it is known already.
     """
     losses: dict[str, Tensor] = {}
     if config.divergence:
-        found, masked = magnitudes(network, sources, is_bfloat16=is_bfloat16)
-        losses["loss/divergence"] = config.divergence * divergence(found, masked) / found.numel()
+        found = found or magnitudes(network, sources, is_bfloat16=is_bfloat16)
+        losses["loss/divergence"] = config.divergence * mean_divergence(found)
     if not (config.spectrum or config.waveform or config.resolutions):
         return losses
     with torch.autocast(sources.device.type, torch.bfloat16, enabled=is_bfloat16):
@@ -119,12 +122,19 @@ def separation_losses(
     return losses | sample_losses(estimates, sources, weights, config)
 
 
+@dataclasses.dataclass(frozen=True)
+class Magnitudes:
+    """Magnitudes of mixtures with an RMS of 1, of their sources, and of their estimates."""
+
+    mixtures: Float[Tensor, "B C F N"]
+    sources: Float[Tensor, "B S C F N"]
+    estimates: Float[Tensor, "B S C F N"]
+
+
 def magnitudes(
     network: SeparationNetwork, sources: Float[Tensor, "B S C T"], *, is_bfloat16: bool
-) -> tuple[Float[Tensor, "B S C F N"], Float[Tensor, "B S C F N"]]:
-    """Return the magnitudes of sources, and those that a network finds in their mixture.
-
-    Both are those of mixtures with an RMS of 1, which is what the network gets.
+) -> Magnitudes:
+    """Return what a network that estimates magnitudes gets, should find, and finds.
 
     Raises
     ------
@@ -134,10 +144,17 @@ def magnitudes(
     if not isinstance(network, MagnitudeNetwork):
         raise ConfigError(f"loss.divergence: {type(network).__name__} does not estimate magnitudes")
     mixtures, level = at_unit_level(sources.sum(1))
-    found = network.spectrogram(sources / level.clamp(min=SILENCE)[:, None]).abs()
+    spectra = network.spectrogram(mixtures)
+    of_sources = network.spectrogram(sources / level.clamp(min=SILENCE)[:, None]).abs()
     with torch.autocast(sources.device.type, torch.bfloat16, enabled=is_bfloat16):
-        masked = network(network.spectrogram(mixtures)).abs().float()
-    return found, masked
+        # Not the magnitudes of the masked spectra, whose gradient is undefined at 0.
+        masks = network.masks(spectra.abs())
+    return Magnitudes(spectra.abs(), of_sources, masks.float() * spectra.abs()[:, None])
+
+
+def mean_divergence(found: Magnitudes) -> Float[Tensor, ""]:
+    """Return the divergence of the sources' magnitudes from the estimates', per cell."""
+    return divergence(found.sources, found.estimates) / found.sources.numel()
 
 
 def sample_losses(

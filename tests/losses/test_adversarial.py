@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -24,7 +25,14 @@ def test_hinge_worked_out_by_hand() -> None:
     assert generator_loss(logits(0.5, -1.0), "hinge").item() == pytest.approx(0.25)
 
 
-@pytest.mark.parametrize("kind", ["lsgan", "hinge"])
+def test_logarithms_worked_out_by_hand() -> None:
+    # A logit of log 3 is a probability of 3/4.
+    loss = discriminator_loss(logits(np.log(3)), logits(-np.log(3)), "log")
+    assert loss.item() == pytest.approx(-2 * np.log(0.75))
+    assert generator_loss(logits(0.0), "log").item() == pytest.approx(np.log(2))
+
+
+@pytest.mark.parametrize("kind", ["lsgan", "hinge", "log"])
 def test_fooling_and_telling_apart_pull_logits_in_opposite_directions(kind: str) -> None:
     fakes = [torch.zeros(2, 1, 3, 1, requires_grad=True)]
     (up,) = torch.autograd.grad(generator_loss(fakes, kind), fakes)

@@ -99,7 +99,8 @@ def test_the_frame_discriminator_sees_estimates_and_mixture() -> None:
     judge = FrameDiscriminator(n_bins=9, n_targets=2, hidden=8)
     magnitudes = torch.rand(3, 2, 1, 9, 5, requires_grad=True)
     mixture = torch.rand(3, 1, 9, 5, requires_grad=True)
-    logits = judge(magnitudes, mixture)
+    (logits,), features = judge(torch.cat([magnitudes, mixture[:, None]], dim=1))
+    assert [feature.shape[-1] for feature in features] == [8, 8, 8]
     assert logits.shape == (3, 1, 5)
     logits[1, 0, 2].backward()
     for seen in (magnitudes.grad, mixture.grad):

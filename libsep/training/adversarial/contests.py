@@ -20,8 +20,8 @@ CUTOFF_SHARE = 0.7
 class Contest:
     """What one discriminator has to tell apart; the fakes have a gradient."""
 
-    real: Float[Tensor, "K C T"]
-    fake: Float[Tensor, "K C T"]
+    real: Float[Tensor, "K *seen"]
+    fake: Float[Tensor, "K *seen"]
 
 
 def target_contest(
