@@ -10,6 +10,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from libsep.dsp.hpss import harmonic_share_by_means
 from libsep.dsp.stft import istft, stft
 from libsep.nets.network import SeparationNetwork
 
@@ -148,6 +149,9 @@ class BandSplitUNet(SeparationNetwork):
         must add up to ``n_fft / 2``, the rows to a multiple of four.
     compression
         Exponent of the magnitudes that the network sees; 1 is the plain spectrogram.
+    hpss
+        Whether it sees what is harmonic and what is percussive of the mixture, which add up to it,
+        in place of the mixture; see `libsep.dsp.hpss`.
 
     Raises
     ------
@@ -174,6 +178,7 @@ class BandSplitUNet(SeparationNetwork):
         band_bins: Sequence[int] = (352, 672, 1024),
         band_strides: Sequence[int] = (2, 8, 32),
         compression: float = 0.5,
+        hpss: bool = False,
     ) -> None:
         super().__init__()
         n_rows = sum(_rows_of_bands(band_bins, band_strides, n_fft))
@@ -184,10 +189,12 @@ class BandSplitUNet(SeparationNetwork):
         self.band_bins = tuple(band_bins)
         self.band_rows = _rows_of_bands(band_bins, band_strides, n_fft)
         self.compression = compression
+        self.hpss = hpss
         fine, middle, coarse = channels
         n_masks = 2 * n_channels * len(self.targets)
         self.split = nn.ModuleList(
-            nn.Conv2d(2 * n_channels, fine, (stride, 1), (stride, 1)) for stride in band_strides
+            nn.Conv2d((4 if hpss else 2) * n_channels, fine, (stride, 1), (stride, 1))
+            for stride in band_strides
         )
         self.encode_fine = EncoderBlock(fine, n_rows, n_convs)
         self.down_middle = nn.Conv2d(fine, middle, 2, 2)
@@ -281,12 +288,16 @@ class BandSplitUNet(SeparationNetwork):
 
     def _features(self, seen: Complex[Tensor, "B C bins N"]) -> Float[Tensor, "B D bins N2"]:
         """Real and imaginary parts as channels: unit deviation, compressed, frames even."""
-        n_batch, n_channels, n_bins, n_frames = seen.shape
+        n_batch, _, n_bins, n_frames = seen.shape
         power = seen.real.square() + seen.imag.square()
         variance = power.mean(dim=(1, 2, 3), keepdim=True).clamp(min=1e-20)  # silence stays zero
         gain = (power / variance + 1e-8) ** ((self.compression - 1) / 2) / variance.sqrt()
-        parts = torch.view_as_real(seen * gain).permute(0, 1, 4, 2, 3)
-        x = parts.reshape(n_batch, 2 * n_channels, n_bins, n_frames)
+        seen = seen * gain
+        if self.hpss:
+            harmonic = seen * harmonic_share_by_means(power.sqrt())
+            seen = torch.cat([harmonic, seen - harmonic], dim=1)
+        parts = torch.view_as_real(seen).permute(0, 1, 4, 2, 3)
+        x = parts.reshape(n_batch, -1, n_bins, n_frames)
         return F.pad(x, (0, n_frames % 2)).contiguous(memory_format=torch.channels_last)
 
 

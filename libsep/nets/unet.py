@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
+from libsep.dsp.hpss import harmonic_share_by_means
 from libsep.dsp.stft import istft, stft
 from libsep.nets.network import SeparationNetwork, with_last
 from libsep.nets.subpixel import subpixel_kernel, unshuffle_into
@@ -128,8 +129,8 @@ class SourceUNet(nn.Module):
 
     Parameters
     ----------
-    n_channels
-        Channels of the mixture.
+    n_inputs, n_channels
+        Channels of what it sees, and of the mixture.
     channels
         Features of each level, finest first. Frames and bins must be multiples of
         ``2 ** len(channels)``.
@@ -137,9 +138,11 @@ class SourceUNet(nn.Module):
         See `Activations`.
     """
 
-    def __init__(self, n_channels: int, channels: Sequence[int], activations: Activations) -> None:
+    def __init__(
+        self, n_inputs: int, n_channels: int, channels: Sequence[int], activations: Activations
+    ) -> None:
         super().__init__()
-        widths = [n_channels, *channels]
+        widths = [n_inputs, *channels]
         self.down = nn.ModuleList(DownBlock(*pair) for pair in itertools.pairwise(widths))
         # The deepest level is not normalised: Spleeter's file has such values, its graph no use.
         self.norms = nn.ModuleList(
@@ -154,7 +157,7 @@ class SourceUNet(nn.Module):
         self.last = nn.Conv2d(1, n_channels, 4, dilation=2, padding=3)
         self.activation = activation(activations, "down")
 
-    def forward(self, magnitude: Float[Tensor, "B C N F"]) -> Float[Tensor, "B C N F"]:
+    def forward(self, magnitude: Float[Tensor, "B inputs N F"]) -> Float[Tensor, "B C N F"]:
         """Return the logits of the gains."""
         skips: list[Tensor | None] = [None]
         x = self.down[0](magnitude)
@@ -199,6 +202,9 @@ class UNet(SeparationNetwork):
         ``ratio``: a source's share of the squared magnitudes. ``shared``: its gain, and an equal
         share of what all gains lack of one or have too much; so a cell is decided by what one
         network finds in it and by what the others leave.
+    hpss
+        Whether the networks see the magnitudes of what is harmonic and of what is percussive, which
+        add up to those of the mixture, in place of these; see `libsep.dsp.hpss`.
 
     Raises
     ------
@@ -223,6 +229,7 @@ class UNet(SeparationNetwork):
         activations: Activations = "relu",
         gains: Literal["sigmoid", "softmax"] = "sigmoid",
         masks: Literal["ratio", "shared"] = "ratio",
+        hpss: bool = False,
     ) -> None:
         super().__init__()
         self.targets = tuple(targets)
@@ -233,14 +240,14 @@ class UNet(SeparationNetwork):
         self.n_seen_bins = n_seen_bins
         self.n_levels = len(channels)
         self.multiple = 2**self.n_levels
-        self.gains, self.mask_kind = gains, masks
+        self.gains, self.mask_kind, self.hpss = gains, masks, hpss
         if n_seen_bins % self.multiple or n_seen_bins > n_fft // 2:
             raise ValueError(f"{n_seen_bins} bins, expected a multiple of {self.multiple}")
         if not set(self.joined.values()) <= set(self.targets):
             raise ValueError(f"sources joined as {self.joined}, expected targets of {self.targets}")
         self.networks = nn.ModuleDict(
             {
-                source: SourceUNet(n_channels, channels, activations)
+                source: SourceUNet((1 + hpss) * n_channels, n_channels, channels, activations)
                 for source in (*self.targets, *self.joined)
             }
         )
@@ -254,7 +261,11 @@ class UNet(SeparationNetwork):
         """Return the factor of each cell and target, from zero to one; they sum to one."""
         n_frames = spectrum.shape[-1]
         magnitude = spectrum.abs()[:, :, : self.n_seen_bins].transpose(-1, -2)  # (B, C, N, F)
-        padded = F.pad(magnitude, (0, 0, 0, -n_frames % self.multiple))
+        seen = magnitude
+        if self.hpss:
+            harmonic = magnitude * harmonic_share_by_means(magnitude.mT).mT
+            seen = torch.cat([harmonic, magnitude - harmonic], dim=1)
+        padded = F.pad(seen, (0, 0, 0, -n_frames % self.multiple))
         padded = padded.contiguous(memory_format=torch.channels_last)
         logits = torch.stack([network(padded).float() for network in self.networks.values()], dim=1)
         logits = logits[..., :n_frames, :]

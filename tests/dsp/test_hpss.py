@@ -1,7 +1,14 @@
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import torch
+import torch.nn.functional as F
 
-from libsep.dsp.hpss import harmonic_share, separate_by_rules
+from libsep.dsp.hpss import harmonic_share, harmonic_share_by_means, separate_by_rules
+from libsep.dsp.stft import istft, stft
+from libsep.separation.segments import SegmentGrid
+from libsep.separation.stream import separate_blocks
 
 SAMPLE_RATE = 22050
 
@@ -37,3 +44,48 @@ def test_clicks_are_drums_and_a_low_tone_is_bass() -> None:
     middle = slice(SAMPLE_RATE // 2, 3 * SAMPLE_RATE // 2)
     assert (bass[0, middle] - tone[middle]).square().mean() < 0.02 * tone.square().mean()
     assert (drums[0, middle] - clicks[middle]).square().mean() < 0.2 * clicks.square().mean()
+
+
+def test_running_means_are_those_of_another_implementation(rng: np.random.Generator) -> None:
+    magnitude = torch.from_numpy(rng.uniform(0, 1, (2, 40, 30)).astype(np.float32))
+
+    def mean(x: torch.Tensor) -> torch.Tensor:
+        return F.avg_pool1d(F.pad(x, (8, 8), mode="replicate"), 17, stride=1)
+
+    lasting, broad = mean(magnitude).square(), mean(magnitude.mT).mT.square()
+    found = harmonic_share_by_means(magnitude)
+    torch.testing.assert_close(found, lasting / (lasting + broad), rtol=0, atol=1e-5)
+
+
+def test_means_tell_a_tone_from_clicks() -> None:
+    magnitude = torch.zeros(64, 64)
+    magnitude[20, :] = 1.0
+    magnitude[:, 40] = 1.0
+    share = harmonic_share_by_means(magnitude)
+    assert share[20, 10] > 0.99
+    assert share[50, 40] < 0.01
+    silence = harmonic_share_by_means(torch.zeros(32, 40))
+    assert torch.equal(silence, torch.full((32, 40), 0.5))
+    assert harmonic_share_by_means(torch.zeros(32, 0)).shape == (32, 0)
+
+
+class Parts:
+    """Harmonic and percussive part of each segment, as the networks compute them."""
+
+    def map(self, segments: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        for segment in segments:
+            spectrum = stft(torch.from_numpy(segment), 1024, 256)
+            harmonic = spectrum * harmonic_share_by_means(spectrum.abs())
+            n_samples = segment.shape[-1]
+            yield istft(torch.stack([harmonic, spectrum - harmonic]), 1024, 256, n_samples).numpy()
+
+
+def test_blocks_have_no_seams(rng: np.random.Generator) -> None:
+    mixture = rng.normal(0, 0.1, (2, 256 * 700)).astype(np.float32)
+    mixture[:, ::9000] = 1.0
+    # Segments begin at a frame, and the quarter of an overlap that does not count is 17 frames.
+    grid = SegmentGrid(segment_samples=256 * 200, hop_samples=256 * 120)
+    blocks = (mixture[:, start : start + 5000] for start in range(0, mixture.shape[1], 5000))
+    joined = [stems for _, stems in separate_blocks(blocks, Parts(), grid, path=Path("a"))]
+    whole = next(Parts().map(iter([mixture])))
+    np.testing.assert_allclose(np.concatenate(joined, axis=-1), whole, rtol=0, atol=1e-5)

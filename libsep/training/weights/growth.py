@@ -45,7 +45,7 @@ def new_network(config: NetworkConfig) -> SeparationNetwork:
 def network_arguments(config: NetworkConfig) -> dict[str, Any]:
     """Return the keyword arguments that build the network of a configuration."""
     if config.architecture == "band_split_unet":
-        return {"targets": config.targets, **SIZES[config.size]}
+        return {"targets": config.targets, **SIZES[config.size], **config.arguments}
     return {"targets": config.targets, **config.arguments}
 
 
@@ -55,7 +55,7 @@ def can_grow(trained: BandSplitUNet, network: BandSplitUNet) -> bool:
     The spectrogram, bands and convolutions of a block must be the same, no size may shrink, and
     ``trained`` must have all targets of ``network``.
     """
-    alike = ("n_fft", "hop_length", "n_channels", "band_bins", "band_rows", "compression")
+    alike = ("n_fft", "hop_length", "n_channels", "band_bins", "band_rows", "compression", "hpss")
     if any(getattr(trained, name) != getattr(network, name) for name in alike):
         return False
     if not set(network.targets) <= set(trained.targets):
