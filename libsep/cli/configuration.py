@@ -13,6 +13,7 @@ def read_config(
     codec: str | None,
     device: str | None,
     genre: str | None = None,
+    reconstruct: str | None = None,
 ) -> Config:
     """Return the configuration of a command: defaults, then the file, then the options.
 
@@ -29,5 +30,7 @@ def read_config(
     if model is not None:
         routing |= {"models": {genre: model}} if genre is not None else {"enabled": False}
     return config.replaced(
-        separation={"model": model, "device": device}, encode={"codec": codec}, routing=routing
+        separation={"model": model, "device": device, "reconstruct": reconstruct},
+        encode={"codec": codec},
+        routing=routing,
     )

@@ -15,6 +15,7 @@ from libsep.cli.options import (
     DeviceOption,
     GenreOption,
     ModelOption,
+    ReconstructOption,
     SuperResolutionOption,
     refuse_uris,
 )
@@ -31,6 +32,7 @@ def convert(
     model: ModelOption = None,
     codec: CodecOption = None,
     device: DeviceOption = None,
+    reconstruct: ReconstructOption = None,
     super_resolution: SuperResolutionOption = None,
 ) -> None:
     """Convert one track to a stem file, in this process and without Ray."""
@@ -39,7 +41,9 @@ def convert(
 
     refuse_uris("convert", file, output)
     log.setup(level=logging.CRITICAL)  # what a track's log says is in its outcome
-    settings = read_config(config, genre=genre, model=model, codec=codec, device=device)
+    settings = read_config(
+        config, genre=genre, model=model, codec=codec, device=device, reconstruct=reconstruct
+    )
     settings = settings.replaced(restoration={"super_resolution": super_resolution})
     converter = Converter(settings)
     console = Console(soft_wrap=True, highlight=False)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from libsep.cli.evaluate_restoration import evaluate_restoration
-from libsep.cli.options import ConfigOption, DeviceOption
+from libsep.cli.options import ConfigOption, DeviceOption, ReconstructOption
 from libsep.config import Config, load
 
 
@@ -33,6 +33,7 @@ def evaluate(
     ] = None,
     config: ConfigOption = None,
     device: DeviceOption = None,
+    reconstruct: ReconstructOption = None,
 ) -> None:
     """Score models on songs with stems: SDR, cSDR, SIR, SAR, spectral distance, by target.
 
@@ -43,9 +44,10 @@ def evaluate(
     from libsep.restoration.model import KIND
 
     if kind_of(model) == KIND:
-        if against or routing or bsseval or jobs > 1 or config:
+        if against or routing or bsseval or jobs > 1 or config or reconstruct:
             raise typer.BadParameter(
-                "--against, --routing, --bsseval, --jobs and --config are for separators"
+                "--against, --routing, --bsseval, --jobs, --config and --reconstruct are for "
+                "separators"
             )
         evaluate_restoration(model, datasets, out=out, json_file=json_file, device=device)
         return
@@ -58,6 +60,6 @@ def evaluate(
         with_bsseval=bsseval,
         n_jobs=jobs,
         out=out,
-        config=settings.replaced(separation={"device": device}),
+        config=settings.replaced(separation={"device": device, "reconstruct": reconstruct}),
     )
     show(run_evaluation(request), json_file)

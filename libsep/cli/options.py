@@ -26,6 +26,14 @@ CodecOption = Annotated[
     ),
 ]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")]
+ReconstructOption = Annotated[
+    str | None,
+    typer.Option(
+        "--reconstruct",
+        help="mixture-phase or griffin-lim: where the phase comes from, for models that estimate "
+        "magnitudes (nmf, svsgan, two_encoder).",
+    ),
+]
 SuperResolutionOption = Annotated[
     str | None,
     typer.Option(

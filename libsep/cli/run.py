@@ -15,6 +15,7 @@ from libsep.cli.options import (
     JsonOption,
     MaxHoursOption,
     ModelOption,
+    ReconstructOption,
     RemainingOption,
     SuperResolutionOption,
     UntilOption,
@@ -38,6 +39,7 @@ def run(
     model: ModelOption = None,
     codec: CodecOption = None,
     device: DeviceOption = None,
+    reconstruct: ReconstructOption = None,
     super_resolution: SuperResolutionOption = None,
     until: UntilOption = None,
     max_hours: MaxHoursOption = None,
@@ -67,7 +69,9 @@ def run(
     from libsep.cli.session import RunOptions, start
     from libsep.storage.ends import Ends
 
-    settings = read_config(config, genre=genre, model=model, codec=codec, device=device)
+    settings = read_config(
+        config, genre=genre, model=model, codec=codec, device=device, reconstruct=reconstruct
+    )
     settings = settings.replaced(
         restoration={"super_resolution": super_resolution},
         night={"until": until, "max_hours": max_hours},

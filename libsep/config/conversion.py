@@ -65,6 +65,10 @@ class SeparationConfig(Section):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the network; ``auto`` is bfloat16 where the hardware has it, else float32."""
 
+    reconstruct: Literal["mixture-phase", "griffin-lim"] | None = None
+    """Where the phase of estimates comes from, for models that estimate magnitudes; by default as
+    the model says. Other models refuse it."""
+
     segment_s: Annotated[float, Field(ge=2, le=60)] = 12.0
     """Length of the network's window, in seconds."""
 

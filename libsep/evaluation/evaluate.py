@@ -207,7 +207,12 @@ def _warnings(song: Song) -> tuple[str, ...]:
 @functools.lru_cache(maxsize=16)
 def _separator(folder: Path, config: SeparationConfig) -> Separator:
     """Load a model once in each process."""
-    return Separator(read_model(folder), device=config.device, precision=config.precision)
+    return Separator(
+        read_model(folder),
+        device=config.device,
+        precision=config.precision,
+        reconstruct=config.reconstruct,
+    )
 
 
 @contextlib.contextmanager

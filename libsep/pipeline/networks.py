@@ -60,6 +60,11 @@ class Networks:
         if self._maker is None or self._maker.separator.model != model:
             self._maker = None
             config = self._config.separation
-            separator = Separator(model, device=config.device, precision=config.precision)
+            separator = Separator(
+                model,
+                device=config.device,
+                precision=config.precision,
+                reconstruct=config.reconstruct,
+            )
             self._maker = StemMaker.loaded(separator, self._restoration_model)
         return self._maker

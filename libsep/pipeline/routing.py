@@ -9,7 +9,7 @@ from libsep.genre.description import StoredClassifier, find_classifier
 from libsep.genre.names import GENRES
 from libsep.genre.router import Route, Router
 from libsep.media.tags import Fingerprint
-from libsep.separation.registry import Model, find_model, list_models
+from libsep.separation.registry import Model, check_reconstruct, find_model, list_models
 from libsep.track import TARGETS, Assignment, Heard, Outcome, Track
 
 NOT_HEARD = "no tag tells, and it could not be listened to"
@@ -36,6 +36,7 @@ class Assigner:
     def __init__(self, config: Config) -> None:
         self._models: dict[str, Model] = {}
         default = config.separation.model
+        self._reconstruct = config.separation.reconstruct
         self._model(default)
         classifier = _classifier(config)
         self._classifier_sha256 = classifier.identity if classifier is not None else ""
@@ -156,6 +157,7 @@ class Assigner:
         """Return the model of this name or path; each is read once."""
         if name_or_path not in self._models:
             model = find_model(name_or_path)
+            check_reconstruct(model, self._reconstruct)
             if model.targets != TARGETS:
                 raise ConfigError(
                     f"model {model.name} separates {', '.join(model.targets)}, expected "

@@ -14,6 +14,9 @@ KIND: Literal["separator"] = "separator"
 CASCADE: Literal["cascade"] = "cascade"
 KINDS = (KIND, CASCADE)
 
+MAGNITUDE_ARCHITECTURES = ("nmf", "svsgan", "two_encoder")
+"""Those that estimate magnitudes, and so can be told where the phase comes from."""
+
 ByTarget = Annotated[Mapping[str, float], Field(min_length=1)]
 """SDR in dB by target; ``mean`` is that of the targets."""
 

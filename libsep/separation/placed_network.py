@@ -11,6 +11,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from libsep.errors import ConfigError
+from libsep.nets.magnitude import MagnitudeNetwork, Reconstruction
 from libsep.separation.cpu import has_native_bfloat16, processor_name
 from libsep.separation.registry import Model
 from libsep.separation.segments import SegmentGrid, cut_segments, join_segments
@@ -18,6 +19,9 @@ from libsep.separation.weights import load_network
 from libsep.units import samples_to_seconds, seconds_to_samples
 
 logger = logging.getLogger(__name__)
+
+Reconstruct = Reconstruction | None
+"""Where the phase comes from; None: where the model says."""
 
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -48,6 +52,8 @@ class PlacedNetwork:
     precision
         ``bfloat16`` concerns the network only, transforms and masks are float32; ``auto`` is
         bfloat16 where the device has it.
+    reconstruct
+        Replaces what a network that estimates magnitudes says; of no meaning for others.
 
     Raises
     ------
@@ -57,11 +63,15 @@ class PlacedNetwork:
         The model cannot be loaded.
     """
 
-    def __init__(self, model: Model, *, device: Device, precision: Precision) -> None:
+    def __init__(
+        self, model: Model, *, device: Device, precision: Precision, reconstruct: Reconstruct
+    ) -> None:
         self.model = model
         self._device = _find_device(device)
         self._dtype = _find_precision(self._device, precision)
         self.network = load_network(model).folded().to(self._device)
+        if reconstruct is not None and isinstance(self.network, MagnitudeNetwork):
+            self.network.reconstruction = reconstruct
         self._max_batch: int | None = None
         self._max_samples: int | None = None
         self._wanted_samples = (

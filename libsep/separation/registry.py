@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from libsep.errors import ModelError
+from libsep.errors import ConfigError, ModelError
 from libsep.model_folder import description
 from libsep.model_folder.description import (
     DESCRIPTION_FILE,
@@ -13,11 +13,12 @@ from libsep.model_folder.description import (
     read_folder,
 )
 from libsep.separation.catalogue import read_catalogue
-from libsep.separation.model import CASCADE, KINDS, Model, ModelInfo
+from libsep.separation.model import CASCADE, KINDS, MAGNITUDE_ARCHITECTURES, Model, ModelInfo
 
 __all__ = [
     "Model",
     "ModelInfo",
+    "check_reconstruct",
     "find_model",
     "list_models",
     "located",
@@ -91,6 +92,26 @@ def located(model: Model) -> Model:
         It is not here, or the one of this name has other weights.
     """
     return description.located(model, lambda: find_model(model.name))
+
+
+def check_reconstruct(model: Model, reconstruct: str | None) -> None:
+    """Refuse to tell a model where the phase comes from that has no choice; None tells nothing.
+
+    Raises
+    ------
+    ConfigError
+        Neither the model nor a stage of it estimates magnitudes.
+    ModelError
+        As `networks_of`.
+    """
+    if reconstruct is None:
+        return
+    architectures = [part.architecture for part in networks_of(model)]
+    if not set(architectures) & set(MAGNITUDE_ARCHITECTURES):
+        raise ConfigError(
+            f"reconstruct: {reconstruct}, but model {model.name} ({', '.join(architectures)}) has "
+            f"no choice, only models of {', '.join(MAGNITUDE_ARCHITECTURES)} have"
+        )
 
 
 def networks_of(model: Model) -> tuple[Model, ...]:

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float32
 
-from libsep.separation.placed_network import Device, PlacedNetwork, Precision
-from libsep.separation.registry import OTHER, VOCALS, Model, networks_of
+from libsep.separation.placed_network import Device, PlacedNetwork, Precision, Reconstruct
+from libsep.separation.registry import OTHER, VOCALS, Model, check_reconstruct, networks_of
 
 
 class Separator:
@@ -28,11 +28,13 @@ class Separator:
     precision
         ``bfloat16`` concerns the networks only, transforms and masks are float32; ``auto`` is
         bfloat16 where the device has it.
+    reconstruct
+        Where the phase comes from, for networks that estimate magnitudes; None: where they say.
 
     Raises
     ------
     ConfigError
-        There is no such device, or it has no bfloat16.
+        There is no such device, or it has no bfloat16; or the model has no choice of the phase.
     ModelError
         The model, or a stage of it, cannot be loaded.
     """
@@ -43,10 +45,13 @@ class Separator:
         *,
         device: Device = "auto",
         precision: Precision = "auto",
+        reconstruct: Reconstruct = None,
     ) -> None:
+        check_reconstruct(model, reconstruct)
         self.model = model
         self.networks = tuple(
-            PlacedNetwork(part, device=device, precision=precision) for part in networks_of(model)
+            PlacedNetwork(part, device=device, precision=precision, reconstruct=reconstruct)
+            for part in networks_of(model)
         )
 
     @property

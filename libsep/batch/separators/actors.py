@@ -160,7 +160,10 @@ class SeparatorActor:
             self._batcher.close()
         self._batcher = self._separator = None  # before the next one takes its memory
         self._separator = Separator(
-            located(model), device=self._config.device, precision=self._config.precision
+            located(model),
+            device=self._config.device,
+            precision=self._config.precision,
+            reconstruct=self._config.reconstruct,
         )
         restoration_model = self._restoration_model and located_restoration_model(
             self._restoration_model
