@@ -169,7 +169,26 @@ class OptimiserConfig(Section):
     """Examples per worker and step."""
 
 
-class AdversarialConfig(Section):
+class JudgedConfig(Section):
+    """What adversarial stages have in common."""
+
+    n_warmup_steps: Annotated[int, Field(ge=0)] = 500
+    """First steps, in which only discriminators learn; they count as steps."""
+
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 2e-4
+    """Largest learning rate of discriminators' AdamW; it falls with the generator's."""
+
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (
+        0.8,
+        0.99,
+    )
+    """Memory of discriminators' AdamW, for gradients and for their squares."""
+
+    max_sdr_loss_db: Annotated[float, Field(ge=0)] = 0.2
+    """A checkpoint whose mean SDR is lower than the start's by more, in dB, is never the best."""
+
+
+class AdversarialConfig(JudgedConfig):
     """The adversarial stage: discriminators and the weights of what they say.
 
     It starts from a trained generator. The weights are on top of `LossConfig`; a weight of 0 turns
@@ -206,23 +225,8 @@ class AdversarialConfig(Section):
     n_items: Annotated[int, Field(ge=1)] = 2
     """Examples per worker and step that discriminators see, and as many unpaired mixes."""
 
-    n_warmup_steps: Annotated[int, Field(ge=0)] = 500
-    """First steps, in which only the discriminators learn; they count as steps."""
 
-    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 2e-4
-    """Largest learning rate of the discriminators' AdamW; it falls with the generator's."""
-
-    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (
-        0.8,
-        0.99,
-    )
-    """Memory of the discriminators' AdamW, for gradients and for their squares."""
-
-    max_sdr_loss_db: Annotated[float, Field(ge=0)] = 0.2
-    """A checkpoint whose mean SDR is lower than the start's by more, in dB, is never the best."""
-
-
-class FrameAdversarialConfig(Section):
+class FrameAdversarialConfig(JudgedConfig):
     """The adversarial stage of SVSGAN, for networks that estimate magnitudes.
 
     It starts from a trained generator. One discriminator sees each frame of all sources, or of all
@@ -234,21 +238,6 @@ class FrameAdversarialConfig(Section):
 
     hidden: Annotated[int, Field(ge=1, le=8192)] = 512
     """Features of each of the discriminator's three layers."""
-
-    n_warmup_steps: Annotated[int, Field(ge=0)] = 100
-    """First steps, in which only the discriminator learns; they count as steps."""
-
-    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 2e-4
-    """Largest learning rate of the discriminator's AdamW; it falls with the generator's."""
-
-    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (
-        0.5,
-        0.99,
-    )
-    """Memory of the discriminator's AdamW, for gradients and for their squares."""
-
-    max_sdr_loss_db: Annotated[float, Field(ge=0)] = 0.2
-    """A checkpoint whose mean SDR is lower than the start's by more, in dB, is never the best."""
 
 
 class TrainingConfig(Section):

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from libsep.config import AdversarialConfig, FrameAdversarialConfig, OptimiserConfig
+from libsep.config import AdversarialConfig, FrameAdversarialConfig, JudgedConfig, OptimiserConfig
 from libsep.nets.magnitude import MagnitudeNetwork
 from libsep.nets.stft_discriminator import StftDiscriminator
 from libsep.nets.svsgan import FrameDiscriminator
@@ -157,7 +157,7 @@ def new_frame_adversary(
 
 def _adversary(
     judges: dict[str, nn.Module],
-    config: AdversarialConfig | FrameAdversarialConfig,
+    config: JudgedConfig,
     n_steps: int,
     device: str,
 ) -> Adversary:
