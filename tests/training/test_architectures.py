@@ -67,9 +67,9 @@ def test_two_hundred_steps_lower_the_loss(architecture: str) -> None:
     assert np.mean(losses[-10:]) < 0.6 * losses[0]
 
 
-@pytest.mark.parametrize("architecture", TINY)
-def test_published_configurations_name_what_the_networks_take(architecture: str) -> None:
-    path = Path(__file__).parents[2] / "configs" / "train" / f"{architecture}.yaml"
+@pytest.mark.parametrize("name", [*TINY, "unet_8khz", "svsgan_adversarial", "nmf"])
+def test_published_configurations_name_what_the_networks_take(name: str) -> None:
+    path = Path(__file__).parents[2] / "configs" / "train" / f"{name}.yaml"
     config = load(TrainingConfig, path)
     with torch.device("meta"):
         network = new_network(config.network)
