@@ -142,6 +142,24 @@ def find_onsets(signal: Float[Tensor, "C T"]) -> Int64[Tensor, " onsets"]:
     return ((rise == highest) & (rise > 2 * rise.mean())).nonzero()[:, 0]
 
 
+def find_attacks(signal: Float[Tensor, "C T"], sample_rate: int) -> Int64[Tensor, " attacks"]:
+    """Return the samples at which the onsets of a signal begin, to 1.5 ms; none in silence.
+
+    Where the energy of the 10 ms after a sample exceeds that of the 10 ms before the most, in the
+    frames around each of `find_onsets`. Onsets at the very ends of the signal are left out.
+    """
+    length = int(ATTACK_S * sample_rate)
+    centres = (find_onsets(signal) + 1) * (ONSET_FFT // 4) - ONSET_FFT // 2
+    places = centres[:, None] + torch.arange(-ONSET_FFT // 2, ONSET_FFT, ONSET_FFT // 16)
+    is_inside = (places >= length) & (places + length <= signal.shape[-1])
+    places = places[is_inside.all(dim=1)]
+    if len(places) == 0:
+        return torch.zeros(0, dtype=torch.int64)
+    before, after = _energies_around(signal, places, length)
+    best = (after - before).argmax(dim=1, keepdim=True)  # an onset is more exact than a frame
+    return places.gather(1, best)[:, 0]
+
+
 def onset_spectrogram(signal: Float[Tensor, "C T"]) -> Float[Tensor, "C F N"]:
     """Return the magnitudes that onsets are looked for in."""
     parts = [part.abs() for part in stft_parts(signal, ONSET_FFT, ONSET_FFT // 4)]
@@ -175,16 +193,10 @@ def sharpness_db(
     negative if the onsets of the estimate are blurred, or covered by what leaks in from other
     targets. ``nan`` if the source has no onsets.
     """
-    length = int(ATTACK_S * sample_rate)
-    centres = (find_onsets(source) + 1) * (ONSET_FFT // 4) - ONSET_FFT // 2
-    places = centres[:, None] + torch.arange(-ONSET_FFT // 2, ONSET_FFT, ONSET_FFT // 16)
-    is_inside = (places >= length) & (places + length <= source.shape[-1])
-    places = places[is_inside.all(dim=1)]
-    if len(places) == 0:
+    starts = find_attacks(source, sample_rate)[:, None]
+    if len(starts) == 0:
         return float("nan")
-    before, after = _energies_around(source, places, length)
-    best = (after - before).argmax(dim=1, keepdim=True)  # an onset is more exact than a frame
-    starts = places.gather(1, best)
+    length = int(ATTACK_S * sample_rate)
     rises = [_rise_db(*_energies_around(signal, starts, length)) for signal in (source, estimate)]
     return float((rises[1] - rises[0]).mean())
 
