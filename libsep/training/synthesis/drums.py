@@ -56,10 +56,15 @@ Hit = tuple[float, str, float]
 
 @dataclasses.dataclass(frozen=True)
 class DrumPart:
-    """The sound of the drums, and the beats on which the kick is."""
+    """The sound of the drums, and what is hit when."""
 
     sound: Stereo
-    kicks: Sequence[float]
+    hits: Sequence[Hit]
+
+    @property
+    def kicks(self) -> list[float]:
+        """The beats on which the kick is."""
+        return [beat for beat, name, _ in self.hits if name == "kick"]
 
 
 def drum_part(session: Session, notes: Sequence[Note] = ()) -> DrumPart:
@@ -77,8 +82,7 @@ def drum_part(session: Session, notes: Sequence[Note] = ()) -> DrumPart:
         if played in kit:
             strokes = [(beat, level) for beat, class_name, level in hits if class_name == name]
             _play(canvas, strokes, name, kit[played], session, microphones)
-    kicks = [beat for beat, name, _ in hits if name == "kick"]
-    return DrumPart(_mixed(canvas, session), kicks)
+    return DrumPart(_mixed(canvas, session), hits)
 
 
 def _styled_hits(session: Session) -> list[Hit]:
