@@ -93,6 +93,8 @@ class Outcome:
     None if it was not; ``cutoff_confidence``, from 0 to 1, says how sure that is, and is None if
     nobody has looked.
     ``restored_from_hz`` is where the band begins that super-resolution made; None: there is none.
+    ``drum_transients`` is how attacks of drums were replaced, empty if they were not to be, and
+    ``n_hits_replaced`` how many; None if nobody has looked for them.
     """
 
     source: str
@@ -132,6 +134,8 @@ class Outcome:
     cutoff_hz: float | None = None
     cutoff_confidence: float | None = None
     restored_from_hz: float | None = None
+    drum_transients: str = ""
+    n_hits_replaced: int | None = None
     loudness_lufs: dict[str, float] = dataclasses.field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     node: str = ""

@@ -8,11 +8,12 @@ import typer
 from rich.console import Console
 
 from libsep import log
-from libsep.cli.lines import describe, describe_spectrum, markup
+from libsep.cli.lines import describe, describe_drums, describe_spectrum, markup
 from libsep.cli.options import (
     CodecOption,
     ConfigOption,
     DeviceOption,
+    DrumTransientsOption,
     GenreOption,
     ModelOption,
     ReconstructOption,
@@ -34,6 +35,7 @@ def convert(
     device: DeviceOption = None,
     reconstruct: ReconstructOption = None,
     super_resolution: SuperResolutionOption = None,
+    drum_transients: DrumTransientsOption = None,
 ) -> None:
     """Convert one track to a stem file, in this process and without Ray."""
     from libsep.cli.configuration import read_config
@@ -44,7 +46,10 @@ def convert(
     settings = read_config(
         config, genre=genre, model=model, codec=codec, device=device, reconstruct=reconstruct
     )
-    settings = settings.replaced(restoration={"super_resolution": super_resolution})
+    settings = settings.replaced(
+        restoration={"super_resolution": super_resolution},
+        transients={"drum_transients": drum_transients},
+    )
     converter = Converter(settings)
     console = Console(soft_wrap=True, highlight=False)
     with Console(stderr=True).status(f"converting {markup(file.name)}"):
@@ -55,6 +60,8 @@ def convert(
         console.print(f"   [dim]{markup(network)}[/]")
     if spectrum := describe_spectrum(outcome):
         console.print(f"   [dim]{spectrum}[/]")
+    if drums := describe_drums(outcome):
+        console.print(f"   [dim]{drums}[/]")
     for warning in outcome.warnings:
         console.print(f"   [yellow]{markup(warning)}[/]")
     if outcome.status == "failed":

@@ -114,8 +114,9 @@ def _nodes(insecure: bool) -> str:
     from libsep.batch.cluster.preflight import check_nodes
     from libsep.restoration.model import list_restoration_models
     from libsep.separation.registry import list_models
+    from libsep.transients.model import list_hit_models
 
-    needs = Needs(models=(*list_models(), *list_restoration_models()))
+    needs = Needs(models=(*list_models(), *list_restoration_models(), *list_hit_models()))
     with cluster_or_embedded_ray(n_cpus=1, object_store_bytes=100_000_000, is_insecure=insecure):
         return f"{ray_version()}, cluster: {check_nodes(needs)} nodes agree with this machine"
 
@@ -127,14 +128,19 @@ def _models() -> str:
     from libsep.separation import weights
     from libsep.separation.card import better_model_hint
     from libsep.separation.registry import list_models
+    from libsep.transients import weights as hit_weights
+    from libsep.transients.model import list_hit_models
 
-    models, restorers = list_models(), list_restoration_models()
+    models, restorers, listeners = list_models(), list_restoration_models(), list_hit_models()
     if not models:
         raise ModelError(f"{models_folder()}: no model in it")
     for model in models:
         weights.check_networks(model)
     for restorer in restorers:
         restoration_weights.load_network(restorer)
-    names = ", ".join(f"{model.name} ({model.licence})" for model in (*models, *restorers))
+    for listener in listeners:
+        hit_weights.load_network(listener)
+    loaded = (*models, *restorers, *listeners)
+    names = ", ".join(f"{model.name} ({model.licence})" for model in loaded)
     hint = better_model_hint()
     return f"{names}; {hint}" if hint else names

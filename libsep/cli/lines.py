@@ -29,6 +29,13 @@ def describe_spectrum(outcome: Outcome) -> str:
     return f"{text}, restored above" if outcome.restored_from_hz is not None else text
 
 
+def describe_drums(outcome: Outcome) -> str:
+    """Return how many attacks of drums were replaced; empty if nobody has looked for any."""
+    if outcome.n_hits_replaced is None:
+        return ""
+    return f"{outcome.n_hits_replaced} attacks of drums replaced ({outcome.drum_transients})"
+
+
 def markup(text: str) -> str:
     """Return text of a user so that rich prints it as it is, without control characters."""
     return escape("".join(char if char.isprintable() else "�" for char in text))

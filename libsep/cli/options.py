@@ -42,6 +42,14 @@ SuperResolutionOption = Annotated[
         "off: give them back what is missing above.",
     ),
 ]
+DrumTransientsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--drum-transients",
+        help="own (give attacks of drums the clean sound that the track itself has of them) or "
+        "off.",
+    ),
+]
 UntilOption = Annotated[
     str | None,
     typer.Option(

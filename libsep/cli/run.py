@@ -10,6 +10,7 @@ from libsep.cli.options import (
     CodecOption,
     ConfigOption,
     DeviceOption,
+    DrumTransientsOption,
     GenreOption,
     InsecureOption,
     JsonOption,
@@ -41,6 +42,7 @@ def run(
     device: DeviceOption = None,
     reconstruct: ReconstructOption = None,
     super_resolution: SuperResolutionOption = None,
+    drum_transients: DrumTransientsOption = None,
     until: UntilOption = None,
     max_hours: MaxHoursOption = None,
     exit_code_if_remaining: RemainingOption = None,
@@ -74,6 +76,7 @@ def run(
     )
     settings = settings.replaced(
         restoration={"super_resolution": super_resolution},
+        transients={"drum_transients": drum_transients},
         night={"until": until, "max_hours": max_hours},
     )
     options = RunOptions(

@@ -36,7 +36,7 @@ from libsep.library.survey import (
     survey,
 )
 from libsep.pipeline import Assigner, Settings
-from libsep.pipeline.cutoffs import config_sha256, restoration_model_of
+from libsep.pipeline.cutoffs import config_sha256, hit_model_of, restoration_model_of
 from libsep.pipeline.listed import ListedTracks
 from libsep.pipeline.priority import prioritised
 from libsep.report.summary import Summary
@@ -194,6 +194,7 @@ def _convert(
         output_root=options.stems.absolute(),
         run=run,
         restoration_model=restoration_model_of(options.config),
+        hit_model=hit_model_of(options.config),
         log_folder=options.stems.absolute() / FOLDER / "runs" / run,
         staging=options.ends.staging,
     )
@@ -277,7 +278,10 @@ def look(options: RunOptions, ledger: Ledger, assigner: Assigner) -> Survey:
             options.config.scan,
             assign=assigner.assign,
             config_sha256=functools.partial(
-                config_sha256, options.config, restoration_model_of(options.config)
+                config_sha256,
+                options.config,
+                restoration_model_of(options.config),
+                hits=hit_model_of(options.config),
             ),
             retry_failed=options.retry_failed,
             only_model_sha256=assigner.only_model_sha256(),

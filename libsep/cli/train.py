@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from libsep import config
+from libsep.cli.train_drum_hits import train_drum_hits
 from libsep.cli.train_genre import train_genre
 from libsep.cli.train_restoration import train_restoration
 
@@ -51,7 +52,8 @@ def train(
 ) -> None:
     """Train a separator; with `kind: genre` a classifier, `kind: super_resolution` a restorer.
 
-    The run folder receives what a stopped training goes on from, and the curve.
+    `kind: drum_hits` trains what hears hits of drums. The run folder receives what a
+    stopped training goes on from, and the curve.
     """
     from libsep.training.job import BEST, CHECKPOINT, Job
     from libsep.training.local import train as run_training
@@ -65,6 +67,11 @@ def train(
         return
     if not data:
         raise typer.BadParameter("--data: expected at least one folder of sources")
+    if isinstance(loaded, config.DrumHitTrainingConfig):
+        if validation or start or unpaired:
+            raise typer.BadParameter("--validation, --from and --unpaired are for separators")
+        print(train_drum_hits(loaded, data, out=out, cache=cache, model=model, about=about))
+        return
     if (model is None) != (about is None):
         raise typer.BadParameter("--model and --about belong together")
     if isinstance(loaded, config.RestorationTrainingConfig):

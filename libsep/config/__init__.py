@@ -34,6 +34,8 @@ from libsep.config.training import (
     OptimiserConfig,
     TrainingConfig,
 )
+from libsep.config.transients import TransientsConfig
+from libsep.config.transients_training import DrumHitTrainingConfig
 
 __all__ = [
     "STEM_FORMAT",
@@ -42,6 +44,7 @@ __all__ = [
     "AugmentConfig",
     "Config",
     "DecodeConfig",
+    "DrumHitTrainingConfig",
     "EncodeConfig",
     "FrameAdversarialConfig",
     "Genre",
@@ -66,6 +69,7 @@ __all__ = [
     "SeparationConfig",
     "StorageConfig",
     "TrainingConfig",
+    "TransientsConfig",
     "load",
     "load_training",
     "parse",

@@ -14,6 +14,7 @@ from libsep.config.restoration import RestorationConfig
 from libsep.config.routing import RoutingConfig
 from libsep.config.section import Section, parse
 from libsep.config.storage import StorageConfig
+from libsep.config.transients import TransientsConfig
 
 STEM_FORMAT = 1
 """Number of the way in which stem files are made; another one converts the library again."""
@@ -136,6 +137,7 @@ class Config(Section):
     routing: RoutingConfig = RoutingConfig()
     separation: SeparationConfig = SeparationConfig()
     restoration: RestorationConfig = RestorationConfig()
+    transients: TransientsConfig = TransientsConfig()
     encode: EncodeConfig = EncodeConfig()
     run: RunConfig = RunConfig()
     storage: StorageConfig = StorageConfig()
@@ -154,7 +156,7 @@ class Config(Section):
             values[section] |= {key: value for key, value in changes.items() if value is not None}
         return parse(type(self), values, origin="command line")
 
-    def fingerprint(self, restored_by: str = "") -> str:
+    def fingerprint(self, restored_by: str = "", drums_by: str = "") -> str:
         """Return the SHA-256 of what changes a stem file: separation and encoding, not speed.
 
         Only what differs from the defaults counts, so that a new option converts nothing again; a
@@ -165,6 +167,9 @@ class Config(Section):
         restored_by
             SHA-256 of the weights that restore the track; empty if it is not restored. How that is
             decided (`RestorationConfig`) does not count, only what comes of it.
+        drums_by
+            What replaces attacks of drums, with the SHA-256 of the weights that hear them; empty
+            if nothing is replaced.
         """
         unused = {"bitrate_kbps", "aac_coder"} if self.encode.codec == "alac" else set()
         relevant = {
@@ -176,4 +181,6 @@ class Config(Section):
         }
         if restored_by:
             relevant["restored_by"] = restored_by
+        if drums_by:
+            relevant["drums_by"] = drums_by
         return hashlib.sha256(yaml.safe_dump(relevant, sort_keys=True).encode()).hexdigest()

@@ -10,6 +10,7 @@ from libsep.config.restoration_training import RestorationTrainingConfig
 from libsep.config.routing import RoutingConfig
 from libsep.config.section import Section, parse, read_values
 from libsep.config.training import TrainingConfig
+from libsep.config.transients_training import DrumHitTrainingConfig
 
 
 class GenreTrainingConfig(Section):
@@ -72,10 +73,11 @@ class GenreTrainingConfig(Section):
 
 def load_training(
     path: Path,
-) -> TrainingConfig | GenreTrainingConfig | RestorationTrainingConfig:
+) -> TrainingConfig | GenreTrainingConfig | RestorationTrainingConfig | DrumHitTrainingConfig:
     """Read what ``libsep train`` is told: a file with ``kind: genre`` trains a classifier.
 
-    One with ``kind: super_resolution`` trains a super-resolution network.
+    One with ``kind: super_resolution`` trains a super-resolution network, one with
+    ``kind: drum_hits`` what hears hits of drums.
 
     Raises
     ------
@@ -88,4 +90,6 @@ def load_training(
         return parse(GenreTrainingConfig, values, origin=str(path))
     if values.get("kind") == "super_resolution":
         return parse(RestorationTrainingConfig, values, origin=str(path))
+    if values.get("kind") == "drum_hits":
+        return parse(DrumHitTrainingConfig, values, origin=str(path))
     return parse(TrainingConfig, values, origin=str(path))

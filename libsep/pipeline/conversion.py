@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float32
@@ -20,7 +20,11 @@ from libsep.restoration.low_band import LowBandMeter
 from libsep.separation.registry import Model
 from libsep.separation.stream import RestoringSeparator, SegmentSeparator, separate_blocks
 from libsep.track import TARGETS
+from libsep.transients.model import HitModel, located_hit_model
 from libsep.units import db_to_amplitude, samples_to_seconds
+
+if TYPE_CHECKING:
+    from libsep.transients.replacer import DrumReplacer
 
 MAX_NULL_DB = -90.0
 """Largest RMS level, in dB, of the mixture minus the sum of the stems before they are encoded."""
@@ -49,6 +53,7 @@ class Made:
 class Conversion:
     """One track on its way from its file to five encoded streams, in the memory of some blocks.
 
+    ``hits`` is what hears the drums whose attacks are to be replaced, if they are.
     ``cutoff_hz`` is where the track ends if its stems are to be restored above; the mixture that is
     encoded is then their sum. ``spectrum`` hears all that is decoded, if it is given. ``watch`` is
     told how long each stage takes.
@@ -62,6 +67,7 @@ class Conversion:
     watch: Stopwatch
     cutoff_hz: float | None = None
     spectrum: CutoffMeter | None = None
+    hits: HitModel | None = None
 
     def look_for_cutoff(self) -> Cutoff | None:
         """Decode the whole track, only to find where it was cut off.
@@ -93,6 +99,9 @@ class Conversion:
         with self._decoder() as decoder, self._encoder(encoded) as encoder:
             blocks = decoder if self.spectrum is None else self.spectrum.watching(decoder)
             stretches = self._separated(self.watch.timed(blocks, "decode"), low)
+            replacer = self._replacer()
+            if replacer is not None:
+                stretches = replacer.through(stretches)
             for mixture, stems in self.watch.timed(stretches, "separate"):
                 with self.watch("encode"):
                     # One gain for all five streams: the stems keep adding up to the mixture.
@@ -104,6 +113,7 @@ class Conversion:
             with self.watch("encode"):
                 encoder.close()
         assert beginning is not None, "a decoder without samples is an error"
+        mode = self.config.transients.drum_transients
         return Made(
             n_samples=decoder.n_samples,
             beginning=beginning,
@@ -113,6 +123,8 @@ class Conversion:
                 "peak_db": meter.peak_db(),
                 "clipped_samples": meter.clipped_samples(),
                 "loudness_lufs": meter.loudness_lufs(),
+                "drum_transients": mode if replacer else "",
+                "n_hits_replaced": replacer.n_replaced if replacer else None,
                 "warnings": (*decoder.warnings, *encoder.warnings),
             },
         )
@@ -134,6 +146,25 @@ class Conversion:
             restored = stems.sum(axis=0)
             low.add(restored - mixture)
             yield restored, stems
+
+    def _replacer(self) -> "DrumReplacer | None":
+        """Return what replaces attacks of the drums; it has to hear them, so it loads a network.
+
+        Raises
+        ------
+        ModelError
+            The network cannot be loaded, or hears another sample rate.
+        """
+        if self.hits is None:
+            return None
+        # PyTorch takes seconds to import, and tracks whose drums stay as they are need none of it.
+        from libsep.separation.cpu import use_one_thread
+        from libsep.transients.listener import HitListener
+        from libsep.transients.replacer import DrumReplacer
+
+        use_one_thread()
+        listener = HitListener(located_hit_model(self.hits), self.model.sample_rate)
+        return DrumReplacer(listener, self.model.sample_rate)
 
     def _separator(self) -> SegmentSeparator:
         if self.cutoff_hz is None:

@@ -1,8 +1,9 @@
-"""What the cut-off of a track means for it: whether it is restored, and what it is made with."""
+"""What follows from what is known of a track: whether it is restored, what it is made with."""
 
 from libsep.config import Config
 from libsep.restoration.model import RestorationModel, find_restoration_model
 from libsep.track import Outcome
+from libsep.transients.model import HitModel, find_hit_model
 
 
 def restoration_model_of(config: Config) -> RestorationModel | None:
@@ -18,6 +19,19 @@ def restoration_model_of(config: Config) -> RestorationModel | None:
     return find_restoration_model(config.restoration.model)
 
 
+def hit_model_of(config: Config) -> HitModel | None:
+    """Return what hears the hits of drums whose attacks are replaced, or None if none is.
+
+    Raises
+    ------
+    ModelError
+        There is no such model.
+    """
+    if config.transients.drum_transients == "off":
+        return None
+    return find_hit_model(config.transients.hits_model)
+
+
 def is_restored(known: Outcome, config: Config, model: RestorationModel | None) -> bool:
     """Return whether a track is restored whose cut-off has been looked for."""
     if model is None or known.cutoff_hz is None:
@@ -28,11 +42,18 @@ def is_restored(known: Outcome, config: Config, model: RestorationModel | None) 
     )
 
 
-def config_sha256(config: Config, model: RestorationModel | None, known: Outcome | None) -> str:
+def config_sha256(
+    config: Config,
+    model: RestorationModel | None,
+    known: Outcome | None,
+    *,
+    hits: HitModel | None = None,
+) -> str:
     """Return the SHA-256 of the settings that a track is converted with.
 
     Super-resolution counts for the tracks that it changes, so that switching it on or off, or
-    moving its limits, converts these again and leaves the others.
+    moving its limits, converts these again and leaves the others. So does the replacement of drum
+    transients.
 
     Parameters
     ----------
@@ -42,9 +63,22 @@ def config_sha256(config: Config, model: RestorationModel | None, known: Outcome
         What tracks are restored with; None: none is.
     known
         What is known of the track. As long as nobody has looked for its cut-off, it counts as
-        restored: looking will tell.
+        restored: looking will tell. So it is with its drums.
+    hits
+        What hears the drums whose attacks are replaced; None: none are.
     """
+    drums_by = _drums_by(config, hits, known)
     is_known = known is not None and known.cutoff_confidence is not None
     if model is None or (is_known and known is not None and not is_restored(known, config, model)):
-        return config.fingerprint()
-    return config.fingerprint(restored_by=model.sha256)
+        return config.fingerprint(drums_by=drums_by)
+    return config.fingerprint(restored_by=model.sha256, drums_by=drums_by)
+
+
+def _drums_by(config: Config, hits: HitModel | None, known: Outcome | None) -> str:
+    """Return what replaces attacks of a track's drums; empty if it has none to be replaced."""
+    mode = config.transients.drum_transients
+    if hits is None:
+        return ""
+    if known is not None and known.drum_transients == mode and known.n_hits_replaced == 0:
+        return ""
+    return f"{mode} {hits.sha256}"

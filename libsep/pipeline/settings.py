@@ -11,6 +11,7 @@ from libsep.separation.registry import Model
 from libsep.separation.segments import SegmentGrid
 from libsep.storage.staging import Staging
 from libsep.track import Outcome
+from libsep.transients.model import HitModel
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +19,8 @@ class Settings:
     """What all tracks of a run share.
 
     ``models`` are the models that a track may be assigned to, by name; ``restoration_model`` is
-    what tracks are restored with that were cut off, None if none is. Worker processes write their
+    what tracks are restored with that were cut off, None if none is; ``hit_model`` is what hears
+    the drums whose attacks are replaced, None if none are. Worker processes write their
     logs into ``log_folder``, if there is one. ``staging`` says how tracks get from and to object
     stores; None where library and output are folders.
     """
@@ -28,15 +30,17 @@ class Settings:
     output_root: Path
     run: str
     restoration_model: RestorationModel | None = None
+    hit_model: HitModel | None = None
     log_folder: Path | None = None
     staging: Staging | None = None
 
     def config_sha256(self, known: Outcome | None) -> str:
         """Return the SHA-256 of the settings that a track is converted with.
 
-        It depends on whether the track is restored, and so on what is ``known`` of it.
+        It depends on whether the track is restored, and whether attacks of its drums are replaced,
+        and so on what is ``known`` of it.
         """
-        return config_sha256(self.config, self.restoration_model, known)
+        return config_sha256(self.config, self.restoration_model, known, hits=self.hit_model)
 
     def restores(self, known: Outcome) -> bool:
         """Return whether a track is restored whose cut-off has been looked for."""

@@ -13,7 +13,7 @@ from libsep.config import Config
 from libsep.errors import TagError, TrackError
 from libsep.library.survey import track_of_file
 from libsep.media.tags import read_fingerprint
-from libsep.pipeline.cutoffs import config_sha256, restoration_model_of
+from libsep.pipeline.cutoffs import config_sha256, hit_model_of, restoration_model_of
 from libsep.pipeline.process import process
 from libsep.pipeline.routing import Assigner
 from libsep.pipeline.settings import Settings
@@ -43,6 +43,7 @@ class Converter:
         self._config = config
         self._assigner = Assigner(config)
         self._restoration_model = restoration_model_of(config)
+        self._hit_model = hit_model_of(config)
 
     def describe(self) -> str:
         """Return the model that is loaded, device and precision in one line; empty before that."""
@@ -80,6 +81,7 @@ class Converter:
             output_root=output_root,
             run="single",
             restoration_model=self._restoration_model,
+            hit_model=self._hit_model,
         )
         separator = _LoadedLater(self, models[assignment.model])
         return process(track, None, separator, settings, assignment)
@@ -94,9 +96,8 @@ class Converter:
             made = read_fingerprint(output_root / track.output)
         except TagError:
             return None
-        if made is None or made.config_sha256 != config_sha256(
-            self._config, self._restoration_model, None
-        ):
+        wanted = config_sha256(self._config, self._restoration_model, None, hits=self._hit_model)
+        if made is None or made.config_sha256 != wanted:
             return None
         now = path_to_text(track.source), track.size_bytes, track.mtime_ns
         if (made.source, made.size_bytes, made.mtime_ns) != now:

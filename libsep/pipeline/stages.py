@@ -65,6 +65,7 @@ class TrackRun:
         self.outcome = dataclasses.replace(
             self.outcome, audio_sha256=audio_sha256, tags_sha256=tags_digest(tags)
         )
+        self._recall_drums()
         self._decide_on_restoration()
         action = decide_by_content(self.outcome, self.previous, self.goal)
         self.outcome = dataclasses.replace(self.outcome, action=action.value)
@@ -78,6 +79,14 @@ class TrackRun:
             self._check_source_is_unchanged()
         outcome = self._with_output("done")
         return dataclasses.replace(outcome, warnings=(*outcome.warnings, *losses))
+
+    def _recall_drums(self) -> None:
+        """Take over what is known of the drums of the same audio: perhaps nothing is to be done."""
+        previous = self.previous
+        if previous is not None and previous.audio_sha256 == self.outcome.audio_sha256:
+            names = ("drum_transients", "n_hits_replaced")
+            known = {name: getattr(previous, name) for name in names}
+            self._note(dataclasses.replace(self.outcome, **known))
 
     def _decide_on_restoration(self) -> None:
         """Take the cut-off that is known, or look for it if it decides on what is made."""
@@ -94,11 +103,13 @@ class TrackRun:
 
     def _note_cutoff(self, hertz: float | None, confidence: float) -> None:
         known = dataclasses.replace(self.outcome, cutoff_hz=hertz, cutoff_confidence=confidence)
-        self.outcome = dataclasses.replace(
-            known,
-            config_sha256=self.settings.config_sha256(known),
-            restored_from_hz=hertz if self.settings.restores(known) else None,
-        )
+        restored_from_hz = hertz if self.settings.restores(known) else None
+        self._note(dataclasses.replace(known, restored_from_hz=restored_from_hz))
+
+    def _note(self, known: Outcome) -> None:
+        """Take what is known of the track by now, and the settings that follow from it."""
+        config_sha256 = self.settings.config_sha256(known)
+        self.outcome = dataclasses.replace(known, config_sha256=config_sha256)
 
     def _verify(self, final: Path) -> None:
         """Check format, readers and accuracy, and the beginning against what was encoded."""
@@ -137,7 +148,7 @@ class TrackRun:
         with atomic.temporary(self.goal) as encoded:
             made = self._conversion(spectrum).write(encoded)
             self.n_samples, self.beginning = made.n_samples, made.beginning
-            self.outcome = dataclasses.replace(self.outcome, **made.columns)
+            self._note(dataclasses.replace(self.outcome, **made.columns))
             if spectrum is not None:
                 self._note_cutoff(*_columns_of(spectrum.cutoff()))
             with self.watch("tag"):
@@ -156,6 +167,7 @@ class TrackRun:
             watch=self.watch,
             cutoff_hz=self.outcome.restored_from_hz,
             spectrum=spectrum,
+            hits=self.settings.hit_model,
         )
 
     @property

@@ -41,10 +41,10 @@ def needs_of(settings: Settings, tracks: Sequence[Track]) -> Needs:
     """
     staging = settings.staging
     in_store = staging is not None and staging.library is not None
-    restoration = settings.restoration_model
+    helpers = (settings.restoration_model, settings.hit_model)
     return Needs(
         ffmpeg=settings.config.decode.ffmpeg,
-        models=(*settings.models.values(), *([restoration] if restoration else [])),
+        models=(*settings.models.values(), *(model for model in helpers if model is not None)),
         tracks=tuple(
             (track.source if in_store else track.path, track.size_bytes)
             for track in _spread(tracks)

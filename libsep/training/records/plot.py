@@ -31,6 +31,7 @@ TITLES = {
     "lsd_high": "log-spectral distance above the cut-off (ringed: accepted as the best)",
     "onset_lsd": "log-spectral distance at onsets",
     "sharpness_db": "sharpness of onsets, dB above the source",
+    "f1": "F1 of hits by drum, on kits that are not learned from",
     "high_band_db": "energy above 8 kHz, dB above the source",
 }
 """What is drawn, one panel each, if the training recorded it; in this order."""

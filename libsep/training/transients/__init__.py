@@ -1,0 +1,1 @@
+"""How networks learn to hear, and to make, the hits of drums."""

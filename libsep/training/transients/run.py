@@ -1,0 +1,213 @@
+"""From packs of drums to a network that hears hits: examples, steps, measures, model folder."""
+
+import dataclasses
+import fnmatch
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Float32
+from torch import Tensor
+
+from libsep.config import DrumHitTrainingConfig
+from libsep.config.section import parse, read_values
+from libsep.datasets.audio_cache import AudioCache
+from libsep.errors import ConfigError
+from libsep.media.atomic import replacing
+from libsep.media.decode import SAMPLE_RATE
+from libsep.nets.drum_hits import DRUMS, DrumHitNet
+from libsep.training.records import plot
+from libsep.training.records.curve import CURVE, TABLE, read_curve, write_table
+from libsep.training.records.journal import Journal
+from libsep.training.synthesis.clips import Collection
+from libsep.training.synthesis.material import load_collection
+from libsep.training.transients.examples import HitExamples, part_of_kits, render_examples
+from libsep.transients.model import HitInfo, HitModel
+from libsep.transients.weights import ARCHITECTURE, save_network
+
+logger = logging.getLogger(__name__)
+
+MAX_TILT = 2.0
+"""Largest change of level from the lowest to the highest band, in nepers."""
+
+Say = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class DrumHitJob:
+    """What a training is told, and where its files are.
+
+    ``out`` keeps the rendered examples, so that a training that was stopped need not render them
+    again; ``cache`` keeps what was decoded.
+    """
+
+    config: DrumHitTrainingConfig
+    data: tuple[Path, ...]
+    out: Path
+    cache: Path
+    model: Path
+    about: Path | None = None
+
+
+def train_drum_hits(job: DrumHitJob, say: Say = logger.info) -> HitModel:
+    """Train a network on rendered drum parts, and write it as a model folder with its curve.
+
+    The same material and seed give the same weights on the same machine. ``say`` is told how far
+    it is.
+
+    Raises
+    ------
+    ConfigError
+        There are no drums to render, or all kits, or none, are held out; or the description is
+        wrong.
+    ModelError
+        The model folder cannot be written.
+    """
+    torch.set_num_threads(1)
+    config = job.config
+    describe(job.about, {})  # a wrong one is refused before the training, not after
+    job.out.mkdir(parents=True, exist_ok=True)
+    learned, judged = _material(job, say)
+    say(f"{len(learned.labels)} hits to learn from, {len(judged.labels)} to judge by")
+    network = fit(learned, judged, config, job.out, say)
+    scores = measures(network, judged)
+    say(f"on kits that were not learned from: {scores}")
+    model = save_network(job.model, describe(job.about, scores), network)
+    rows = read_curve(job.out / CURVE)
+    write_table(rows, job.model / TABLE)
+    if plot.IS_INSTALLED:
+        plot.plot_curve(rows, job.model / plot.PICTURE)
+    return model
+
+
+def describe(about: Path | None, scores: Mapping[str, Mapping[str, float]]) -> HitInfo:
+    """Return the description of a model, from a YAML file with what a training cannot know.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, or names the field that is missing, unknown or wrong.
+    """
+    told: dict[str, Any] = {"name": "drum-hits-own", "licence": "unknown"}
+    if about is not None:
+        told = read_values(about)
+    known = {
+        "architecture": ARCHITECTURE,
+        "arguments": {},
+        "sample_rate": SAMPLE_RATE,
+        "scores": scores,
+    }
+    return parse(HitInfo, told | known, origin=str(about or "drum_hits"))
+
+
+def fit(
+    learned: HitExamples,
+    judged: HitExamples,
+    config: DrumHitTrainingConfig,
+    out: Path,
+    say: Say,
+) -> DrumHitNet:
+    """Return a network that was trained on ``learned``; its curve goes to ``out``."""
+    rng = np.random.default_rng([config.seed, 2])
+    (out / CURVE).unlink(missing_ok=True)
+    journal = Journal(out, step=0, songs=())
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network = DrumHitNet(sample_rate=SAMPLE_RATE)
+        optimiser = torch.optim.AdamW(
+            network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.n_steps)
+        losses: list[float] = []
+        for step in range(1, config.n_steps + 1):
+            network.train()
+            chosen = rng.integers(len(learned.labels), size=config.n_batch)
+            features = torch.from_numpy(learned.features[chosen].astype(np.float32))
+            logits = network.judge(tilted(features, rng))
+            loss = F.binary_cross_entropy_with_logits(
+                logits, torch.from_numpy(learned.labels[chosen])
+            )
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch has no annotation for it
+            optimiser.step()
+            schedule.step()
+            losses.append(float(loss.detach()))
+            if step % config.log_interval == 0 or step == config.n_steps:
+                scores = measures(network.eval(), judged)
+                f1 = {drum: values["f1"] for drum, values in scores.items()}
+                mean = float(np.mean(losses))
+                journal.record(step, {"loss": mean, "rate": schedule.get_last_lr()[0], "f1": f1})
+                say(f"step {step} of {config.n_steps} · loss {mean:.4f} · F1 {f1}")
+                losses.clear()
+    journal.close()
+    return network.eval()
+
+
+def tilted(
+    features: Float[Tensor, "B bands N"], rng: np.random.Generator
+) -> Float[Tensor, "B bands N"]:
+    """Return spectrograms as brighter or darker recordings of the same hits might have them."""
+    tilt = rng.uniform(-MAX_TILT, MAX_TILT, (len(features), 1, 1)).astype(np.float32)
+    line = torch.linspace(-0.5, 0.5, features.shape[1])[:, None]
+    return features + torch.from_numpy(tilt) * line
+
+
+def measures(network: DrumHitNet, judged: HitExamples) -> dict[str, dict[str, float]]:
+    """Return precision, recall and F1 of each drum, with a limit of one half."""
+    found = chances_of(network, judged) > 0.5
+    scores = {}
+    for column, drum in enumerate(DRUMS):
+        said, is_there = found[:, column], judged.labels[:, column] > 0
+        n_right = int((said & is_there).sum())
+        precision, recall = n_right / max(said.sum(), 1), n_right / max(is_there.sum(), 1)
+        f1 = 2 * precision * recall / max(precision + recall, 1e-9)
+        values = {"precision": precision, "recall": recall, "f1": f1}
+        scores[drum] = {name: round(float(value), 3) for name, value in values.items()}
+    return scores
+
+
+def chances_of(network: DrumHitNet, examples: HitExamples) -> Float32[np.ndarray, "N D"]:
+    """Return how likely each drum is in each example."""
+    with torch.inference_mode():
+        parts = [
+            torch.sigmoid(network.judge(torch.from_numpy(part.astype(np.float32)))).numpy()
+            for part in np.array_split(examples.features, len(examples.features) // 1024 + 1)
+        ]
+    return np.concatenate(parts)
+
+
+def _material(job: DrumHitJob, say: Say) -> tuple[HitExamples, HitExamples]:
+    """Return examples to learn from and to judge by, rendered or as they were kept."""
+    config = job.config
+    collection: Collection | None = None
+    found = []
+    for name, wanted, n_loops in (
+        ("learned", False, config.n_loops),
+        ("judged", True, config.n_judged_loops),
+    ):
+        path = job.out / f"{name}-{config.seed}-{n_loops}.npz"
+        if not path.is_file():
+            if collection is None:
+                collection = load_collection(job.data, AudioCache(job.cache, SAMPLE_RATE))
+            kits = part_of_kits(collection, is_held_out=_held_out(config), wanted=wanted)
+            if not kits.kits:
+                raise ConfigError(f"held_out_kits: no kits are left to be {name}")
+            started = time.monotonic()
+            seed = (config.seed, int(wanted))
+            examples = render_examples(kits, seed, n_loops, DrumHitNet(sample_rate=SAMPLE_RATE))
+            say(f"{n_loops} drum parts rendered in {time.monotonic() - started:.0f} s")
+            with replacing(path) as part, part.open("wb") as file:
+                np.savez(file, features=examples.features, labels=examples.labels)
+        with np.load(path) as stored:
+            found.append(HitExamples(stored["features"], stored["labels"]))
+    return found[0], found[1]
+
+
+def _held_out(config: DrumHitTrainingConfig) -> Callable[[str], bool]:
+    patterns: Sequence[str] = config.held_out_kits
+    return lambda name: any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)

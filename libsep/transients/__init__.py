@@ -1,0 +1,1 @@
+"""What is done to the attacks of drums after the separation."""
