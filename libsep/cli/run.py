@@ -35,6 +35,12 @@ def run(
             "M3U, Traktor, Rekordbox, Serato, Mixxx or iTunes; NAME is a playlist in it.",
         ),
     ] = None,
+    with_library: Annotated[
+        bool,
+        typer.Option(
+            "--with-library", help="All of LIBRARY, and of each --playlist what lies elsewhere."
+        ),
+    ] = False,
     config: ConfigOption = None,
     genre: GenreOption = None,
     model: ModelOption = None,
@@ -89,6 +95,7 @@ def run(
         as_json=as_json,
         is_insecure=insecure,
         playlists=tuple(playlist or ()),
+        with_library=with_library,
     )
     if dry_run:
         preview(options)

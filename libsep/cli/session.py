@@ -24,7 +24,7 @@ from libsep.cli.report import report_after_run
 from libsep.cli.run_tables import closing_line, summary_table
 from libsep.cli.tables import failures_table, genres_table, left_out_table
 from libsep.config import Config
-from libsep.errors import ClusterError, ConfigError, LedgerError
+from libsep.errors import ClusterError, LedgerError
 from libsep.ledger import FOLDER, Ledger
 from libsep.library.omissions import Omission
 from libsep.library.survey import (
@@ -37,7 +37,7 @@ from libsep.library.survey import (
 )
 from libsep.pipeline import Assigner, Settings
 from libsep.pipeline.cutoffs import config_sha256, hit_model_of, restoration_model_of
-from libsep.pipeline.listed import ListedTracks
+from libsep.pipeline.listed import listing_of
 from libsep.pipeline.priority import prioritised
 from libsep.report.summary import Summary
 from libsep.storage.ends import Ends
@@ -64,23 +64,13 @@ class RunOptions:
     as_json: bool
     is_insecure: bool = False
     playlists: tuple[str, ...] = ()
+    with_library: bool = False
 
     def listing(self) -> Path | ListFiles:
-        """Return what lists the tracks: the library, or instead of it the playlists.
-
-        Raises
-        ------
-        ConfigError
-            There are playlists, but the library is in a store; or there are none to choose from.
-        """
-        if not self.playlists:
-            if self.config.library.is_choosy:
-                raise ConfigError("library: genres, ratings and so on need a --playlist")
-            return self.ends.listing()
-        library = self.ends.local_library
-        if library is None:
-            raise ConfigError(f"{self.ends.library}: --playlist needs a library on this machine")
-        return ListedTracks(library, self.playlists, self.config.library)
+        """Return what lists the tracks: the library, playlists instead of it, or both."""
+        return listing_of(
+            self.ends, self.playlists, self.config.library, with_library=self.with_library
+        )
 
     @property
     def stems(self) -> Path:

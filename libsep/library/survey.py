@@ -104,7 +104,7 @@ def survey(
     """
     problems: list[Problem] = []
     if isinstance(library, Path):
-        library = _listing_of(library, stems if isinstance(stems, Path) else None)
+        library = lister_of(library, stems if isinstance(stems, Path) else None)
     left_out = Omissions()
     found = library(config, latest, problems.append, left_out)
     namer = Namer({source: outcome.output for source, outcome in latest.items()})
@@ -138,7 +138,9 @@ def survey(
     )
 
 
-def _listing_of(library: Path, stems: Path | None) -> ListFiles:
+def lister_of(library: Path, stems: Path | None) -> ListFiles:
+    """Return what lists the tracks of a folder; the output in it, if it is local, is none of it."""
+
     def list_files(
         config: ScanConfig,
         known: Mapping[str, Outcome],

@@ -12,11 +12,14 @@ from pathlib import Path
 from libsep.config import LibraryConfig, ScanConfig
 from libsep.dj.collection import MAX_STARS, Entry
 from libsep.dj.read import read_list
+from libsep.errors import ConfigError
 from libsep.library.headers import with_headers
 from libsep.library.names import why_not_any
 from libsep.library.reasons import LeftOut, Reason
+from libsep.library.survey import ListFiles, lister_of
 from libsep.library.walk import FoundFile, Problem, why_no_track
 from libsep.machine import n_cores
+from libsep.storage.ends import Ends
 from libsep.track import Outcome
 
 OUTSIDE = "Outside the library"
@@ -41,11 +44,15 @@ class ListedTracks:
         Files, or ``FILE#NAME``, as `read_list` takes them.
     config
         Where the paths of the lists are here, and which tracks are wanted.
+    beside
+        Lists the library itself, whose tracks then come first; of the lists, only tracks outside of
+        it are added. None: the lists stand for the library.
     """
 
     library: Path
     lists: Sequence[str]
     config: LibraryConfig
+    beside: ListFiles | None = None
 
     def __call__(
         self,
@@ -61,6 +68,8 @@ class ListedTracks:
         ConfigError
             A list cannot be read.
         """
+        if self.beside is not None:
+            yield from self.beside(scan, known, on_problem, on_left_out)
         genres: dict[Path, str] = {}
         files = self._files(scan, genres, on_problem, on_left_out)
         for file in with_headers(files, known, n_cores(), on_left_out=on_left_out):
@@ -86,8 +95,8 @@ class ListedTracks:
                     on_problem(Problem(location, f"{Reason.NOT_THERE} ({_list_name(text)})"))
                     on_left_out(LeftOut(location, Reason.NOT_THERE, _list_name(text)))
                     continue
-                source = self._source(path)
-                if source in seen:
+                source, is_inside = self._source(path)
+                if source in seen or (is_inside and self.beside is not None):
                     continue
                 seen.add(source)
                 if (left_out := self._why_not(entry, path, source, scan)) is not None:
@@ -108,15 +117,15 @@ class ListedTracks:
         why = why_not_any(source, scan.exclude) or why_no_track(path, scan.extensions)
         return LeftOut(source, *why) if why else None
 
-    def _source(self, path: Path) -> Path:
-        """Return the path relative to the library, or that of a file outside of it."""
+    def _source(self, path: Path) -> tuple[Path, bool]:
+        """Return the source of a file, and whether it lies in the library."""
         for file, folder in ((path, self.library), (path.resolve(), self.library.resolve())):
             if file.is_relative_to(folder):
-                return file.relative_to(folder)
+                return file.relative_to(folder), True
         outside = OUTSIDE
         while (self.library / outside).exists():
             outside += "~"
-        return Path(outside, *path.resolve().parts[1:])
+        return Path(outside, *path.resolve().parts[1:]), False
 
     def _is_wanted_genre(self, text: str) -> bool:
         names = [name.strip().casefold() for name in re.split(r"[;/|,\0]", text) if name.strip()]
@@ -128,6 +137,38 @@ class ListedTracks:
         if has(self.config.exclude_genres):
             return False
         return not self.config.genres or has(self.config.genres)
+
+
+def listing_of(
+    ends: Ends, lists: Sequence[str], wishes: LibraryConfig, *, with_library: bool
+) -> Path | ListFiles:
+    """Return what lists the tracks of a run: the library, lists instead of it, or both.
+
+    Parameters
+    ----------
+    ends
+        Where the library is.
+    lists, wishes
+        See `ListedTracks`; the wishes are for the tracks of the lists.
+    with_library
+        Whether all of the library is converted beside the lists.
+
+    Raises
+    ------
+    ConfigError
+        There are lists, but the library is in a store; or wishes, or ``with_library``, and no list.
+    """
+    if not lists:
+        if wishes.is_choosy:
+            raise ConfigError("library: genres, ratings and so on need a --playlist")
+        if with_library:
+            raise ConfigError("--with-library is for --playlist: alone, all of LIBRARY is taken")
+        return ends.listing()
+    library = ends.local_library
+    if library is None:
+        raise ConfigError(f"{ends.library}: --playlist needs a library on this machine")
+    beside = lister_of(library, ends.local_stems) if with_library else None
+    return ListedTracks(library, lists, wishes, beside)
 
 
 def find_here(location: str, path_map: Mapping[str, str]) -> Path | None:

@@ -30,6 +30,12 @@ def test_a_playlist_is_converted_instead_of_the_library(
     (problem,) = ended.json["problems"]
     assert problem["path"] == str(tmp_path / "gone.mp3")
     assert problem["reason"] == "named by a list, but not there (set.m3u8)"
+    beside = libsep(*arguments, "--with-library", "--dry-run", "--json")
+    assert beside.code == 0, beside.err
+    sources = [each["source"] for each in beside.json["work"]]
+    assert len(sources) == len(set(sources))
+    assert {"三.ogg", "One.mp3", str(guest)} < set(sources)
+    assert [each for each in sources if each.startswith("Outside")] == [str(guest)]
     assert not stems.exists()
 
 
@@ -41,6 +47,9 @@ def test_wishes_without_a_list_are_an_error(
     ended = libsep("run", library, tmp_path / "stems", "--config", config, "--dry-run")
     assert ended.code == 2
     assert "need a --playlist" in ended.err
+    ended = libsep("run", library, tmp_path / "stems", "--with-library", "--dry-run")
+    assert ended.code == 2
+    assert "--with-library is for --playlist" in ended.err
     ended = libsep("run", "s3://x/y", tmp_path / "stems", "--playlist", "a.m3u", "--dry-run")
     assert ended.code == 2
     assert "--playlist needs a library on this machine" in ended.err

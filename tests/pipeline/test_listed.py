@@ -1,6 +1,7 @@
 """Tracks of lists, found on this machine."""
 
 import datetime
+import shutil
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from libsep.dj.collection import Entry
 from libsep.errors import ConfigError
 from libsep.library.reasons import LeftOut, Reason
 from libsep.library.scan import scan
+from libsep.library.survey import lister_of
 from libsep.library.walk import FoundFile, Problem
 from libsep.pipeline.listed import ListedTracks, find_here, mapped, why_not_wanted
 
@@ -62,6 +64,24 @@ def test_a_track_elsewhere_keeps_its_whole_path(music: Path) -> None:
 def test_what_is_named_twice_is_converted_once(music: Path) -> None:
     found, _, _ = listed(music, "library/Two.flac", "library/a/../Two.flac", "library/Two.flac")
     assert [str(file.source) for file in found] == ["Two.flac"]
+
+
+def test_beside_the_library_only_tracks_elsewhere_are_added(music: Path) -> None:
+    playlist = music / "list.m3u8"
+    playlist.write_text("usb/Three.mp3\nlibrary/Two.flac\nlibrary/a/One.mp3\n")
+    library = music / "library"
+    (library / "a" / "secret").mkdir()
+    shutil.copy(library / "a" / "One.mp3", library / "a" / "secret" / "One.mp3")
+    with playlist.open("a") as file:
+        file.write("library/a/secret/One.mp3\n")  # what a scan leaves out stays out
+    wishes = LibraryConfig(genres=("Tech House",))
+    both = ListedTracks(library, [str(playlist)], wishes, lister_of(library, None))
+    left_out: list[LeftOut] = []
+    config = ScanConfig(exclude=("a/secret/*",))
+    found = [str(file.source) for file in both(config, {}, print, left_out.append)]
+    guest = Path("Outside the library", *(music / "usb/Three.mp3").resolve().parts[1:])
+    assert found[2:] == [str(guest)]
+    assert set(found[:2]) == {"Two.flac", "a/One.mp3"}
 
 
 def test_what_is_not_there_is_listed_and_counted(music: Path) -> None:
