@@ -13,6 +13,9 @@ from libsep.media.decode import decode_file
 FULL_SCALE = 32767
 """The 16-bit value that stands for a sample of 1.0."""
 
+EXTENSION = ".npy"
+"""Of files that hold samples as this cache does; they are mapped where they lie."""
+
 
 class AudioCache:
     """Samples of files as 16-bit arrays, mapped from a folder.
@@ -39,6 +42,8 @@ class AudioCache:
         ConfigError
             The file is missing or cannot be decoded: training data must be whole.
         """
+        if path.suffix == EXTENSION:
+            return mapped(path)
         try:
             stat = path.stat()
         except OSError as exc:
@@ -61,3 +66,22 @@ class AudioCache:
         with partial.open("wb") as file:
             np.save(file, values.astype(np.int16))
         partial.replace(cached)
+
+
+def mapped(path: Path) -> Int16[np.ndarray, "2 T"]:
+    """Return 16-bit stereo samples that are mapped from a file as ``numpy.save`` writes it.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing, damaged, or holds something else.
+    """
+    try:
+        samples: np.ndarray = np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as exc:
+        raise ConfigError(f"{path}: training material cannot be read: {exc}") from exc
+    if samples.dtype != np.int16 or samples.ndim != 2 or len(samples) != 2 or not samples.size:
+        raise ConfigError(
+            f"{path}: {samples.dtype} of shape {samples.shape}, expected int16 of shape (2, T)"
+        )
+    return samples

@@ -1,24 +1,22 @@
 """Layouts of training material on disk: songs with stems, and folders of single sources."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Int16
 
 from libsep import config
-from libsep.datasets.audio_cache import FULL_SCALE, AudioCache
+from libsep.datasets.audio_cache import EXTENSION, FULL_SCALE, AudioCache
 from libsep.datasets.song_list import GENRES_FILE, SongList, check_genres, read_genres
 from libsep.datasets.stem_streams import target_streams
+from libsep.datasets.sums import clash, in_order, is_source, merged_names, name_of, targets_of
 from libsep.errors import ConfigError
 from libsep.track import TARGETS
 
 AUDIO_EXTENSIONS = frozenset((".wav", ".flac", ".aiff", ".aif", ".mp3", ".m4a", ".ogg", ".opus"))
 STEM_EXTENSIONS = (".stem.mp4", ".stem.m4a")
-OTHER = "other"
-"""The target of whatever has none of its own."""
-
 UNSCORED = "unscored"
 """Name of the part of a song that belongs to its mixture, but to no target alone."""
 
@@ -36,8 +34,9 @@ LENGTH_TOLERANCE = 0.05
 class SongFiles:
     """Where the sources of a song are: for each target the files, and streams, that add up to it.
 
-    A target that is not named is silent in the song, or part of what is ``unscored``. ``mixture``
-    is the recording of the whole song, where there is one beside its sources.
+    A target that is not named is silent in the song, or part of what is ``unscored``. Targets that
+    nobody has taken apart are one source, ``drums+bass``. ``mixture`` is the recording of the whole
+    song, where there is one beside its sources.
     """
 
     name: str
@@ -69,6 +68,11 @@ class Song:
         """Targets whose source is known, in the usual order."""
         return tuple(target for target in TARGETS if target in self.sources)
 
+    @property
+    def known_sources(self) -> tuple[str, ...]:
+        """Those targets, and sums of targets that are known as a whole: ``drums+bass``."""
+        return in_order(self.sources)
+
     def source(
         self, target: str, start: int = 0, stop: int | None = None
     ) -> Float32[np.ndarray, "2 T"]:
@@ -79,13 +83,15 @@ class Song:
 
     def merged(self, targets: Sequence[str]) -> "Song":
         """Return the song with sources of these targets only; others are added to ``other``."""
-        left = [name for name in self.scored_targets if name not in targets]
-        if not left:
+        groups = merged_names(self.known_sources, targets)
+        if list(groups) == list(self.known_sources):
             return self
-        parts = [self.sources[name] for name in (OTHER, *left) if name in self.sources]
-        kept = {name: source for name, source in self.sources.items() if name not in left}
-        merged = {**kept, OTHER: _summed(parts, self.n_samples)}
-        return dataclasses.replace(self, sources=merged)
+        kept = {name: self.sources[name] for name in self.sources if not is_source(name)}
+        merged = {
+            name: _summed([self.sources[part] for part in parts], self.n_samples)
+            for name, parts in groups.items()
+        }
+        return dataclasses.replace(self, sources=kept | merged)
 
     def mixture(self) -> Float32[np.ndarray, "2 T"]:
         """Return what a separator gets: the recorded mixture, else the sum of all sources.
@@ -104,8 +110,8 @@ def find_songs(path: Path) -> list[SongFiles]:
     """Return all songs below a folder, or of a file, by name.
 
     * A folder is a song if at least two of its files are called like a target (``drums.wav``,
-      ``Bass.flac``): MUSDB18-HQ and most others. If a file of it is called ``mixture``, all four
-      targets must be there.
+      ``Bass.flac``), or like the sum of several (``drums+bass.wav``): MUSDB18-HQ and most others.
+      If a file of it is called ``mixture``, all four targets must be there.
     * DSD100 keeps the sources in ``Sources/Dev/SONG`` and the mixture in ``Mixtures/Dev/SONG``.
     * A stem file (``*.stem.mp4``) is a song: MUSDB18, and Native Instruments Stems whose names say
       the targets. Its first stream is the mixture.
@@ -200,7 +206,7 @@ def _audio_files(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in AUDIO_EXTENSIONS and not _is_stem_file(path)
+        if path.suffix.lower() in (*AUDIO_EXTENSIONS, EXTENSION) and not _is_stem_file(path)
     )
 
 
@@ -216,11 +222,13 @@ def _song_in_file(path: Path) -> SongFiles:
 
 def _song_in_folder(root: Path, folder: Path) -> SongFiles | None:
     files = {path.stem.lower(): ((path, 0),) for path in _audio_files(folder)}
-    sources = {target: files[target] for target in TARGETS if target in files}
+    sources = {name_of(targets_of(name)): files[name] for name in in_order(files)}
+    _check_apart(sources, origin=str(folder))
     place = folder.relative_to(root)
     name = str(place.relative_to(SOURCES) if place.is_relative_to(SOURCES) else place)
     mixture = files.get(MIXTURE, (None,))[0] or (_dsd100_mixture(folder) if sources else None)
-    missing = [target for target in TARGETS if target not in sources]
+    known = {target for name in sources for target in targets_of(name)}
+    missing = [target for target in TARGETS if target not in known]
     if sources and missing and mixture is not None:
         raise ConfigError(
             f"{folder}: mixture and {', '.join(sources)}, but {', '.join(missing)} missing "
@@ -229,6 +237,11 @@ def _song_in_folder(root: Path, folder: Path) -> SongFiles | None:
     if len(sources) < 2:
         return None
     return SongFiles(name if place.parts else folder.name, sources, mixture)
+
+
+def _check_apart(names: Collection[str], *, origin: str) -> None:
+    if target := clash(names):
+        raise ConfigError(f"{origin}: {target} belongs to several of {', '.join(names)}")
 
 
 def _dsd100_mixture(folder: Path) -> tuple[Path, int] | None:
@@ -254,11 +267,14 @@ def _read_song_list(path: Path) -> list[SongFiles]:
     check_genres(listed.genres, set(listed.songs), origin=path)
     songs = []
     for name, entries in listed.songs.items():
-        unknown = set(entries) - {*TARGETS, UNSCORED, MIXTURE}
+        unknown = {entry for entry in entries if not is_source(entry)} - {UNSCORED, MIXTURE}
         if unknown:
             raise ConfigError(f"{path}: {name}: unknown target {min(unknown)!r}, not in {TARGETS}")
+        _check_apart(in_order(entries), origin=f"{path}: {name}")
         places = {
-            entry: tuple((path.parent / listed.root / file, 0) for file in files)
+            name_of(targets_of(entry)) or entry: tuple(
+                (path.parent / listed.root / file, 0) for file in files
+            )
             for entry, files in entries.items()
         }
         mixture = places.pop(MIXTURE, (None,))

@@ -18,6 +18,7 @@ from libsep.config import SeparationConfig
 from libsep.datasets.audio_cache import AudioCache
 from libsep.datasets.checks import check_song
 from libsep.datasets.songs import Song, SongFiles, find_songs, load_song
+from libsep.datasets.sums import in_order
 from libsep.errors import ConfigError
 from libsep.evaluation.baselines import baselines
 from libsep.evaluation.measures import BssEval, measure_song
@@ -105,6 +106,10 @@ def gather_songs(datasets: Sequence[Path]) -> list[SongFiles]:
             )
         for song in found:
             check_song(song)
+            if sums := set(in_order(song.files)) - set(TARGETS):
+                raise ConfigError(
+                    f"song {song.name}: {min(sums)} is one source, expected each target alone"
+                )
             names = itertools.chain(
                 (song.name, f"{dataset.stem}/{song.name}"),
                 (f"{song.name} ({number})" for number in itertools.count(2)),

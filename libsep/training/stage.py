@@ -64,12 +64,16 @@ class Supervised:
     def step(self) -> dict[str, float]:
         """Take a step on this worker's own examples."""
         config = self._config
-        sources = self._examples.batch(
+        sources, partitions = self._examples.parted_batch(
             config.seed, distributed.worker(), self.state.step, config.optimiser.n_batch
-        ).to(config.device)
-        sources = merged(sources, config.network.targets)
+        )
         return train_step(
-            self.state, sources, config.loss, config.optimiser, is_bfloat16=self._is_bfloat16
+            self.state,
+            merged(sources.to(config.device), config.network.targets),
+            config.loss,
+            config.optimiser,
+            is_bfloat16=self._is_bfloat16,
+            partitions=partitions,
         )
 
     def validate(self, songs: Sequence[Song]) -> Measures:

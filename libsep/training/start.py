@@ -117,5 +117,9 @@ def open_stage(job: Job, state: State) -> Stage:
         return FrameAdversarial(config, config.frame_adversarial, state, examples)
     if config.adversarial is None:
         return Supervised(config, state, examples, validates_start=validates_start)
+    if examples.have_sums:
+        raise ConfigError(
+            "adversarial: needs songs with each target alone, but some of --data have sums of them"
+        )
     unpaired = open_unpaired(job, config.adversarial, examples)
     return Adversarial(config, config.adversarial, state, examples, unpaired)

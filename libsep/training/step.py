@@ -18,6 +18,7 @@ from libsep.nets.network import SeparationNetwork
 from libsep.nets.nmf import divergence
 from libsep.track import TARGETS
 from libsep.training.distributed import average_gradients
+from libsep.training.material.partitions import Partition, summed_up
 from libsep.training.state import State
 
 N_FFT, HOP_LENGTH = 2048, 512
@@ -31,8 +32,12 @@ def train_step(
     optimiser_config: OptimiserConfig,
     *,
     is_bfloat16: bool,
+    partitions: Sequence[Partition] = (),
 ) -> dict[str, float]:
     """Change ``state`` by one step on these sources, together with the other workers.
+
+    With ``partitions``, the sum of the estimates of the targets in a part is held against the sum
+    of their sources, for each item.
 
     Returns
     -------
@@ -40,7 +45,9 @@ def train_step(
     the length of the gradient before clipping, ``gradient``.
     """
     state.network.train()
-    losses = supervised_losses(state.network, sources, loss_config, is_bfloat16=is_bfloat16)
+    losses = supervised_losses(
+        state.network, sources, loss_config, is_bfloat16=is_bfloat16, partitions=partitions
+    )
     metrics = update_network(state, losses, optimiser_config)
     state.n_examples += len(sources)
     return metrics
@@ -83,13 +90,19 @@ def supervised_losses(
     config: LossConfig,
     *,
     is_bfloat16: bool,
+    partitions: Sequence[Partition] = (),
 ) -> dict[str, Float[Tensor, ""]]:
-    """Return the weighted parts of the loss of a mixture of these sources."""
+    """Return the weighted parts of the loss of a mixture of these sources, as in `train_step`."""
+    targets = as_separation_network(network).targets
+    sources = summed_up(sources, partitions, targets)
     if not isinstance(network, BandSplitUNet):
         network = as_separation_network(network)
-        return separation_losses(network, sources, config, is_bfloat16=is_bfloat16)
+        return separation_losses(
+            network, sources, config, is_bfloat16=is_bfloat16, partitions=partitions
+        )
     source_spectra = stft(sources, network.n_fft, network.hop_length)
     spectra = estimated_spectra(network, source_spectra.sum(1), is_bfloat16=is_bfloat16)
+    spectra = summed_up(spectra, partitions, targets)
     return reconstruction_losses(network, spectra, source_spectra, sources, config)
 
 
@@ -100,6 +113,7 @@ def separation_losses(
     *,
     is_bfloat16: bool,
     found: "Magnitudes | None" = None,
+    partitions: Sequence[Partition] = (),
 ) -> dict[str, Float[Tensor, ""]]:
     """Return the weighted parts of the loss of a network that gives samples, in float32.
 
@@ -108,12 +122,15 @@ def separation_losses(
     """
     losses: dict[str, Tensor] = {}
     if config.divergence:
-        found = found or magnitudes(network, sources, is_bfloat16=is_bfloat16)
+        found = found or magnitudes(
+            network, sources, is_bfloat16=is_bfloat16, partitions=partitions
+        )
         losses["loss/divergence"] = config.divergence * mean_divergence(found)
     if not (config.spectrum or config.waveform or config.resolutions):
         return losses
     with torch.autocast(sources.device.type, torch.bfloat16, enabled=is_bfloat16):
         estimates = network.separate(sources.sum(1)).float()
+    estimates = summed_up(estimates, partitions, network.targets)
     weights = balance_weights(sources)
     if config.spectrum:
         spectra, source_spectra = (stft(x, N_FFT, HOP_LENGTH) for x in (estimates, sources))
@@ -132,9 +149,15 @@ class Magnitudes:
 
 
 def magnitudes(
-    network: SeparationNetwork, sources: Float[Tensor, "B S C T"], *, is_bfloat16: bool
+    network: SeparationNetwork,
+    sources: Float[Tensor, "B S C T"],
+    *,
+    is_bfloat16: bool,
+    partitions: Sequence[Partition] = (),
 ) -> Magnitudes:
     """Return what a network that estimates magnitudes gets, should find, and finds.
+
+    Sources are added up by their ``partitions`` already, as `summed_up` does it.
 
     Raises
     ------
@@ -149,7 +172,8 @@ def magnitudes(
     with torch.autocast(sources.device.type, torch.bfloat16, enabled=is_bfloat16):
         # Not the magnitudes of the masked spectra, whose gradient is undefined at 0.
         masks = network.masks(spectra.abs())
-    return Magnitudes(spectra.abs(), of_sources, masks.float() * spectra.abs()[:, None])
+    masks = summed_up(masks.float(), partitions, network.targets)
+    return Magnitudes(spectra.abs(), of_sources, masks * spectra.abs()[:, None])
 
 
 def mean_divergence(found: Magnitudes) -> Float[Tensor, ""]:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from libsep.datasets.audio_cache import FULL_SCALE
 from libsep.datasets.songs import Song
+from libsep.datasets.sums import targets_of
 from libsep.errors import ConfigError
 from libsep.track import TARGETS
 from libsep.training.material.data import Material, Recording
@@ -39,7 +40,8 @@ class Dataset(Protocol):
     def names(self, target: str | None = None) -> Sequence[str]:
         """Return the names of the items that have a target, in order, or of all that are songs.
 
-        A name may occur more than once. The number of items may grow.
+        A target may be the sum of several (``drums+bass``). A name may occur more than once. The
+        number of items may grow.
         """
 
     def n_samples(self, item: int, target: str | None = None) -> int:
@@ -51,25 +53,31 @@ class Dataset(Protocol):
         """Return a stretch of an item of ``names(target)``, at full scale ±1.0.
 
         One source for a target; for none all of `TARGETS` in order, those that the item lacks
-        silent. What is beyond the end of the item is silence.
+        silent. A sum stands at the place of its first target. What is beyond the end of the item
+        is silence.
         """
 
 
 class SongDataset:
-    """Songs with stems, those of packs included."""
+    """Songs with stems, those of packs included; some know only the sum of several targets."""
 
     def __init__(self, songs: Sequence[Song], memory: Memory, device: str) -> None:
         self._names = [song.name for song in songs]
         self._lengths = [song.n_samples for song in songs]
         self._sounds = [
-            {name: _Sound(song.sources[name], memory, device) for name in song.scored_targets}
+            {name: _Sound(song.sources[name], memory, device) for name in song.known_sources}
             for song in songs
         ]
+        self.sums = sorted({name for each in self._sounds for name in each} - set(TARGETS))
         self._having = {
             target: [item for item, sounds in enumerate(self._sounds) if target in sounds]
-            for target in TARGETS
+            for target in (*TARGETS, *self.sums)
         }
         self._device = device
+
+    def sums_of(self, item: int) -> list[str]:
+        """Return the sums of targets that a song has instead of these."""
+        return [name for name in self._sounds[item] if name in self.sums]
 
     def names(self, target: str | None = None) -> Sequence[str]:
         """Return the names of songs, as `Dataset.names`."""
@@ -84,11 +92,12 @@ class SongDataset:
     ) -> Float[Tensor, "S 2 T"]:
         """Return a stretch of a song, or of one of its sources."""
         sounds = self._sounds[self._number(item, target)]
-        wanted = TARGETS if target is None else (target,)
-        crops = torch.zeros(len(wanted), 2, n_samples, device=self._device)
-        for crop, name in zip(crops, wanted, strict=True):
-            if name in sounds:
-                sounds[name].add_to(crop, start)
+        crops = torch.zeros(
+            len(TARGETS) if target is None else 1, 2, n_samples, device=self._device
+        )
+        for name in sounds if target is None else (target,):
+            place = TARGETS.index(targets_of(name)[0]) if target is None else 0
+            sounds[name].add_to(crops[place], start)
         return crops
 
     def _number(self, item: int, target: str | None) -> int:
@@ -110,7 +119,7 @@ class RecordingDataset:
 
     def names(self, target: str | None = None) -> Sequence[str]:
         """Return the names of recordings, as `Dataset.names`."""
-        return () if target is None else self._names[target]
+        return () if target is None else self._names.get(target, ())
 
     def n_samples(self, item: int, target: str | None = None) -> int:
         """Return the length of a recording."""
@@ -137,9 +146,8 @@ class RenderDataset:
         self._device = device
 
     def names(self, target: str | None = None) -> Sequence[str]:
-        """Return ``render`` for each song that is ready; all of them have every target."""
-        del target
-        return ["render"] * self._pool.n_ready
+        """Return ``render`` for each song that is ready; all of them have every target alone."""
+        return ["render"] * self._pool.n_ready if target in (None, *TARGETS) else ()
 
     def n_samples(self, item: int, target: str | None = None) -> int:
         """Return the length of all renders."""

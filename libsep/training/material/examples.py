@@ -11,11 +11,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from libsep.config import AugmentConfig, MaterialConfig
+from libsep.datasets.sums import targets_of
 from libsep.errors import ConfigError
 from libsep.track import TARGETS
 from libsep.training.material import augment
 from libsep.training.material.data import Material
-from libsep.training.material.datasets import Dataset, open_datasets
+from libsep.training.material.datasets import Dataset, SongDataset, open_datasets
+from libsep.training.material.partitions import Partition, Partitions, partition_of
 from libsep.training.synthesis.pool import RenderPool
 
 SILENT_RMS = 0.003
@@ -71,19 +73,44 @@ class Examples:
         self.n_samples = int(config.segment_s * sample_rate)
         self._genres = {song.name: song.genre for song in material.songs}
         self._datasets = open_datasets(material, pool, config.memory, device)
-        for target in TARGETS:
-            if not any(dataset.names(target) for dataset in self._offered().values()):
-                raise ConfigError(f"no training material for {target}: no song, recording or pack")
+        songs = [each for each in self._offered().values() if isinstance(each, SongDataset)]
+        self._partitions = Partitions([name for each in songs for name in each.sums], self._n_items)
+        if target := self._partitions.missing():
+            raise ConfigError(f"no training material for {target}: no song, recording or pack")
+
+    @property
+    def have_sums(self) -> bool:
+        """Whether some examples know only the sum of several targets."""
+        return self._partitions.have_sums
 
     def batch(self, seed: int, worker: int, step: int, n_batch: int) -> Float[Tensor, "B S 2 T"]:
         """Return the sources of a batch; their sum over targets is the mixture."""
+        return self.parted_batch(seed, worker, step, n_batch)[0]
+
+    def parted_batch(
+        self, seed: int, worker: int, step: int, n_batch: int
+    ) -> tuple[Float[Tensor, "B S 2 T"], list[Partition]]:
+        """Return the sources of a batch, and of each item which targets are apart.
+
+        Of a sum of targets, the first one's source is the sum and the others' are silent.
+        """
         rng = np.random.default_rng([seed, worker, step])
-        return torch.stack([self.example(rng) for _ in range(n_batch)])
+        sources, partitions = zip(*(self._parted(rng) for _ in range(n_batch)), strict=True)
+        return torch.stack(sources), list(partitions)
 
     def example(self, rng: np.random.Generator) -> Float[Tensor, "S 2 T"]:
         """Return the sources of one example, none louder than full scale."""
+        return self._parted(rng)[0]
+
+    def _parted(self, rng: np.random.Generator) -> tuple[Float[Tensor, "S 2 T"], Partition]:
         is_coherent = rng.uniform() < self.config.coherent
-        sources = self._coherent(rng) if is_coherent else self._mixed(rng)
+        sources, partition = self._coherent(rng) if is_coherent else self._mixed(rng)
+        return self._varied(sources, rng), partition
+
+    def _varied(
+        self, sources: Float[Tensor, "S 2 T"], rng: np.random.Generator
+    ) -> Float[Tensor, "S 2 T"]:
+        """Return the sources as a mixture may have them, none louder than full scale."""
         kept = rng.uniform(size=len(TARGETS)) >= self.variations.drop
         kept[TARGETS.index("vocals")] &= rng.uniform() >= self.variations.instrumental
         if kept.any():
@@ -97,22 +124,28 @@ class Examples:
         peak = max(float(sources.abs().max()), float(sources.sum(0).abs().max()), 1e-4)
         return sources * (0.9 / peak)
 
-    def _coherent(self, rng: np.random.Generator) -> Float[Tensor, "S 2 T"]:
+    def _coherent(self, rng: np.random.Generator) -> tuple[Float[Tensor, "S 2 T"], Partition]:
         """Cut all sources from one song, at one time and one speed, levels changed a little."""
         dataset = self._drawn(None, rng)
         if dataset is None:
             return self._mixed(rng)
-        sources = self._respeeded(self._song_crop(dataset, self._length(rng), rng), rng)
+        item = self._chosen(dataset, None, rng)
+        partition = partition_of(dataset.sums_of(item) if isinstance(dataset, SongDataset) else ())
+        crops = self._song_crop(dataset, item, self._length(rng), rng)
+        sources = self._respeeded(crops, rng)
         gain_db = self.variations.gain_db / 2 * rng.uniform(-1, 1, (len(TARGETS), 1, 1))
         gain = torch.from_numpy((10 ** (gain_db / 20)).astype(np.float32)).to(self.device)
-        placed = zip(TARGETS, sources * gain, strict=True)
-        return torch.stack([self._placed(target, source, rng) for target, source in placed])
+        names = {targets_of(name)[0]: name for name in partition}
+        placed = [
+            self._placed(names.get(target, target), source, rng)
+            for target, source in zip(TARGETS, sources * gain, strict=True)
+        ]
+        return torch.stack(placed), partition
 
     def _song_crop(
-        self, dataset: Dataset, n_before: int, rng: np.random.Generator
+        self, dataset: Dataset, item: int, n_before: int, rng: np.random.Generator
     ) -> Float[Tensor, "S 2 T"]:
         """Cut a song where at least two of its sources sound, if a few tries find such a place."""
-        item = self._chosen(dataset, None, rng)
         crops = torch.zeros(len(TARGETS), 2, n_before, device=self.device)
         for _ in range(N_TRIES):
             start = int(rng.integers(max(dataset.n_samples(item) - n_before, 0) + 1))
@@ -121,13 +154,16 @@ class Examples:
                 break
         return crops
 
-    def _mixed(self, rng: np.random.Generator) -> Float[Tensor, "S 2 T"]:
+    def _mixed(self, rng: np.random.Generator) -> tuple[Float[Tensor, "S 2 T"], Partition]:
         """Take each source from somewhere else, at the same loudness give or take the gain."""
-        return torch.stack([self._single(target, rng) for target in TARGETS])
+        partition = self._partitions.drawn(rng)
+        sources = {targets_of(name)[0]: self._single(name, rng) for name in partition}
+        silence = torch.zeros(2, self.n_samples, device=self.device)
+        return torch.stack([sources.get(target, silence) for target in TARGETS]), partition
 
     def _single(self, target: str, rng: np.random.Generator) -> Float[Tensor, "2 T"]:
         dataset = self._drawn(target, rng)
-        assert dataset is not None, "every target has material"
+        assert dataset is not None, "every part of a partition has material"
         n_before = self._length(rng)
         crop = torch.zeros(1, 2, n_before, device=self.device)
         for _ in range(N_TRIES):
@@ -152,6 +188,10 @@ class Examples:
             return None
         drawn = int(rng.choice(len(shares), p=shares / shares.sum()))
         return self._datasets[list(weights)[drawn]]
+
+    def _n_items(self, target: str) -> int:
+        """Return how many items have a target, or a sum of targets, as one source."""
+        return sum(len(dataset.names(target)) for dataset in self._offered().values())
 
     def _offered(self) -> Mapping[str, Dataset]:
         """Return the datasets that examples are taken from at all."""
@@ -180,7 +220,7 @@ class Examples:
         self, target: str, source: Float[Tensor, "2 T"], rng: np.random.Generator
     ) -> Float[Tensor, "2 T"]:
         """Give a source another place; a bass stays where it is, as in nearly all mixes."""
-        if target != "bass" and rng.uniform() < self.variations.stereo:
+        if "bass" not in targets_of(target) and rng.uniform() < self.variations.stereo:
             source = augment.placed(source, rng, self.sample_rate)
         return augment.shuffled_sides(source, rng)
 
