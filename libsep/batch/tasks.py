@@ -98,7 +98,7 @@ class RemoteSeparator:
 
     def map(
         self, segments: Iterator[Float32[np.ndarray, "2 T"]]
-    ) -> Iterator[Float32[np.ndarray, "4 2 T"]]:
+    ) -> Iterator[Float32[np.ndarray, "S 2 T"]]:
         """Yield the estimates of each segment, in order, with two segments in flight.
 
         Raises
@@ -128,7 +128,7 @@ class RemoteSeparator:
         answer = seat.actor.separate.remote(stored, self._model, self._cutoff_hz)
         return _Request(stored, seat, answer)
 
-    def _receive(self, request: _Request) -> Float32[np.ndarray, "4 2 T"]:
+    def _receive(self, request: _Request) -> Float32[np.ndarray, "S 2 T"]:
         for attempt, pause_s in enumerate((*RETRY_PAUSES_S, None), start=1):
             try:
                 return self._answer(request)
@@ -151,7 +151,7 @@ class RemoteSeparator:
         message = f"{1 + len(RETRY_PAUSES_S)} separators died of one segment (out of memory?)"
         raise SeparationError(self._path, message)
 
-    def _answer(self, request: _Request) -> Float32[np.ndarray, "4 2 T"]:
+    def _answer(self, request: _Request) -> Float32[np.ndarray, "S 2 T"]:
         """Return the estimates; wait for them as long as the separator's node lives."""
         while True:
             try:

@@ -16,6 +16,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "report": ("libsep report ~/Stems -o report.html",),
     "audit": ("libsep audit ~/Music ~/Stems --quick",),
     "verify": ("libsep verify ~/Stems",),
+    "distil": (
+        "libsep distil ~/Music -o runs/rock --genre rock --teacher scnet --validation ~/held-out",
+        "libsep distil ~/Music -o runs/mine --teacher scnet --dry-run",
+    ),
     "train": (
         "libsep train configs/train/stems.yaml --data ~/stems --validation ~/held-out -o runs/a",
     ),

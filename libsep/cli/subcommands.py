@@ -12,7 +12,7 @@ from libsep.cli.examples import EXAMPLES, epilog
 
 NAMES = (
     "run", "convert", "listen", "inspect", "extract", "status", "report", "audit", "verify",
-    "export", "train", "evaluate", "demo", "doctor", "models",
+    "export", "distil", "train", "evaluate", "demo", "doctor", "models",
 )  # fmt: skip
 """In the order of the help. Each is a function in the module of its name, or a group of typer."""
 

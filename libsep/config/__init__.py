@@ -9,6 +9,7 @@ from libsep.config.conversion import (
     ScanConfig,
     SeparationConfig,
 )
+from libsep.config.distillation import DistillationConfig, LabelConfig
 from libsep.config.genre_training import GenreTrainingConfig, load_training
 from libsep.config.library import LibraryConfig
 from libsep.config.night import NightConfig
@@ -44,12 +45,14 @@ __all__ = [
     "AugmentConfig",
     "Config",
     "DecodeConfig",
+    "DistillationConfig",
     "DrumHitTrainingConfig",
     "EncodeConfig",
     "FrameAdversarialConfig",
     "Genre",
     "GenreTrainingConfig",
     "JudgedConfig",
+    "LabelConfig",
     "LibraryConfig",
     "LossConfig",
     "MaterialConfig",

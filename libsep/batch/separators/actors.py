@@ -109,7 +109,7 @@ class SeparatorActor:
 
     def separate(
         self, segment: Float32[np.ndarray, "2 T"], model: Model, cutoff_hz: float | None = None
-    ) -> Float32[np.ndarray, "4 2 T"]:
+    ) -> Float32[np.ndarray, "S 2 T"]:
         """Return the estimates of one segment; segments of several threads share a batch.
 
         With a cut-off, in Hz, the estimates are restored above it. An actor that was started again

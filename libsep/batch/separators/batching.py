@@ -12,7 +12,7 @@ Request = tuple[np.ndarray, float | None, "concurrent.futures.Future[np.ndarray]
 """A segment, where its track is to be restored from in Hz (None: it is not), and the answer."""
 
 Compute = Callable[
-    [Float32[np.ndarray, "B 2 T"], Sequence[float | None]], Float32[np.ndarray, "B 4 2 T"]
+    [Float32[np.ndarray, "B 2 T"], Sequence[float | None]], Float32[np.ndarray, "B S 2 T"]
 ]
 
 
@@ -26,7 +26,7 @@ class Batcher:
     Parameters
     ----------
     compute
-        Turns segments ``(B, 2, T)`` into estimates ``(B, 4, 2, T)``, given the cut-off of each.
+        Turns segments ``(B, 2, T)`` into estimates ``(B, S, 2, T)``, given the cut-off of each.
     max_batch
         Largest number of segments in one call of ``compute``.
     """
@@ -46,7 +46,7 @@ class Batcher:
 
     def __call__(
         self, segment: Float32[np.ndarray, "2 T"], cutoff_hz: float | None = None
-    ) -> Float32[np.ndarray, "4 2 T"]:
+    ) -> Float32[np.ndarray, "S 2 T"]:
         """Return the estimates of one segment; an error of ``compute`` is raised here.
 
         Raises

@@ -1,0 +1,80 @@
+"""``libsep distil``: a better model for one's own music, learned from a teacher."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from libsep.cli.options import (
+    AddressOption,
+    ConfigOption,
+    DeviceOption,
+    InsecureOption,
+    refuse_uris,
+)
+
+
+def distil(
+    music: Annotated[Path, typer.Argument(help="Folder of music; only read.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder of labels, student and report; is resumed.")
+    ],
+    teacher: Annotated[
+        str, typer.Option(help="Name or folder of the model that is learned from.")
+    ] = "generic",
+    student: Annotated[str, typer.Option(help="Size of the student: S, M or L.")] = "S",
+    start: Annotated[
+        str,
+        typer.Option("--from", help="Begin with these weights: a model, a checkpoint, or random."),
+    ] = "fast",
+    genre: Annotated[
+        str | None,
+        typer.Option(help="Only tracks of this genre; the student becomes its model if it passes."),
+    ] = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(help="True stems, single sources or a pack to learn from too; repeatable."),
+    ] = None,
+    validation: Annotated[
+        list[Path] | None, typer.Option(help="Songs with true stems that judge; repeatable.")
+    ] = None,
+    max_gb: Annotated[float | None, typer.Option(help="Disk that labels may take, in GB.")] = None,
+    max_hours: Annotated[
+        float, typer.Option(min=0.01, help="Hours for all; labels take half of it at most.")
+    ] = 8.0,
+    config: ConfigOption = None,
+    device: DeviceOption = None,
+    address: AddressOption = None,
+    insecure: InsecureOption = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before it begins.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Label one block, tell what all would cost, and end.")
+    ] = False,
+) -> None:
+    """Let a teacher label your own music, and train a student on it that serves it if it is better.
+
+    True stems of --data and a pack's sampler are learned from as well.
+    """
+    if address:
+        os.environ["RAY_ADDRESS"] = address  # Ray, and libsep.batch, read it when they are imported
+    refuse_uris("distil", music, out)
+    from libsep.batch.distillation.run import distil as run_distillation
+    from libsep.cli.distillation import Watcher, distillation_config, ending
+    from libsep.separation.registry import find_model
+    from libsep.training.distillation.job import DistillationJob
+
+    settings = distillation_config(config, size=student, genre=genre, max_gb=max_gb, device=device)
+    job = DistillationJob(
+        config=settings,
+        library=music,
+        out=out,
+        teacher=find_model(teacher),
+        genre=genre,
+        data=tuple(data or ()),
+        validation=tuple(validation or ()),
+        start=start,
+        max_hours=max_hours,
+    )
+    watcher = Watcher(job, is_agreed=yes, is_dry=dry_run)
+    raise typer.Exit(ending(job, run_distillation(job, watcher, is_insecure=insecure), watcher))

@@ -1,0 +1,47 @@
+"""The knobs of ``libsep distil``."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from libsep.config.conversion import ScanConfig, SeparationConfig
+from libsep.config.routing import RoutingConfig
+from libsep.config.section import Section
+from libsep.config.training import MaterialConfig, OptimiserConfig, TrainingConfig
+
+
+class LabelConfig(Section):
+    """Which parts of a library the teacher labels."""
+
+    block_s: Annotated[float, Field(ge=5, le=120)] = 24.0
+    """Length of a block, in seconds; a shorter track is one block."""
+
+    max_gb: Annotated[float, Field(gt=0)] = 10.0
+    """Disk that labels may take, in GB; 24 s of four targets are 17 MB."""
+
+    held_back: Annotated[float, Field(gt=0, le=0.5)] = 0.1
+    """Share of the folders whose tracks judge the student and are never trained on."""
+
+    max_held_back: Annotated[int, Field(ge=1)] = 24
+    """Largest number of blocks that judge; one of each track."""
+
+
+class DistillationConfig(Section):
+    """Everything that ``libsep distil`` can be told."""
+
+    min_gain_db: float = 0.3
+    """By how much the student's mean SDR must exceed the one of the models before it, in dB."""
+
+    labels: LabelConfig = LabelConfig()
+    scan: ScanConfig = ScanConfig()
+    routing: RoutingConfig = RoutingConfig()
+
+    separation: SeparationConfig = SeparationConfig()
+    """How the teacher runs; ``model`` is of no meaning here."""
+
+    training: TrainingConfig = TrainingConfig(
+        material=MaterialConfig(coherent=0.4),
+        optimiser=OptimiserConfig(learning_rate=6e-4, n_warmup_steps=100),
+        validation_interval_s=900.0,
+    )
+    """How the student learns; ``n_steps`` is the most that it takes, if the hours allow it."""

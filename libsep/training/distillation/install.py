@@ -1,0 +1,190 @@
+"""The student as a model: its description, its card, and its place among the models."""
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from libsep.errors import ModelError
+from libsep.model_folder.description import CARD_FILE, DESCRIPTION_FILE, pulled_folder
+from libsep.separation.card import scores_table
+from libsep.separation.model import Model, Score
+from libsep.separation.registry import networks_of, read_model
+from libsep.training.distillation.job import STUDENT, DistillationJob
+from libsep.training.distillation.judgement import Exam, Judgement, Marks
+from libsep.training.job import BEST
+from libsep.training.weights.export import export_model
+
+MEASURE = "SDR of whole songs and blocks, mean over them"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Taught:
+    """How much the teacher has said: blocks and hours of music that were trained on."""
+
+    n_blocks: int
+    hours: float
+
+
+def licences_of(teacher: Model) -> tuple[str, ...]:
+    """Return who made the teacher's weights and what their licence asks: one line per network.
+
+    Raises
+    ------
+    ModelError
+        A stage of it is not on this machine.
+    """
+    notices = [teacher.notice] if teacher.notice else []
+    lines = [f"{part.name}: {part.licence}" for part in networks_of(teacher)]
+    return (*lines, *notices)
+
+
+def write_student(
+    job: DistillationJob, taught: Taught, exam: Exam, judgement: Judgement | None
+) -> Model:
+    """Write the student's best weights as a model into the folder of the distillation.
+
+    Parameters
+    ----------
+    job, taught
+        What its description tells of.
+    exam, judgement
+        What it was held against, and how it did; None before that.
+
+    Raises
+    ------
+    ConfigError, ModelError
+        The training's files cannot be read, or the model cannot be written.
+    """
+    about = job.out / "about.yaml"
+    values = _about(job, taught)
+    if judgement is not None:
+        scores = [score.model_dump(mode="json") for score in _scores(job, exam, judgement)]
+        values["scores"] = scores
+    about.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    model = export_model(job.run, BEST, about, job.model)
+    (job.model / CARD_FILE).write_text(_card(model, job, judgement), encoding="utf-8")
+    return model
+
+
+def install(model: Model, name: str) -> Path:
+    """Put a model among those that were pulled, where routing finds the one of a genre's name.
+
+    A model of this name that lies there is replaced; a crash leaves the one or the other.
+
+    Raises
+    ------
+    ModelError
+        The folder cannot be written.
+    """
+    goal = pulled_folder() / name
+    fresh, former = (goal.with_name(f".{name}.{word}-{os.getpid()}") for word in ("new", "old"))
+    try:
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(model.folder, fresh)
+        if goal.exists():
+            goal.rename(former)
+        fresh.rename(goal)
+        shutil.rmtree(former, ignore_errors=True)
+    except OSError as exc:
+        raise ModelError(f"{goal}: the model cannot be installed: {exc}") from exc
+    return goal
+
+
+def installed(name: str) -> Model | None:
+    """Return the model that lies there already under this name, if there is one.
+
+    Raises
+    ------
+    ModelError
+        Its description is damaged.
+    """
+    folder = pulled_folder() / name
+    return read_model(folder) if (folder / DESCRIPTION_FILE).is_file() else None
+
+
+def _about(job: DistillationJob, taught: Taught) -> dict[str, Any]:
+    teacher, config = job.teacher, job.config.training
+    music = f"{job.genre} of the user's own library" if job.genre else "the user's own library"
+    labels = (
+        f"{taught.n_blocks} blocks ({taught.hours:.1f} h) of {music}, labelled by {teacher.name} "
+        f"({teacher.licence})"
+    )
+    return {
+        "name": job.name,
+        "description": f"Learned from {teacher.name} on {music}.",
+        "licence": teacher.licence,
+        "notice": teacher.notice,
+        "data": [labels, *(f"{name}, given by the user" for name in job.what_it_learns_from())],
+        "training": f"size {config.network.size}, begun with {job.start}; libsep distil",
+    }
+
+
+def _scores(job: DistillationJob, exam: Exam, judgement: Judgement) -> list[Score]:
+    """Return what was measured, true stems first."""
+    own = judgement.marks[STUDENT]
+    others = {name: marks for name, marks in judgement.marks.items() if name != STUDENT}
+    held_back = f"{len(exam.labels)} blocks of tracks that were held back"
+    kinds = (
+        (f"{len(exam.truths)} songs with true stems, given by the user", "true"),
+        (f"{held_back}, as {job.teacher.name} labels them", "towards_teacher"),
+    )
+    return [
+        Score(
+            test_set=test_set,
+            measure=MEASURE,
+            values=_rounded(getattr(own, kind)),
+            beside={
+                name: _rounded(getattr(marks, kind))
+                for name, marks in others.items()
+                if getattr(marks, kind)
+            },
+        )
+        for test_set, kind in kinds
+        if getattr(own, kind)
+    ]
+
+
+def _rounded(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, 2) for name, value in values.items()}
+
+
+def _card(model: Model, job: DistillationJob, judgement: Judgement | None) -> str:
+    if judgement is None:
+        return f"# {model.name}\n\n{model.description} It has not been judged.\n"
+    verdict = "It passed." if judgement.is_passed else "It did not pass, and was not installed."
+    reasons = "".join(f"- {reason}\n" for reason in judgement.reasons)
+    data = "".join(f"- {line}\n" for line in model.data)
+    costs = "".join(f"| {name} | {_speed(marks)} |\n" for name, marks in judgement.marks.items())
+    return f"""# {model.name}
+
+{model.description}
+
+| | |
+| --- | --- |
+| licence of the weights | {model.licence} |
+| trained | {model.training} |
+
+{model.notice}
+
+## Was it better?
+
+{verdict}
+
+{reasons}
+{scores_table(model.scores)}
+
+| model | speed |
+| --- | ---: |
+{costs}
+## Learned from
+
+{data}"""
+
+
+def _speed(marks: Marks) -> str:
+    return f"{1 / marks.cost_s:.1f} × real time" if marks.cost_s > 0 else "not measured"

@@ -1,0 +1,204 @@
+"""A distillation with real files: the teacher on Ray, the student, the gate, and what is kept."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from libsep.batch.cluster.connection import embedded_ray
+from libsep.batch.distillation.run import Student, distil, learn, teach
+from libsep.batch.interrupts import Interrupts
+from libsep.config import DistillationConfig
+from libsep.errors import ConfigError
+from libsep.genre.router import Router
+from libsep.separation.registry import Model, list_models, read_model
+from libsep.training.distillation.install import Taught
+from libsep.training.distillation.job import STUDENT, DistillationJob
+from libsep.training.distillation.labels import LabelStore
+from libsep.training.distillation.price import Price
+from libsep.training.distillation.student import student_config
+
+from ..conftest import tone, write_wave
+
+pytestmark = pytest.mark.slow
+
+SETTINGS = {
+    "labels": {"block_s": 6, "held_back": 0.3},
+    "routing": {"folders": {"band*/**": "rock", "choir/**": "acoustic"}, "listen": False},
+    "separation": {"device": "cpu", "precision": "float32"},
+    "training": {
+        "workers": 1,
+        "precision": "float32",
+        "log_interval": 1,
+        "network": {"size": "XS"},
+        "material": {"segment_s": 0.5, "n_renders": 0},
+        "optimiser": {"n_steps": 2, "n_batch": 1, "n_warmup_steps": 0},
+    },
+}
+
+
+class Notes:
+    """An audience that remembers, agrees or not, and interrupts after some labels."""
+
+    def __init__(self, *, agrees: bool = True, interrupts_after: int | None = None) -> None:
+        self.is_agreeing = agrees
+        self.interrupts_after = interrupts_after
+        self.interrupts = Interrupts()
+        self.said: list[str] = []
+        self.prices: list[Price] = []
+        self.n_done: list[int] = []
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+    def agrees(self, price: Price) -> bool:
+        self.prices.append(price)
+        return self.is_agreeing
+
+    def labelled(self, n_done: int, n_blocks: int) -> None:
+        self.n_done.append(n_done)
+        if n_done == self.interrupts_after:
+            self.interrupts.signal = 2
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    for number, name in enumerate(("band a/one", "band b/two", "band c/three", "choir/four")):
+        hertz = 90 + 50 * number
+        write_wave(tmp_path / "music" / f"{name}.wav", tone(hertz, 13.0) + tone(9 * hertz, 13.0))
+    (tmp_path / "music" / "band c" / "torn.wav").write_bytes(b"RIFF")
+    return tmp_path / "music"
+
+
+@pytest.fixture
+def job(tmp_path: Path, library: Path, tiny_cascade: Model) -> DistillationJob:
+    """Return a job whose teacher does not split the accompaniment."""
+    return DistillationJob(
+        config=DistillationConfig.model_validate(SETTINGS),
+        library=library,
+        out=tmp_path / "out",
+        teacher=read_model(tiny_cascade.folder.parent / "tiny-vocals"),
+        genre="rock",
+        start="random",
+    )
+
+
+def store_of(job: DistillationJob, max_bytes: float = 1e9) -> LabelStore:
+    return LabelStore(job.labels, job.teacher, max_bytes)
+
+
+def taught_by(job: DistillationJob, notes: Notes, max_bytes: float = 1e9) -> Taught | None:
+    student = Student(student_config(job), step_s=1.0)
+    return teach(job, store_of(job, max_bytes), notes, notes.interrupts, student)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    with embedded_ray(n_track_slots=2, object_store_bytes=150_000_000, n_gpus=0):
+        yield
+
+
+@pytest.mark.ray
+def test_labels_of_a_genre_are_made_once_and_an_interrupted_teacher_goes_on(
+    cluster: None, job: DistillationJob
+) -> None:
+    refused = Notes(agrees=False)
+    assert taught_by(job, refused) is None
+    (price,) = refused.prices
+    assert (price.n_tracks, price.n_left, refused.n_done) == (4, len(price.blocks) - 1, [1])
+    assert 0 < price.block_s < 60
+    first = {path: path.stat().st_mtime_ns for path in job.labels.rglob("*.npy")}
+    assert {path.name for path in first} == {"drums+bass+other.npy", "vocals.npy"}
+    with pytest.raises(ConfigError, match="there are no labels"):
+        taught_by(job, Notes(interrupts_after=1))
+
+    notes = Notes()
+    taught = taught_by(job, notes)
+    assert taught is not None
+    n_torn = sum(block.track.source.name == "torn.wav" for block in price.blocks)
+    assert n_torn > 9, "as many as a track of unknown length has"
+    assert notes.n_done[-1] == len(price.blocks) - n_torn
+    (problem,) = notes.said
+    assert "band c/torn.wav" in problem
+    assert all(path.stat().st_mtime_ns == time for path, time in first.items())
+    assert not any("four" in path.name for path in job.labels.rglob("*"))
+    assert store_of(job).n_bytes <= price.n_bytes
+    for folder in job.labels.glob("*/train/*"):
+        sources = [np.load(path).astype(int) for path in folder.glob("*.npy")]
+        assert np.abs(sum(sources)).max() > 3000
+
+
+@pytest.mark.ray
+def test_labels_never_take_more_disk_than_they_may(cluster: None, job: DistillationJob) -> None:
+    notes = Notes()
+    taught_by(job, notes, max_bytes=9e6)
+    assert "labels end early: labels.max_gb is full" in notes.said
+    assert 6e6 < store_of(job).n_bytes <= 9e6
+
+
+def write_labels(job: DistillationJob) -> LabelStore:
+    """Put songs where labels are: of the accompaniment nobody knows the parts."""
+    store = store_of(job)
+    for folder, hertz in ((store.train, 200.0), (store.held_back, 300.0)):
+        (folder / "a").mkdir(parents=True)
+        for name, factor in {"drums+bass+other": 1.0, "vocals": 4.0}.items():
+            samples = np.rint(tone(factor * hertz, 2.0) * 32767).astype(np.int16)
+            np.save(folder / "a" / f"{name}.npy", samples)
+    return store
+
+
+def test_a_student_is_installed_for_its_genre_only_if_it_passes(
+    job: DistillationJob, songs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIBSEP_MODELS", str(tmp_path / "models"))
+    store, notes, taught = write_labels(job), Notes(), Taught(n_blocks=1, hours=0.1)
+
+    def ended(min_gain_db: float, *validation: Path) -> object:
+        config = job.config.model_copy(update={"min_gain_db": min_gain_db})
+        changed = DistillationJob(
+            **{**vars(job), "config": config, "validation": validation, "data": (songs_folder,)}
+        )
+        return learn(changed, student_config(changed), store, taught, notes)
+
+    refused = ended(50.0, songs_folder)
+    assert refused.judgement is not None
+    assert not refused.judgement.is_passed
+    assert refused.judgement.reasons[0].startswith("true SDR")
+    assert set(refused.judgement.marks[STUDENT].towards_teacher) == {
+        "drums+bass+other",
+        "vocals",
+        "mean",
+    }
+    assert refused.installed is None
+    model = read_model(job.model)
+    assert model.licence == "MIT"
+    assert model.scores[0].test_set == "2 songs with true stems, given by the user"
+    assert "generic" in model.scores[0].beside
+    assert "It did not pass" in (job.model / "README.md").read_text()
+    assert not (tmp_path / "models").exists()
+
+    passed = ended(-99.0)
+    assert passed.judgement is not None
+    assert passed.judgement.reasons[0].startswith("SDR towards the teacher")
+    assert passed.installed == tmp_path / "models" / "rock"
+    names = [each.name for each in list_models()]
+    router = Router(job.config.routing, default_model="generic", available=names)
+    assert router._model_of("rock") == ("rock", "")
+    assert [path.name for path in (tmp_path / "models").iterdir()] == ["rock"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"library": Path("nowhere")}, "nowhere: no folder of music"),
+        ({"data": (Path("nowhere"),)}, "--data: nowhere: not found"),
+        ({"validation": (Path(__file__).parent,)}, "--validation: .*: no songs with stems"),
+    ],
+)
+def test_a_job_that_cannot_work_is_refused_before_anything_is_written(
+    job: DistillationJob, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        distil(DistillationJob(**{**vars(job), **changes}), Notes())
+    assert not job.out.exists()
