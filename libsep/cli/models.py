@@ -152,6 +152,30 @@ def chain(
     print(f"{model.name} lies in {model.folder}, sha256 {model.sha256}")
 
 
+@models.command(epilog=epilog("models average"))
+def average(
+    folder: Annotated[Path, typer.Argument(help="Model folder to write.")],
+    parts: Annotated[
+        list[str], typer.Argument(help="Models and checkpoints (.pt), the checkpoint first.")
+    ],
+    about: Annotated[
+        Path, typer.Option(help="YAML with the model's name, licence, data and so on.")
+    ],
+    weight: Annotated[
+        list[float] | None,
+        typer.Option(min=0, help="Of each part, in order; repeatable. By default all are equal."),
+    ] = None,
+) -> None:
+    """Average the weights of a training's checkpoints, and of what it began with, into a model.
+
+    The first checkpoint's run says which network it is.
+    """
+    from libsep.training.weights.average import average_weights
+
+    model = average_weights(parts, weight or [1.0] * len(parts), about, folder)
+    print(f"{model.name} lies in {model.folder}")
+
+
 class _Bar:
     """One file in a display of several."""
 

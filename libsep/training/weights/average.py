@@ -1,0 +1,69 @@
+"""One model from several trained weights of one network: their weighted mean.
+
+References
+----------
+Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy
+without increasing inference time", ICML 2022.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from libsep.config import TrainingConfig, load
+from libsep.errors import ConfigError
+from libsep.separation.registry import Model
+from libsep.separation.weights import save_model
+from libsep.training.job import CONFIG
+from libsep.training.weights.checkpoint import load_weights
+from libsep.training.weights.export import describe
+from libsep.training.weights.growth import new_network
+
+
+def average_weights(
+    parts: Sequence[str], weights: Sequence[float], info_path: Path, folder: Path
+) -> Model:
+    """Write the weighted mean of the weights of models and checkpoints as a model.
+
+    Parameters
+    ----------
+    parts
+        Names or folders of models, and checkpoints (``.pt``) in the folders of their runs. A model
+        that is smaller than the network is grown (`libsep.training.weights.growth`), with the
+        chance of the run's seed, as the run that began with it did.
+    weights
+        Of each part; only their ratios count.
+    info_path
+        YAML file with what the run cannot know, as for `libsep.training.weights.export`.
+    folder
+        Of the model.
+
+    Raises
+    ------
+    ConfigError
+        No part is a checkpoint of a run, a part does not fit its network, or weights and parts
+        are not equally many.
+    ModelError
+        The model cannot be written.
+    """
+    if len(weights) != len(parts) or not sum(weights) > 0:
+        raise ConfigError(f"{len(weights)} weights for {len(parts)} parts, expected one for each")
+    checkpoint = next((part for part in parts if part.endswith(".pt")), None)
+    if checkpoint is None:
+        raise ConfigError("no part is a checkpoint (.pt), whose run would say which network it is")
+    config = load(TrainingConfig, Path(checkpoint).parent / CONFIG)
+    info = describe(config, info_path)
+    network = new_network(config.network)
+    mean = {name: torch.zeros_like(value) for name, value in network.state_dict().items()}
+    for part, weight in zip(parts, weights, strict=True):
+        torch.manual_seed(config.seed)
+        found = new_network(config.network)
+        load_weights(part, found)
+        for name, value in found.state_dict().items():
+            if value.is_floating_point():
+                mean[name] += value * (weight / sum(weights))
+            else:
+                mean[name] = value
+    network.load_state_dict(mean)
+    return save_model(folder, info, network.eval())
