@@ -187,6 +187,9 @@ class JudgedConfig(Section):
     max_sdr_loss_db: Annotated[float, Field(ge=0)] = 0.2
     """A checkpoint whose mean SDR is lower than the start's by more, in dB, is never the best."""
 
+    start_shares: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.25, 0.5, 0.75)
+    """Shares of the starting weights that each validation tries, beside none of them."""
+
 
 class AdversarialConfig(JudgedConfig):
     """The adversarial stage: discriminators and the weights of what they say.

@@ -93,9 +93,11 @@ class Loop:
         means = {name: mean_by_target(scores) for name, scores in measures.items()}
         verdict = self._stage.judge(means)
         if verdict.is_best:
-            self._save(self._stage.state, BEST)
+            self._save(self._stage.state.between(verdict.start_share), BEST)
         by_song = {f"{name}_by_song": scores for name, scores in measures.items()}
-        verdicts = {"is_best": verdict.is_best, "verdict": verdict.reason}
+        verdicts: dict[str, object] = {"is_best": verdict.is_best, "verdict": verdict.reason}
+        if verdict.start_share:
+            verdicts["start_share"] = verdict.start_share
         self._write({**means, **by_song, **verdicts})
         if self._journal is not None:
             self._journal.listen(self._stage.state, is_bfloat16=uses_bfloat16(self._config))

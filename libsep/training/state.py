@@ -53,7 +53,8 @@ class State:
     """What a checkpoint saves. Random numbers need no state: they follow from seed and step.
 
     ``start_sdr_db`` is the mean SDR before the first step of an adversarial stage, and
-    ``best_distance`` the criterion of its best checkpoint; see `libsep.training.gate`.
+    ``best_distance`` the criterion of its best checkpoint; see `libsep.training.gate`. ``origin``
+    are the weights that such a stage began with.
     """
 
     network: nn.Module
@@ -66,6 +67,7 @@ class State:
     adversary: Adversary | None = None
     start_sdr_db: float | None = None
     best_distance: float = math.inf
+    origin: dict[str, torch.Tensor] | None = None
 
     def state_dict(self) -> dict[str, Any]:
         """Return all values as tensors, numbers and dictionaries."""
@@ -80,6 +82,7 @@ class State:
             "adversary": self.adversary.state_dict() if self.adversary else None,
             "start_sdr_db": self.start_sdr_db,
             "best_distance": self.best_distance,
+            "origin": self.origin,
         }
 
     def load_state_dict(self, values: dict[str, Any]) -> None:
@@ -101,10 +104,29 @@ class State:
         self.n_examples = values["n_examples"]
         self.start_sdr_db = values.get("start_sdr_db")
         self.best_distance = values.get("best_distance", math.inf)
+        self.origin = values.get("origin")
         if self.adversary is not None:
             if values.get("adversary") is None:
                 raise ValueError("it holds no discriminators (is it from a supervised training?)")
             self.adversary.load_state_dict(values["adversary"])
+
+    def between(self, start_share: float) -> "State":
+        """Return the state with an average that is moved back by a share towards its origin.
+
+        Raises
+        ------
+        ValueError
+            There is a share, but no origin.
+        """
+        if not start_share:
+            return self
+        if self.origin is None:
+            raise ValueError("no weights to go back to (is it a checkpoint of an older version?)")
+        average = copy.deepcopy(self.average)
+        for name, value in average.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(self.origin[name].to(value.device), start_share)
+        return dataclasses.replace(self, average=average)
 
     def update_average(self, decay: float) -> None:
         """Move the average towards the network; quickly in the first steps."""
@@ -131,7 +153,10 @@ def new_state(
     rate = _rate(config.n_warmup_steps, config.n_steps)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, rate)
     average = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
-    return State(network, average, optimiser, scheduler, adversary=adversary)
+    state = State(network, average, optimiser, scheduler, adversary=adversary)
+    if adversary is not None:
+        state.origin = copy.deepcopy(average.state_dict())
+    return state
 
 
 def new_adversary(config: AdversarialConfig, n_steps: int, device: str) -> Adversary:

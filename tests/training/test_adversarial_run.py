@@ -31,7 +31,13 @@ def settings(**changes: object) -> TrainingConfig:
         "network": {"size": "XS"},
         "material": {"segment_s": 0.5, "n_renders": 0},
         "optimiser": {"n_steps": 2, "n_batch": 1, "n_warmup_steps": 0, "learning_rate": 1e-4},
-        "adversarial": {"n_warmup_steps": 1, "crop_s": 0.1, "n_items": 1, "targets": ["drums"]},
+        "adversarial": {
+            "n_warmup_steps": 1,
+            "crop_s": 0.1,
+            "n_items": 1,
+            "targets": ["drums"],
+            "start_shares": [0.5],
+        },
     }
     return TrainingConfig.model_validate(values | changes)
 
@@ -86,7 +92,16 @@ def test_a_model_is_scored_trained_against_discriminators_and_judged(job: Job) -
     assert step["adversarial/unpaired"] >= 0
     assert judged["step"] == 2
     assert set(judged["lsd"]) == {"drums", "bass", "mean"}
-    assert (job.out / "best.pt").is_file()
+    assert {name for name in judged if name.startswith("sdr_db_at")} == {"sdr_db_at_0.5"} | {
+        "sdr_db_at_0.5_by_song"
+    }
+    best = torch.load(job.out / "best.pt", weights_only=True)
+    newest = torch.load(job.out / "checkpoint.pt", weights_only=True)
+    share = judged.get("start_share", 0.0) if judged["is_best"] else 1.0
+    for name, value in best["average"].items():
+        if value.is_floating_point():
+            expected = torch.lerp(newest["average"][name], newest["origin"][name], share)
+            torch.testing.assert_close(value, expected)
     longer = settings(optimiser={"n_steps": 3, "n_batch": 1, "n_warmup_steps": 0})
     train(dataclasses.replace(job, config=longer))
     assert [line["step"] for line in curve(job.out)[4:]] == [3, 3]

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from libsep.config import OptimiserConfig
-from libsep.training.gate import judge_sdr, judge_sound
-from libsep.training.state import State, new_state
+from libsep.config import AdversarialConfig, OptimiserConfig
+from libsep.training.gate import judge_sdr, judge_sound, with_share
+from libsep.training.state import State, new_adversary, new_state
 
 
 @pytest.fixture
@@ -51,3 +51,52 @@ def test_without_drums_in_the_validation_the_sdr_decides(state: State) -> None:
     silent = {"sdr_db": {"mean": 1.0}}
     assert judge_sound(state, silent, 0.2).is_best
     assert not judge_sound(state, silent, 0.2).is_best
+
+
+def between(**of_shares: tuple[float, float, float]) -> dict[str, dict[str, float]]:
+    """Return means of weights by their share of the start: SDR, onset LSD, high band in dB."""
+    found = {}
+    for name, (sdr_db, onset_lsd, high_db) in of_shares.items():
+        share = float(name.removeprefix("at_")) / 100
+        found[with_share("sdr_db", share)] = {"mean": sdr_db}
+        found[with_share("onset_lsd", share)] = {"drums": onset_lsd}
+        found[with_share("high_band_db", share)] = {"drums": high_db}
+    return found
+
+
+def test_of_weights_between_the_best_that_keeps_the_sdr_is_taken(state: State) -> None:
+    judge_sound(state, between(at_0=(5.0, 1.0, -3.0)), 0.2)
+    assert state.best_distance == pytest.approx(1.3)
+    verdict = judge_sound(
+        state,
+        between(at_0=(4.7, 0.7, 0.0), at_25=(4.85, 0.8, -1.0), at_50=(4.95, 0.8, -1.5)),
+        0.2,
+    )
+    assert verdict.is_best
+    assert verdict.start_share == 0.25
+    assert verdict.reason == (
+        "onset LSD 0.8000 and high band -1.00 dB are a distance of 0.9000, the lowest, "
+        "at SDR 4.85 dB, 0.25 of the start kept"
+    )
+    assert (state.best_sdr_db, state.best_distance) == (4.85, pytest.approx(0.9))
+    worse = judge_sound(state, between(at_0=(4.9, 1.0, 1.0), at_25=(4.9, 0.95, 1.0)), 0.2)
+    assert not worse.is_best
+
+
+def test_too_much_treble_is_as_far_away_as_too_little(state: State) -> None:
+    judge_sound(state, between(at_0=(5.0, 1.0, -1.0)), 0.2)
+    assert not judge_sound(state, between(at_0=(5.0, 0.95, 2.0)), 0.2).is_best
+
+
+def test_weights_between_are_those_of_both_and_survive_a_checkpoint() -> None:
+    network = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.BatchNorm1d(1))
+    state = new_state(network, OptimiserConfig(), new_adversary(AdversarialConfig(), 1, "cpu"))
+    start = state.average[0].weight.item()
+    with torch.no_grad():
+        state.average[0].weight.add_(4.0)
+    assert state.between(0.25).average[0].weight.item() == pytest.approx(start + 3.0)
+    assert state.between(0.0) is state
+    assert state.average[0].weight.item() == pytest.approx(start + 4.0)
+    assert state.state_dict()["origin"]["0.weight"].item() == start
+    with pytest.raises(ValueError, match="no weights to go back to"):
+        new_state(network, OptimiserConfig()).between(0.5)

@@ -15,11 +15,11 @@ from torch import Tensor
 from libsep.config import FrameAdversarialConfig, TrainingConfig
 from libsep.datasets.songs import Song
 from libsep.losses.adversarial import Kind, generator_loss
-from libsep.media.decode import SAMPLE_RATE
 from libsep.training import distributed
 from libsep.training.adversarial.contests import Contest
 from libsep.training.adversarial.step import train_with_frozen_statistics, update_discriminators
 from libsep.training.gate import Means, Verdict, judge_sound
+from libsep.training.interpolation import validate_between
 from libsep.training.material.examples import Examples
 from libsep.training.stage import uses_bfloat16
 from libsep.training.state import FRAMES, State
@@ -30,7 +30,7 @@ from libsep.training.step import (
     separation_losses,
     update_network,
 )
-from libsep.training.validate import Measures, validate
+from libsep.training.validate import Measures
 
 KIND: Kind = "log"
 """The loss of the paper's equation 3."""
@@ -74,9 +74,9 @@ class FrameAdversarial:
         return frame_step(self.state, sources, config, is_bfloat16=self._is_bfloat16)
 
     def validate(self, songs: Sequence[Song]) -> Measures:
-        """Return the measures of the averaged weights."""
-        average = as_separation_network(self.state.average)
-        return validate(average, songs, SAMPLE_RATE, is_bfloat16=self._is_bfloat16)
+        """Return the measures of the averaged weights, and of weights nearer to the start."""
+        shares = self._adversarial.start_shares
+        return validate_between(self.state, songs, shares, is_bfloat16=self._is_bfloat16)
 
     def judge(self, means: Means) -> Verdict:
         """Prefer what sounds better, among the weights that do not lose too much SDR."""

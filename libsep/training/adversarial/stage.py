@@ -6,16 +6,15 @@ import numpy as np
 
 from libsep.config import AdversarialConfig, TrainingConfig
 from libsep.datasets.songs import Song
-from libsep.media.decode import SAMPLE_RATE
 from libsep.training import distributed
 from libsep.training.adversarial.step import adversarial_step, current_target
 from libsep.training.gate import Means, Verdict, judge_sound
+from libsep.training.interpolation import validate_between
 from libsep.training.material.examples import Examples
 from libsep.training.material.unpaired_examples import UnpairedExamples
 from libsep.training.stage import uses_bfloat16
 from libsep.training.state import State
-from libsep.training.step import as_band_split_unet
-from libsep.training.validate import Measures, validate
+from libsep.training.validate import Measures
 
 
 class Adversarial:
@@ -67,9 +66,9 @@ class Adversarial:
         )
 
     def validate(self, songs: Sequence[Song]) -> Measures:
-        """Return the measures of the averaged weights."""
-        average = as_band_split_unet(self.state.average)
-        return validate(average, songs, SAMPLE_RATE, is_bfloat16=self._is_bfloat16)
+        """Return the measures of the averaged weights, and of weights nearer to the start."""
+        shares = self._adversarial.start_shares
+        return validate_between(self.state, songs, shares, is_bfloat16=self._is_bfloat16)
 
     def judge(self, means: Means) -> Verdict:
         """Prefer what sounds better, among the weights that do not lose too much SDR."""
