@@ -55,7 +55,7 @@ def test_every_command_has_help_and_stands_in_the_readme(command: str) -> None:
     assert f"`libsep {command} " in README or f"`libsep {command}`" in README
 
 
-@pytest.mark.parametrize("command", ["list", "show", "pull", "chain"])
+@pytest.mark.parametrize("command", ["list", "show", "pull", "chain", "average"])
 def test_every_command_for_models_has_help(command: str) -> None:
     result = CliRunner().invoke(app, ["models", command, "--help"])
     assert result.exit_code == 0

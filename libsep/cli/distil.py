@@ -20,9 +20,9 @@ def distil(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder of labels, student and report; is resumed.")
     ],
-    teacher: Annotated[
-        str, typer.Option(help="Name or folder of the model that is learned from.")
-    ] = "generic",
+    teacher: Annotated[str, typer.Option(help="Name or folder of the model to learn from.")] = (
+        "generic"
+    ),
     student: Annotated[str, typer.Option(help="Size of the student: S, M or L.")] = "S",
     start: Annotated[
         str,
@@ -37,7 +37,7 @@ def distil(
         typer.Option(help="True stems, single sources or a pack to learn from too; repeatable."),
     ] = None,
     validation: Annotated[
-        list[Path] | None, typer.Option(help="Songs with true stems that judge; repeatable.")
+        list[Path] | None, typer.Option(help="Songs with true stems that judge.")
     ] = None,
     max_gb: Annotated[float | None, typer.Option(help="Disk that labels may take, in GB.")] = None,
     max_hours: Annotated[
@@ -52,21 +52,17 @@ def distil(
         bool, typer.Option("--dry-run", help="Label one block, tell what all would cost, and end.")
     ] = False,
 ) -> None:
-    """Let a teacher label your own music, and train a student on it that serves it if it is better.
-
-    True stems of --data and a pack's sampler are learned from as well.
-    """
+    """Let a teacher label your own music; a student learns from it, and takes over if it is better."""
     if address:
         os.environ["RAY_ADDRESS"] = address  # Ray, and libsep.batch, read it when they are imported
     refuse_uris("distil", music, out)
-    from libsep.batch.distillation.run import distil as run_distillation
+    from libsep.batch.distillation import run
     from libsep.cli.distillation import Watcher, distillation_config, ending
     from libsep.separation.registry import find_model
     from libsep.training.distillation.job import DistillationJob
 
-    settings = distillation_config(config, size=student, genre=genre, max_gb=max_gb, device=device)
     job = DistillationJob(
-        config=settings,
+        config=distillation_config(config, size=student, genre=genre, max_gb=max_gb, device=device),
         library=music,
         out=out,
         teacher=find_model(teacher),
@@ -77,4 +73,4 @@ def distil(
         max_hours=max_hours,
     )
     watcher = Watcher(job, is_agreed=yes, is_dry=dry_run)
-    raise typer.Exit(ending(job, run_distillation(job, watcher, is_insecure=insecure), watcher))
+    raise typer.Exit(ending(job, run.distil(job, watcher, is_insecure=insecure), watcher))

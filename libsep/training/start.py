@@ -111,15 +111,17 @@ def open_stage(job: Job, state: State) -> Stage:
     """
     config, examples = job.config, open_examples(job)
     validates_start = job.start is not None
-    if config.network.architecture == NMF:
+    is_adversarial = config.adversarial is not None or config.frame_adversarial is not None
+    is_factorised = config.network.architecture == NMF
+    if examples.have_sums and (is_adversarial or is_factorised):
+        raise ConfigError(
+            "this training needs songs with each target alone, but some of --data have sums of them"
+        )
+    if is_factorised:
         return Factorisation(config, state, examples, validates_start=validates_start)
     if config.frame_adversarial is not None:
         return FrameAdversarial(config, config.frame_adversarial, state, examples)
     if config.adversarial is None:
         return Supervised(config, state, examples, validates_start=validates_start)
-    if examples.have_sums:
-        raise ConfigError(
-            "adversarial: needs songs with each target alone, but some of --data have sums of them"
-        )
     unpaired = open_unpaired(job, config.adversarial, examples)
     return Adversarial(config, config.adversarial, state, examples, unpaired)

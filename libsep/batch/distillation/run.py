@@ -119,7 +119,7 @@ def teach(
 
     Returns
     -------
-    What the student can learn from; None if the audience does not agree.
+    What the student can learn from; None if the audience does not agree, or after a signal.
 
     Raises
     ------
@@ -160,6 +160,8 @@ def teach(
 
         if reason := labelling.run(blocks, stop):
             audience.say(f"labels end early: {reason}")
+        if interrupts.signal is not None:
+            return None
     for problem in labelling.problems:
         audience.say(f"no label: {problem}")
     return _taught(store, blocks)
