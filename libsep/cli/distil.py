@@ -52,7 +52,7 @@ def distil(
         bool, typer.Option("--dry-run", help="Label one block, tell what all would cost, and end.")
     ] = False,
 ) -> None:
-    """Let a teacher label your own music; a student learns from it, and takes over if it is better."""
+    """Let a teacher label your own music; a student learns from it and serves it if it is good."""
     if address:
         os.environ["RAY_ADDRESS"] = address  # Ray, and libsep.batch, read it when they are imported
     refuse_uris("distil", music, out)
