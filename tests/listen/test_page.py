@@ -144,13 +144,43 @@ def test_everything_can_be_done_from_the_keyboard(opened: Page) -> None:
     )
     press("?")
     assert page.is_visible("#help")
-    assert page.locator("#keys tr").count() == 13
+    assert page.locator("#keys tr").count() == 14
     press("Escape")
     before = page.evaluate("document.documentElement.className")
     press("t")
     assert page.evaluate("document.documentElement.className") != before
     press("ArrowDown")
     until(page, "app.number === 1 && app.player")
+
+
+def test_one_can_look_closer_and_everything_stays_where_it_sounds(opened: Page) -> None:
+    def seen() -> tuple[float, float]:
+        from_, to = opened.evaluate("[app.view.from, app.view.to]")
+        return from_, to
+
+    lane = opened.locator(".lane.stem canvas").first
+    box = lane.bounding_box()
+    assert box is not None
+    opened.evaluate("app.waveform.nBins") or pytest.fail("no waveform")
+    opened.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 20)
+    before = opened.evaluate("app.view.at(0.75)")
+    opened.mouse.wheel(0, -300)
+    until(opened, "app.view.width < 0.9")
+    assert opened.evaluate("app.view.at(0.75)") == pytest.approx(before, abs=1 / box["width"])
+    from_, to = seen()
+    lane.click(position={"x": box["width"] / 2, "y": 20})
+    middle = (from_ + to) / 2
+    share = opened.evaluate("app.position / app.sheet.samples")
+    assert share == pytest.approx(middle, abs=2 / box["width"])
+    opened.mouse.wheel(-300, 0)
+    until(opened, f"app.view.from < {from_} - 0.01")
+    opened.keyboard.press("Home")  # a jump out of sight turns the page
+    assert opened.evaluate("app.view.holds(0)")
+    for _ in range(20):
+        opened.keyboard.press("+")
+    assert opened.evaluate("app.view.width * app.waveform.nBins") == pytest.approx(64)
+    opened.keyboard.press("0")
+    assert seen() == (0, 1)
 
 
 def test_the_download_is_the_mix_that_one_hears(opened: Page, samples: np.ndarray) -> None:

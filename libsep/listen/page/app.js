@@ -6,6 +6,7 @@ import { fillHelp, listen } from "./keys.js";
 import { TrackList } from "./list.js";
 import { dbToGain, formatDb, gainToDb, loopOf, matchedGain, mixName, stemGains, streamGains } from "./mixer.js";
 import { Player } from "./player.js";
+import { View } from "./view.js";
 import { Waveform, follow } from "./waveform.js";
 
 const $ = (id) => document.getElementById(id);
@@ -17,6 +18,7 @@ class App {
     this.desk = new Desk(this);
     this.list = new TrackList($("rows"), $("search"), $("count"), (number) => this.open(number));
     this.waveforms = new Map();
+    this.view = new View();
     this.stems = [];
     this.original = false;
     this.playing = false;
@@ -97,6 +99,7 @@ class App {
     this.loop = null;
     this.loops = false;
     this.waveform = null;
+    this.view.reset();
     this.desk.update();
   }
 
@@ -155,6 +158,7 @@ class App {
   seek(position) {
     if (!this.player) return;
     this.position = Math.round(Math.min(this.sheet.samples - 1, Math.max(0, position)));
+    if (this.view.turnTo(this.position / this.sheet.samples)) this.desk.draw();
     this.player.seek(this.position);
     this.desk.update();
   }
@@ -170,6 +174,23 @@ class App {
     }
     this.position = state.position;
     this.desk.move(state);
+  }
+
+  // View
+
+  // Zooms around what lies at `share` of the picture; without one, around the playhead.
+  zoom(factor, share = null) {
+    if (!this.sheet) return;
+    const here = this.view.shareOf(this.position / this.sheet.samples);
+    const middle = here >= 0 && here <= 1 ? here : 0.5;
+    this.view.zoom(factor, share ?? middle, this.waveform?.nBins ?? 1);
+    this.look();
+  }
+
+  look() {
+    this.desk.isSeen = this.sheet !== null && this.view.holds(this.position / this.sheet.samples);
+    this.desk.draw();
+    this.desk.update();
   }
 
   // Loop
@@ -294,7 +315,8 @@ class App {
     let before = null;
     const loop = (share) => {
       const { samples, sampleRate } = this.sheet;
-      return loopOf(from * samples, share * samples, samples, sampleRate);
+      const [a, b] = [from, share].map((each) => this.view.at(each) * samples);
+      return loopOf(a, b, samples, sampleRate);
     };
     const isDrag = (share) => Math.abs(share - from) * $("ruler").clientWidth > 4;
     return {
@@ -305,7 +327,7 @@ class App {
         if (isCancelled) return this.setLoop(before, this.loops);
         if (isDrag(share)) return this.setLoop(loop(share));
         if (before) return this.setLoop(null);
-        this.seek(share * this.sheet.samples);
+        this.seek(this.view.at(share) * this.sheet.samples);
       },
     };
   }

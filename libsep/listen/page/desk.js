@@ -11,7 +11,9 @@ export class Desk {
     this.app = app;
     this.lanes = [];
     this.isDrawing = false;
+    this.isSeen = true;
     new ResizeObserver(() => this.draw()).observe($("mixer"));
+    $("mixer").addEventListener("wheel", (event) => this.turnWheel(event), { passive: false });
   }
 
   show(name, number, sheet, stems) {
@@ -45,7 +47,7 @@ export class Desk {
     const meter = element("div", "meter");
     const bar = document.createElement("i");
     meter.append(bar);
-    const seek = (share) => this.app.seek(share * (this.app.sheet?.samples ?? 0));
+    const seek = (share) => this.app.seek(this.app.view.at(share) * (this.app.sheet?.samples ?? 0));
     follow(canvas, { start: seek, move: seek, end: () => {} });
     return { box, controls, canvas, meter, bar, shown: 0 };
   }
@@ -116,8 +118,9 @@ export class Desk {
     $("loop-text").textContent = "drag along the times to loop";
     if (!loop || !sheet) return;
     $("region").classList.toggle("off", !isOn);
-    $("region").style.left = `${(loop.start / sheet.samples) * 100}%`;
-    $("region").style.width = `${((loop.end - loop.start) / sheet.samples) * 100}%`;
+    const { view } = this.app;
+    $("region").style.left = `${view.shareOf(loop.start / sheet.samples) * 100}%`;
+    $("region").style.width = `${((loop.end - loop.start) / sheet.samples / view.width) * 100}%`;
     const [from, to] = [loop.start, loop.end].map((at) => formatTime(at / sheet.sampleRate, 1));
     $("loop-text").textContent = `loop ${from} – ${to}`;
   }
@@ -131,9 +134,26 @@ export class Desk {
   }
 
   movePlayhead() {
-    const { position, sheet } = this.app;
-    $("playhead").style.left = `calc(${(position / sheet.samples) * 100}% - 1px)`;
+    const { position, sheet, view } = this.app;
+    const at = position / sheet.samples;
+    if (this.isSeen && view.turnTo(at)) this.draw(); // who looks elsewhere is left there
+    this.isSeen = view.holds(at);
+    $("playhead").style.left = `calc(${view.shareOf(at) * 100}% - 1px)`;
     $("time").textContent = formatTime(position / sheet.sampleRate, 1);
+  }
+
+  // The wheel zooms; sideways, or with Shift, it moves along.
+  turnWheel(event) {
+    const { app } = this;
+    const box = $("ruler").getBoundingClientRect();
+    if (!app.sheet || event.ctrlKey || event.clientX < box.left) return;
+    event.preventDefault();
+    if (!event.shiftKey && Math.abs(event.deltaY) > Math.abs(event.deltaX)) {
+      app.zoom(event.deltaY < 0 ? 1.25 : 0.8, (event.clientX - box.left) / box.width);
+      return;
+    }
+    app.view.move(Math.sign(event.deltaX || event.deltaY) * 0.1);
+    app.look();
   }
 
   // Draws all shapes, at most once for each picture of the screen.
@@ -142,13 +162,14 @@ export class Desk {
     this.isDrawing = true;
     requestAnimationFrame(() => {
       this.isDrawing = false;
-      const { sheet, waveform } = this.app;
+      const { sheet, waveform, view } = this.app;
       if (!sheet) return;
       const style = getComputedStyle(document.documentElement);
-      drawRuler($("ruler"), sheet.samples / sheet.sampleRate, style.getPropertyValue("--muted"), formatTime);
+      const seconds = sheet.samples / sheet.sampleRate;
+      drawRuler($("ruler"), seconds, style.getPropertyValue("--muted"), view, formatTime);
       this.lanes.forEach((lane, stream) => {
         const color = stream ? sheet.stems[stream - 1].color : style.getPropertyValue("--original");
-        draw(lane.canvas, waveform, stream, color);
+        draw(lane.canvas, waveform, stream, color, view);
       });
       $("overlay").style.height = `${$("mixer").querySelector("#lanes").offsetTop + $("lanes").offsetHeight}px`;
     });

@@ -11,6 +11,8 @@ export const KEYS = [
   ["L", "loop on or off", ["l"], (app) => app.toggleLoop()],
   ["R", "reset the mix", ["r"], (app) => app.reset()],
   ["D", "download the mix as WAV", ["d"], (app) => app.download()],
+  ["+  −  0", "zoom in, zoom out, all of the track; the wheel zooms, with Shift it moves along",
+    ["+", "=", "-", "0"], (app, event) => (event.key === "0" ? app.zoom(0) : app.zoom(event.key === "-" ? 0.5 : 2))],
   ["↑ ↓", "track before, track after", ["ArrowUp", "ArrowDown"],
     (app, event) => app.openNeighbour(event.key === "ArrowUp" ? -1 : 1)],
   ["/", "search the tracks", ["/"], (app) => app.focusSearch()],

@@ -20,8 +20,8 @@ export class Waveform {
   }
 }
 
-// Draws one stream over the whole width: its peaks pale, its loudness solid on top.
-export function draw(canvas, waveform, stream, color) {
+// Draws what a view shows of one stream: its peaks pale, its loudness solid on top.
+export function draw(canvas, waveform, stream, color, view) {
   const ratio = window.devicePixelRatio || 1;
   const width = Math.round(canvas.clientWidth * ratio);
   const height = Math.round(canvas.clientHeight * ratio);
@@ -43,8 +43,8 @@ export function draw(canvas, waveform, stream, color) {
     pen.globalAlpha = alpha;
     pen.beginPath();
     for (let x = 0; x < width; x += step) {
-      const from = Math.floor((x / width) * waveform.nBins);
-      const to = Math.max(from + 1, Math.floor(((x + step) / width) * waveform.nBins));
+      const from = Math.floor(view.at(x / width) * waveform.nBins);
+      const to = Math.max(from + 1, Math.floor(view.at((x + step) / width) * waveform.nBins));
       if (from >= waveform.filled) break;
       let most = 0;
       for (let bin = from; bin < to && bin < waveform.filled; bin++) {
@@ -58,8 +58,8 @@ export function draw(canvas, waveform, stream, color) {
   pen.globalAlpha = 1;
 }
 
-// Ticks of the time, as many as fit.
-export function drawRuler(canvas, seconds, color, format) {
+// Ticks of the time that a view shows, as many as fit.
+export function drawRuler(canvas, seconds, color, view, format) {
   const ratio = window.devicePixelRatio || 1;
   const width = canvas.clientWidth;
   const height = canvas.clientHeight;
@@ -70,12 +70,14 @@ export function drawRuler(canvas, seconds, color, format) {
   pen.fillStyle = color;
   pen.font = "11px system-ui, sans-serif";
   pen.textBaseline = "middle";
-  const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200];
-  const step = steps.find((each) => (each / seconds) * width >= 72) ?? steps.at(-1);
-  for (let at = 0; at < seconds; at += step) {
-    const x = Math.round((at / seconds) * width);
+  const steps = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200];
+  const shown = seconds * view.width;
+  const step = steps.find((each) => (each / shown) * width >= 72) ?? steps.at(-1);
+  for (let tick = Math.ceil((seconds * view.from) / step); tick * step < seconds * view.to; tick++) {
+    const at = tick * step;
+    const x = Math.round(view.shareOf(at / seconds) * width);
     pen.fillRect(x, height - 6, 1, 6);
-    const label = format(at);
+    const label = format(at, step < 1 ? 1 : 0);
     if (x + 6 + pen.measureText(label).width < width) pen.fillText(label, x + 4, height / 2 - 1);
   }
 }
