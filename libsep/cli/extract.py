@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -11,6 +11,9 @@ from libsep.cli.lines import markup
 from libsep.cli.options import ConfigOption, JsonOption
 from libsep.extraction.extract import Extracted
 from libsep.units import counted
+
+if TYPE_CHECKING:
+    from libsep.extraction.selection import Selection
 
 EXIT_INTERRUPTED = 130
 
@@ -47,25 +50,35 @@ def extract(
 
     A track whose files are made of the same stem file is left alone. Exit 1 if a file failed.
     """  # fmt: skip
-    from libsep.config import Config, load
-    from libsep.extraction.extract import Job
     from libsep.extraction.selection import Selection
-    from libsep.extraction.tree import extract_all
-    from libsep.media.ffmpeg import find_ffmpeg
 
-    settings = load(Config, config) if config else Config()
     selection = Selection(
         only=tuple(name.lower() for name in only or ()),
         without=tuple(name.lower() for name in without or ()),
         with_mixture=mixture,
         layout=layout,
     )
-    job = Job(
-        selection=selection,
-        format_name=format_name,
-        output=output.absolute(),
-        ffmpeg=find_ffmpeg(settings.decode.ffmpeg),
-    )
+    _run(stems, selection, format_name, output.absolute(), config, as_json=as_json)
+
+
+def _run(
+    stems: list[str],
+    selection: "Selection",
+    format_name: str,
+    output: Path,
+    config: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Extract the files, tell of each as it ends, and exit with 1 if one failed."""
+    from libsep.config import Config, load
+    from libsep.extraction.extract import Job
+    from libsep.extraction.tree import extract_all
+    from libsep.media.ffmpeg import find_ffmpeg
+
+    settings = load(Config, config) if config else Config()
+    ffmpeg = find_ffmpeg(settings.decode.ffmpeg)
+    job = Job(selection=selection, format_name=format_name, output=output, ffmpeg=ffmpeg)
     console = Console(highlight=False, soft_wrap=True, stderr=as_json)
     try:
         ended = extract_all(stems, job, settings.storage, on_end=lambda each: _print(console, each))

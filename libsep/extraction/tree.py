@@ -48,39 +48,50 @@ def extract_all(
     KeyboardInterrupt
         The user stopped it; no half file is left.
     """
-    stop = threading.Event()
     ended: list[Extracted] = []
+
+    def end(extracted: Extracted) -> None:
+        ended.append(extracted)
+        on_end(extracted)
+
+    stop = threading.Event()
     running: set[Future[Extracted]] = set()
-
-    def collect(*, until: int) -> None:
-        nonlocal running
-        while len(running) > until:
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                ended.append(future.result())
-                on_end(ended[-1])
-
     with ThreadPoolExecutor(n_cores()) as pool:
         try:
-            taken: dict[Path, str] = {}
-            for file, source in _sources(places, storage):
-                track = track_path(source)
-                other = taken.get(track)
-                taken.setdefault(track, file.name)
-                if other == file.name:  # given twice
-                    continue
-                if other is not None:
-                    ended.append(_in_the_way(file, other))
-                    on_end(ended[-1])
-                    continue
+            for file, source in _without_clashes(_sources(places, storage), end):
                 running.add(pool.submit(_extract, file, source, job, storage, stop))
-                collect(until=MAX_WAITING * n_cores() - 1)
-            collect(until=0)
+                running = _collected(running, end, until=MAX_WAITING * n_cores() - 1)
+            _collected(running, end, until=0)
         except BaseException:
             stop.set()
             pool.shutdown(cancel_futures=True)
             raise
     return ended
+
+
+def _collected(
+    running: set[Future[Extracted]], end: Callable[[Extracted], None], *, until: int
+) -> set[Future[Extracted]]:
+    """Wait until at most so many are running, and return those."""
+    while len(running) > until:
+        done, running = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            end(future.result())
+    return running
+
+
+def _without_clashes(
+    sources: Iterable[tuple[StemFile, Path]], end: Callable[[Extracted], None]
+) -> Iterator[tuple[StemFile, Path]]:
+    """Yield each stem file once; one whose files would replace those of another ends as failed."""
+    taken: dict[Path, str] = {}
+    for file, source in sources:
+        other = taken.setdefault(track := track_path(source), "")
+        taken[track] = other or file.name
+        if not other:
+            yield file, source
+        elif other != file.name:  # else it was given twice
+            end(_in_the_way(file, other))
 
 
 def _sources(places: Iterable[str], storage: StorageConfig) -> Iterator[tuple[StemFile, Path]]:
