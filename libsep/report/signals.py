@@ -97,6 +97,10 @@ SIGNALS: Mapping[str, tuple[str, Callable[[Outcome], bool]]] = {
         "The band above the cut-off was made by super-resolution.",
         lambda outcome: outcome.restored_from_hz is not None,
     ),
+    "drums": (
+        "Attacks of its drums were replaced.",
+        lambda outcome: bool(outcome.n_hits_replaced),
+    ),
     "unsure genre": (
         f"The genre was heard, with less than {MIN_GENRE_CONFIDENCE:.0%}.",
         _is_unsure,

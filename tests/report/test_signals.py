@@ -63,6 +63,7 @@ def test_a_silent_stem_is_named_and_has_no_share() -> None:
             {"cutoff_hz": 17_000.0, "cutoff_confidence": 0.9},
         ),
         ("restored", {"restored_from_hz": 9000.0}, {"cutoff_hz": 9000.0}),
+        ("drums", {"n_hits_replaced": 3}, {"n_hits_replaced": 0}),
         (
             "unsure genre",
             {"genre_source": "sound", "genre_probabilities": {"jazz": 0.5, "pop": 0.5}},
