@@ -95,6 +95,7 @@ def refuse_uris(command: str, *paths: Path | None) -> None:
         if path.parts and path.parts[0] in ("s3:", "gs:", "file:"):
             uri = str(path).replace(":/", "://", 1)
             raise ConfigError(
-                f"{uri}: libsep {command} takes paths of local files; URIs are for libsep run,"
-                " status and verify"
+                f"{uri}: libsep {command} takes paths of local files: copy what you want here first"
+                " (aws s3 sync, gcloud storage rsync). URIs are for libsep run, status, report,"
+                " verify and extract"
             )

@@ -100,4 +100,4 @@ def test_a_port_that_is_taken_or_a_folder_without_stems_is_told(
     assert "holds no stem files" in ended.err
     ended = libsep("listen", "s3://bucket/stems", "--no-browser")
     assert ended.code == 2
-    assert "takes paths of local files" in ended.err
+    assert "takes paths of local files: copy what you want here first" in ended.err
