@@ -4,31 +4,24 @@ import contextlib
 import json
 import logging
 import os
-import threading
 import time
 import uuid
 from pathlib import Path
-from types import TracebackType
 
 from libsep.errors import LedgerError
+from libsep.ledger.held_lock import STALE_S, HeldLock
 from libsep.ledger.holder import describe_self, in_use, why_dead
 
 logger = logging.getLogger(__name__)
 
-HEARTBEAT_S = 30.0
-"""Time between two signs of life, in seconds."""
 
-STALE_S = 180.0
-"""Age of the last sign of life after which a lock has no owner any more, in seconds."""
-
-
-class RunLock:
+class RunLock(HeldLock):
     """Keeps a second run out of an output folder; a context manager.
 
     The lock is the file ``lock``, created exclusively and filled at once. It names the host,
-    process and run, and a thread touches it every `HEARTBEAT_S`. It is taken over when it was made
-    by a process of this very machine that is dead, or by any other that has not touched it for
-    `STALE_S`.
+    process and run, and a thread touches it every `HEARTBEAT_S` seconds. It is taken over when it
+    was made by a process of this very machine that is dead, or by any other that has not touched
+    it for `STALE_S`.
 
     Parameters
     ----------
@@ -44,46 +37,21 @@ class RunLock:
     """
 
     def __init__(self, folder: Path, *, run: str) -> None:
+        super().__init__(str(folder / "lock"), "was the machine asleep?")
         self.path = folder / "lock"
         self._token = uuid.uuid4().hex
         self._run = run
-        self._released = threading.Event()
-        self._lost = threading.Event()
-        self._heartbeat = threading.Thread(target=self._beat, name="lock heartbeat", daemon=True)
 
-    def __enter__(self) -> "RunLock":
+    def _take(self) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._acquire()
         except OSError as exc:
             raise LedgerError(f"{self.path}: the lock cannot be written: {exc}") from exc
-        self._heartbeat.start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._released.set()
-        self._heartbeat.join()
+    def _give_back(self) -> None:
         if _read(self.path).get("token") == self._token:
             self.path.unlink(missing_ok=True)
-
-    def check(self) -> None:
-        """Do nothing while the lock is ours.
-
-        Raises
-        ------
-        LedgerError
-            Another run took it over, because this process or its disk stood still for too long.
-        """
-        if self._lost.is_set():
-            raise LedgerError(
-                f"{self.path}: the lock went to another run, because this one gave no sign of life"
-                f" for {STALE_S:.0f} s; was the machine asleep?"
-            )
 
     def _acquire(self) -> None:
         if self._create():
@@ -152,16 +120,14 @@ class RunLock:
             moved.rename(self.path)
         moved.unlink(missing_ok=True)
 
-    def _beat(self) -> None:
-        while not self._released.wait(HEARTBEAT_S):
-            try:
-                holder = _read(self.path)
-                if holder.get("token") != self._token:
-                    self._lost.set()
-                    return
-                os.utime(self.path)
-            except OSError as exc:
-                logger.warning("%s: no sign of life could be given: %s", self.path, exc)
+    def _give_sign_of_life(self) -> bool:
+        try:
+            if _read(self.path).get("token") != self._token:
+                return False
+            os.utime(self.path)
+        except OSError as exc:
+            logger.warning("%s: no sign of life could be given: %s", self.path, exc)
+        return True
 
 
 def run_in_work(folder: Path) -> str:

@@ -3,14 +3,12 @@
 import json
 import logging
 import random
-import threading
 import time
 import uuid
-from types import TracebackType
 
 from libsep.errors import LedgerError, TransferError
+from libsep.ledger.held_lock import STALE_S, HeldLock
 from libsep.ledger.holder import describe_self, in_use, why_dead
-from libsep.ledger.lock import HEARTBEAT_S, STALE_S
 from libsep.storage.store import Store, StoredObject
 
 logger = logging.getLogger(__name__)
@@ -28,7 +26,7 @@ JUST_BEGUN_S = 15.0
 """Age, in seconds, up to which another lock may be that of a run that will give way as well."""
 
 
-class StoreLock:
+class StoreLock(HeldLock):
     """Keeps a second run, on whatever machine, out of an output in a store; a context manager.
 
     pyarrow cannot create an object only if there is none. So each run first writes an object of
@@ -51,47 +49,24 @@ class StoreLock:
     """
 
     def __init__(self, store: Store, *, run: str) -> None:
+        super().__init__(str(store.folder), "was the machine asleep, or the network gone?")
         self._store = store
         self._content = describe_self(uuid.uuid4().hex, run)
         self._name = f"{FOLDER}/{self._content['token']}"
-        self._released = threading.Event()
-        self._lost = threading.Event()
-        self._heartbeat = threading.Thread(target=self._beat, name="lock heartbeat", daemon=True)
+        self._signed_s = time.time()
 
-    def __enter__(self) -> "StoreLock":
+    def _take(self) -> None:
         try:
             self._acquire()
         except TransferError as exc:
             raise LedgerError(f"{self._store.folder}: the lock cannot be written: {exc}") from exc
-        self._heartbeat.start()
-        return self
+        self._signed_s = time.time()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._released.set()
-        self._heartbeat.join()
+    def _give_back(self) -> None:
         try:
             self._store.delete(self._name)
         except TransferError as exc:
             logger.warning("%s: the lock stays until it is stale: %s", self._store.folder, exc)
-
-    def check(self) -> None:
-        """Do nothing while the lock is ours.
-
-        Raises
-        ------
-        LedgerError
-            Another run took it over, because this process or its network stood still for too long.
-        """
-        if self._lost.is_set():
-            raise LedgerError(
-                f"{self._store.folder}: the lock went to another run, because this one gave no sign"
-                f" of life for {STALE_S:.0f} s; was the machine asleep, or the network gone?"
-            )
 
     def _acquire(self) -> None:
         for round_number in range(1, ROUNDS + 1):
@@ -132,17 +107,16 @@ class StoreLock:
     def _others(self) -> list[StoredObject]:
         return [each for each in self._store.objects(FOLDER) if each.name != self._name]
 
-    def _beat(self) -> None:
-        last_s = time.time()
-        while not self._released.wait(HEARTBEAT_S):
-            try:
-                if not self._is_still_ours(was_stale=time.time() - last_s > STALE_S):
-                    self._lost.set()
-                    self._store.delete(self._name)
-                    return
-                last_s = time.time()
-            except TransferError as exc:
-                logger.warning("%s: no sign of life: %s", self._store.folder, exc)
+    def _give_sign_of_life(self) -> bool:
+        try:
+            if self._is_still_ours(was_stale=time.time() - self._signed_s > STALE_S):
+                self._signed_s = time.time()
+                return True
+        except TransferError as exc:
+            logger.warning("%s: no sign of life: %s", self._store.folder, exc)
+            return True
+        self._give_back()
+        return False
 
     def _is_still_ours(self, *, was_stale: bool) -> bool:
         """Give a sign of life; False if another run has the lock."""

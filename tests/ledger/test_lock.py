@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from libsep.errors import LedgerError
-from libsep.ledger import Ledger, RunLock, lock, run_in_work
+from libsep.ledger import Ledger, RunLock, held_lock, lock, run_in_work
 
 HOLDER = """
 import sys, time
@@ -144,7 +144,7 @@ def wait_until(is_true: Callable[[], bool]) -> None:
 def test_the_heartbeat_keeps_the_lock_fresh_and_sees_when_it_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lock, "HEARTBEAT_S", 0.02)
+    monkeypatch.setattr(held_lock, "HEARTBEAT_S", 0.02)
     with RunLock(tmp_path, run="mine") as held:
         os.utime(held.path, (0, 0))
         wait_until(lambda: held.path.stat().st_mtime > 0)

@@ -10,6 +10,7 @@ import pytest
 
 from libsep.config import StorageConfig
 from libsep.errors import LedgerError
+from libsep.ledger import held_lock
 from libsep.ledger.holder import describe_self
 from libsep.storage import lock as lock_module
 from libsep.storage.lock import FOLDER, StoreLock, run_in_store
@@ -104,7 +105,7 @@ def test_the_lock_of_another_machine_is_taken_over_when_it_is_stale_by_the_clock
 def test_a_run_whose_lock_was_taken_over_may_not_write_any_more(
     store: Store, s3: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lock_module, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(held_lock, "HEARTBEAT_S", 0.05)
     lock = StoreLock(store, run="slow")
     with lock:
         (key,) = s3.sizes()
@@ -119,7 +120,7 @@ def test_a_run_whose_lock_was_taken_over_may_not_write_any_more(
 def test_a_run_that_slept_gives_way_to_the_one_that_took_its_lock_over_meanwhile(
     store: Store, s3: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lock_module, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(held_lock, "HEARTBEAT_S", 0.05)
     monkeypatch.setattr(lock_module, "STALE_S", -1.0)  # as if each sign of life came too late
     lock = StoreLock(store, run="slow")
     with lock:
@@ -130,7 +131,7 @@ def test_a_run_that_slept_gives_way_to_the_one_that_took_its_lock_over_meanwhile
 
 
 def test_the_lock_gives_a_sign_of_life(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock_module, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(held_lock, "HEARTBEAT_S", 0.05)
     written = threading.Semaphore(0)
     write = store.write
 
