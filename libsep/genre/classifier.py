@@ -13,7 +13,7 @@ from libsep.genre.description import ClassifierInfo, StoredClassifier, find_clas
 from libsep.genre.tag_table import genre_shares, strongest
 from libsep.genre.windows import Window
 from libsep.model_folder.description import read_folder
-from libsep.model_folder.tensors import fill, read_tensors, write_network
+from libsep.model_folder.tensors import filled, write_network
 from libsep.nets.genre_cnn import GenreCNN
 from libsep.nets.musicnn import HOP_LENGTH, PATCH_FRAMES, MusiCNN
 from libsep.track import Heard
@@ -116,17 +116,14 @@ def load_classifier(name_or_path: str | Path) -> Classifier:
 
 
 def load_network(info: StoredClassifier) -> Network:
-    """Return the network of a classifier, with its weights.
+    """Return the network of a classifier, with its weights, ready to hear on the CPU.
 
     Raises
     ------
     ModelError
         They are damaged or do not fit.
     """
-    weights = read_tensors(info.weights_path, info, info.sha256)
-    network = _build(info)
-    fill(network, weights, info.weights_path)
-    return network
+    return filled(_build(info), info, info)
 
 
 def save_classifier(folder: Path, info: ClassifierInfo, network: Network) -> StoredClassifier:

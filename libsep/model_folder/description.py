@@ -107,15 +107,12 @@ def find_folder(
 ) -> StoredType:
     """Return the model of this name that came with libsep or was pulled, or in this folder.
 
-    Anything with a slash in it is a path; it is made absolute, because other processes have other
-    work folders.
-
     Parameters
     ----------
     section, kind
         What kind of model is expected.
     name_or_path
-        What the user calls it.
+        What the user calls it; see `folder_of`.
     words, maker
         The kind in words, and the configuration that trains one, for messages.
 
@@ -124,17 +121,26 @@ def find_folder(
     ModelError
         There is none; the message lists those that exist. Or its description is damaged.
     """
-    if isinstance(name_or_path, Path) or re.search(r"[/\\]", name_or_path):
-        return read_folder(section, Path(name_or_path).absolute())
+    if (folder := folder_of(name_or_path)) is not None:
+        return read_folder(section, folder)
     places = (models_folder(), pulled_folder())
-    for place in places:
-        if (place / name_or_path / DESCRIPTION_FILE).is_file():
-            return read_folder(section, place / name_or_path)
-    known = [folder.name for place in places for folder in folders_of_kind(kind, place)]
+    known = [each.name for place in places for each in folders_of_kind(kind, place)]
     raise ModelError(
         f"no {words} is called {name_or_path!r}, there are: {', '.join(known) or 'none'} "
         f"(a path needs a slash; libsep train {maker} makes one)"
     )
+
+
+def folder_of(name_or_path: str | Path) -> Path | None:
+    """Return the folder of the model of this name that came with libsep or was pulled, or None.
+
+    Anything with a slash in it is a path, there or not; it is made absolute, because other
+    processes have other work folders.
+    """
+    if isinstance(name_or_path, Path) or re.search(r"[/\\]", name_or_path):
+        return Path(name_or_path).absolute()
+    folders = (place / name_or_path for place in (models_folder(), pulled_folder()))
+    return next((folder for folder in folders if (folder / DESCRIPTION_FILE).is_file()), None)
 
 
 def located(model: StoredType, find: Callable[[], StoredType]) -> StoredType:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import safetensors
 import torch
@@ -18,8 +18,11 @@ from libsep.model_folder.description import (
     DESCRIPTION_FILE,
     WEIGHTS_FILE,
     Description,
+    Stored,
 )
 from libsep.model_folder.eight_bit import in_8_bit, unpacked
+
+NetworkType = TypeVar("NetworkType", bound=nn.Module)
 
 
 def read_tensors(path: Path, description: Description, sha256: str) -> dict[str, Tensor]:
@@ -51,6 +54,27 @@ def read_tensors(path: Path, description: Description, sha256: str) -> dict[str,
         return unpacked(tensors)
     except ValueError as exc:
         raise ModelError(f"{path}: {exc}") from exc
+
+
+def filled(network: NetworkType, description: Description, stored: Stored) -> NetworkType:
+    """Return ``network`` with the weights of a model folder, ready to evaluate on the CPU.
+
+    Parameters
+    ----------
+    network
+        As ``description`` says it is; changed.
+    description, stored
+        What the folder says about its model, and where it lies.
+
+    Raises
+    ------
+    ModelError
+        The weights are missing or damaged, are not those that the description names, or do not
+        fit the network.
+    """
+    tensors = read_tensors(stored.weights_path, description, stored.sha256)
+    fill(network, tensors, stored.weights_path)
+    return network.eval().requires_grad_(requires_grad=False)
 
 
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from libsep.errors import ModelError
 from libsep.model_folder.description import read_folder
-from libsep.model_folder.tensors import fill, read_tensors, write_network
+from libsep.model_folder.tensors import filled, write_network
 from libsep.nets.super_resolution import AmplitudePhaseNet
 from libsep.restoration.model import RestorationInfo, RestorationModel
 
@@ -21,10 +21,7 @@ def load_network(model: RestorationModel) -> AmplitudePhaseNet:
         The weights are missing or damaged, are not those that the description names, or do not
         fit the network that it names.
     """
-    weights = read_tensors(model.weights_path, model, model.sha256)
-    network = build_network(model)
-    fill(network, weights, model.weights_path)
-    return network.eval().requires_grad_(requires_grad=False)
+    return filled(build_network(model), model, model)
 
 
 def save_network(

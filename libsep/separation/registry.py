@@ -1,12 +1,12 @@
 """Which separation models there are, and where: a folder each, read without torch."""
 
-import re
 from pathlib import Path
 
 from libsep.errors import ConfigError, ModelError
 from libsep.model_folder import description
 from libsep.model_folder.description import (
     DESCRIPTION_FILE,
+    folder_of,
     folders_of_kind,
     models_folder,
     pulled_folder,
@@ -57,12 +57,9 @@ def find_model(name_or_path: str | Path) -> Model:
         There is no such model; the message lists the names that exist, or says how to pull it.
         Or its description is damaged.
     """
-    if isinstance(name_or_path, Path) or re.search(r"[/\\]", name_or_path):
-        return read_model(Path(name_or_path).absolute())  # other processes have other work folders
-    for place in (models_folder(), pulled_folder()):
-        if (place / name_or_path / DESCRIPTION_FILE).is_file():
-            return read_model(place / name_or_path)
-    if name_or_path in (entry.name for entry in read_catalogue()):
+    if (folder := folder_of(name_or_path)) is not None:
+        return read_model(folder)
+    if str(name_or_path) in (entry.name for entry in read_catalogue()):
         raise ModelError(
             f"model {name_or_path!r} is not on this machine yet: libsep models pull {name_or_path}"
         )

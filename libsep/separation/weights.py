@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from libsep.errors import ModelError
-from libsep.model_folder.tensors import fill, read_tensors, write_network
+from libsep.model_folder.tensors import filled, write_network
 from libsep.nets.network import SeparationNetwork
 from libsep.separation.architectures import build_network
 from libsep.separation.model import CASCADE
@@ -22,10 +22,7 @@ def load_network(model: Model) -> SeparationNetwork:
     if model.kind == CASCADE:
         names = " and ".join(stage.name for stage in model.stages)
         raise ModelError(f"{model.name}: is a cascade of {names}, expected one of these")
-    weights = read_tensors(model.weights_path, model, model.sha256)
-    network = build_network(model)
-    fill(network, weights, model.weights_path)
-    return network.eval().requires_grad_(requires_grad=False)
+    return filled(build_network(model), model, model)
 
 
 def check_networks(model: Model) -> None:

@@ -97,7 +97,7 @@ def test_a_checkpoint_of_another_size_is_refused_before_material_is_loaded(
     [
         ("name: mine", "licence: Field required"),
         ("{name: mine, licence: MIT, skores: {}}", "skores: Extra inputs"),
-        ("- mine", "expected a mapping with name, licence and so on"),
+        ("- mine", "expected a mapping of sections, found list"),
     ],
 )
 def test_a_wrong_description_of_the_model_names_the_field(

@@ -8,8 +8,7 @@ from libsep.media.decode import SAMPLE_RATE
 from libsep.restoration.model import RestorationInfo, RestorationModel
 from libsep.restoration.weights import ARCHITECTURE, save_network
 from libsep.training.job import CONFIG
-from libsep.training.records import plot
-from libsep.training.records.curve import CURVE, TABLE, read_curve, write_table
+from libsep.training.records.export import export_curve
 from libsep.training.restoration.step import as_amplitude_phase_net, begin
 from libsep.training.weights.checkpoint import load_checkpoint
 
@@ -41,10 +40,7 @@ def export_restoration(run: Path, checkpoint: str, about: Path, folder: Path) ->
     state = begin(config)
     load_checkpoint(run / checkpoint, state)
     model = save_network(folder, info, as_amplitude_phase_net(state.average))
-    rows = read_curve(run / CURVE)
-    write_table(rows, folder / TABLE)
-    if plot.IS_INSTALLED:
-        plot.plot_curve(rows, folder / plot.PICTURE)
+    export_curve(run, folder)
     return model
 
 

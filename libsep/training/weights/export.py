@@ -3,18 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from libsep.config import TrainingConfig, load, parse
-from libsep.errors import ConfigError
+from libsep.config.section import read_values
 from libsep.media.decode import SAMPLE_RATE
 from libsep.nets.band_split_unet import BandSplitUNet
 from libsep.nets.network import SeparationNetwork
 from libsep.separation.registry import Model, ModelInfo
 from libsep.separation.weights import save_model
 from libsep.training.job import CONFIG
-from libsep.training.records import plot
-from libsep.training.records.curve import CURVE, TABLE, read_curve, write_table
+from libsep.training.records.export import export_curve
 from libsep.training.state import new_state
 from libsep.training.weights.checkpoint import load_checkpoint
 from libsep.training.weights.growth import network_arguments, new_network
@@ -50,10 +47,7 @@ def export_model(run: Path, checkpoint: str, info_path: Path, folder: Path) -> M
     average = state.average
     assert isinstance(average, SeparationNetwork)
     model = save_model(folder, info, average)
-    if rows := read_curve(run / CURVE):
-        write_table(rows, folder / TABLE)
-        if plot.IS_INSTALLED:
-            plot.plot_curve(rows, folder / plot.PICTURE)
+    export_curve(run, folder)
     return model
 
 
@@ -72,7 +66,7 @@ def describe(config: TrainingConfig, info_path: Path) -> ModelInfo:
         "targets": network.targets,
         "sample_rate": SAMPLE_RATE,
     }
-    return parse(ModelInfo, _read_description(info_path) | values, origin=str(info_path))
+    return parse(ModelInfo, read_values(info_path) | values, origin=str(info_path))
 
 
 def arguments_of(config: TrainingConfig, network: SeparationNetwork) -> dict[str, Any]:
@@ -85,13 +79,3 @@ def arguments_of(config: TrainingConfig, network: SeparationNetwork) -> dict[str
         name: list(value) if isinstance(value, tuple) else value
         for name, value in arguments.items()
     }
-
-
-def _read_description(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as exc:
-        raise ConfigError(f"{path}: cannot be read as YAML: {exc}") from exc
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: expected a mapping with name, licence and so on")
-    return values
