@@ -113,7 +113,7 @@ class Decoder:
             path, ffmpeg=ffmpeg, stream=stream, stall_timeout_s=stall_timeout_s
         )
         self.n_samples = 0
-        self.warnings: list[str] = []
+        self.warnings = list(self.info.warnings)
         self._path = path
         self._sample_rate = sample_rate
         self._block_samples = block_samples

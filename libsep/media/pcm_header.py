@@ -87,6 +87,18 @@ class PcmHeader:
         return self.found_bytes * self.sample_rate // self.bytes_per_s
 
     @property
+    def beyond_s(self) -> float:
+        """Seconds of unknown bytes behind a length that neither is a placeholder nor has wrapped.
+
+        They are taken for samples, as where a recorder died before it wrote the length. ffmpeg and
+        others read as much as the header says.
+        """
+        if self.declared_bytes is None or not self.bytes_per_s or not self.is_readable:
+            return 0.0
+        n_bytes = self.found_bytes - self.declared_bytes
+        return n_bytes / self.bytes_per_s if n_bytes > 0 and n_bytes % _WRAP else 0.0
+
+    @property
     def is_longer(self) -> bool:
         """Whether there is more than the header says, or would let a reader find."""
         if not self.is_readable:

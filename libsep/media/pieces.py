@@ -40,13 +40,14 @@ class Pieces:
 
     ``duration_s`` is None where ffmpeg knows it as well; ``is_end`` says that it is the time of the
     end, from which that of the first sample is still to be taken. ``is_exact`` is False if what
-    ffmpeg says about the length is a guess.
+    ffmpeg says about the length is a guess. ``warnings`` say what is odd about the file.
     """
 
     all: tuple[Piece, ...]
     duration_s: float | None = None
     is_end: bool = False
     is_exact: bool = True
+    warnings: tuple[str, ...] = ()
 
 
 def pieces_of(path: Path, stream: int = 0) -> Pieces:
@@ -99,8 +100,16 @@ def _pieces_of_pcm(path: Path, header: PcmHeader) -> Pieces:
         "skip_initial_bytes": header.start,
     }
     length_s = Fraction(header.n_samples, header.sample_rate)
+    warnings = []
+    if (beyond_s := header.beyond_s) > 0:
+        warnings.append(
+            f"{beyond_s:.1f} s behind the length in its header were taken for audio; other players "
+            "leave them out"
+        )
     return Pieces(
-        all=(Piece(url=url, options=options, length_s=length_s),), duration_s=float(length_s)
+        all=(Piece(url=url, options=options, length_s=length_s),),
+        duration_s=float(length_s),
+        warnings=tuple(warnings),
     )
 
 

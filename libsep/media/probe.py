@@ -45,7 +45,8 @@ class AudioInfo:
     ``codec`` and ``channel_layout`` are in ffmpeg's words (``mp3``, ``5.1(side)``),
     ``sample_rate`` is in Hz. ``duration_s`` is the header's length in seconds, None where it has
     none; ``is_duration_exact`` is False where ffmpeg guessed it from the bit rate, or where other
-    streams may be longer than the audio. ``pieces`` are what is decoded, in this order.
+    streams may be longer than the audio. ``pieces`` are what is decoded, in this order;
+    ``warnings`` say what is odd about the file.
     """
 
     codec: str
@@ -55,6 +56,7 @@ class AudioInfo:
     duration_s: float | None
     is_duration_exact: bool
     pieces: tuple[Piece, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def probe_audio(
@@ -211,6 +213,7 @@ def _parse(path: Path, lines: list[str], pieces: Pieces, *, stream: int, log: st
         duration_s=duration_s,
         is_duration_exact=duration_s is not None and (is_exact or pieces.duration_s is not None),
         pieces=pieces.all,
+        warnings=pieces.warnings,
     )
 
 
