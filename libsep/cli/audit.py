@@ -2,15 +2,18 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from libsep.cli.lines import markup
-from libsep.cli.options import ConfigOption, JsonOption, refuse_uris
+from libsep.cli.options import ConfigOption, JsonOption, PlaylistOption, refuse_uris
 from libsep.cli.tables import left_out_table
+
+if TYPE_CHECKING:
+    from libsep.library.audit import Audit
 
 MAX_FINDINGS = 100
 """Findings that are printed; ``--json`` has all."""
@@ -19,6 +22,7 @@ MAX_FINDINGS = 100
 def audit(
     library: Annotated[Path, typer.Argument(help="Folder of music, as given to libsep run.")],
     stems: Annotated[Path, typer.Argument(help="Output folder of libsep run.")],
+    playlist: PlaylistOption = None,
     config: ConfigOption = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Only sizes and fingerprints; decode no stem file.")
@@ -28,21 +32,34 @@ def audit(
     """Check that every track has one final row, and every row the stem file that it speaks of.
 
     Stem files are decoded and verified. Exit 1 if anything is lost, twice or half; remarks are
-    no such thing. Without --config that of the last run says which files are tracks.
+    no such thing. Without --config and --playlist those of the last run say which tracks it was
+    about.
     """
     from libsep.config import Config, load
     from libsep.library.audit import audit as compare
-    from libsep.library.audit import config_of_last_run
+    from libsep.library.audit import config_of_last_run, lists_of_last_run
     from libsep.media.ffmpeg import find_ffmpeg
+    from libsep.pipeline.listed import ListedTracks
 
     refuse_uris("audit", library, stems)
     values = load(Config, config) if config else config_of_last_run(stems)
+    lists = playlist or lists_of_last_run(stems)
     found = compare(
-        library, stems, values.scan, ffmpeg=find_ffmpeg(values.decode.ffmpeg), is_quick=quick
+        library,
+        stems,
+        values.scan,
+        ffmpeg=find_ffmpeg(values.decode.ffmpeg),
+        is_quick=quick,
+        listed=ListedTracks(library, lists, values.library) if lists else None,
     )
     if as_json:
         print(json.dumps(found.as_json(), indent=2))
-        raise typer.Exit(0 if found.is_clean else 1)
+    else:
+        _print(found, is_quick=quick)
+    raise typer.Exit(0 if found.is_clean else 1)
+
+
+def _print(found: "Audit", *, is_quick: bool) -> None:
     console = Console(highlight=False)
     if found.findings:
         table = Table("", "where", "what", box=None, padding=(0, 2, 0, 0), header_style="bold")
@@ -54,12 +71,12 @@ def audit(
             console.print(f"and {len(found.findings) - MAX_FINDINGS} more")
     totals = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     totals.add_row("tracks", str(found.n_tracks))
+    if found.n_unlisted:
+        totals.add_row("on no list", str(found.n_unlisted))
     totals.add_row("done", str(found.n_done))
     totals.add_row("failed", str(found.n_failed))
-    totals.add_row("verified", "not looked at" if quick else f"{found.n_verified} stem files")
+    totals.add_row("verified", "not looked at" if is_quick else f"{found.n_verified} stem files")
     totals.add_row("verdict", "[green]clean[/]" if found.is_clean else "[bold red]not clean[/]")
     console.print(totals)
     if found.left_out:
         console.print(left_out_table(found.left_out))
-    if not found.is_clean:
-        raise typer.Exit(1)

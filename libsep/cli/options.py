@@ -50,6 +50,21 @@ DrumTransientsOption = Annotated[
         "off.",
     ),
 ]
+PlaylistOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--playlist",
+        metavar="FILE[#NAME]",
+        help="Only the tracks of this list instead of all of LIBRARY; may be given again. "
+        "M3U, Traktor, Rekordbox, Serato, Mixxx or iTunes; NAME is a playlist in it.",
+    ),
+]
+WithLibraryOption = Annotated[
+    bool,
+    typer.Option(
+        "--with-library", help="All of LIBRARY, and of each --playlist what lies elsewhere."
+    ),
+]
 UntilOption = Annotated[
     str | None,
     typer.Option(

@@ -16,31 +16,20 @@ from libsep.cli.options import (
     JsonOption,
     MaxHoursOption,
     ModelOption,
+    PlaylistOption,
     ReconstructOption,
     RemainingOption,
     SuperResolutionOption,
     UntilOption,
+    WithLibraryOption,
 )
 
 
 def run(
     library: Annotated[str, typer.Argument(help="Folder of music, or its URI; only read.")],
     stems: Annotated[str, typer.Argument(help="Folder for the stem files, or its URI.")],
-    playlist: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--playlist",
-            metavar="FILE[#NAME]",
-            help="Convert the tracks of this list instead of all of LIBRARY; may be given again. "
-            "M3U, Traktor, Rekordbox, Serato, Mixxx or iTunes; NAME is a playlist in it.",
-        ),
-    ] = None,
-    with_library: Annotated[
-        bool,
-        typer.Option(
-            "--with-library", help="All of LIBRARY, and of each --playlist what lies elsewhere."
-        ),
-    ] = False,
+    playlist: PlaylistOption = None,
+    with_library: WithLibraryOption = False,
     config: ConfigOption = None,
     genre: GenreOption = None,
     model: ModelOption = None,

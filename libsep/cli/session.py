@@ -26,6 +26,7 @@ from libsep.cli.tables import failures_table, genres_table, left_out_table
 from libsep.config import Config
 from libsep.errors import ClusterError, LedgerError
 from libsep.ledger import FOLDER, Ledger
+from libsep.library.audit import CONFIG, LISTS
 from libsep.library.omissions import Omission
 from libsep.library.survey import (
     ListFiles,
@@ -188,23 +189,14 @@ def _convert(
         log_folder=options.stems.absolute() / FOLDER / "runs" / run,
         staging=options.ends.staging,
     )
-    _begin_log(settings)
+    _begin_log(settings, () if options.with_library else options.playlists)
     crashes = ledger.crashed()
     ledger.begin(run)
     for row in found.rerouted:
         ledger.append(row)
     tracks = [planned.track for planned in found.work]
     remove_leftovers(options.stems, tracks)
-    attempts = [
-        Attempt(
-            planned.track,
-            planned.previous,
-            number=crashes.get(source_of(planned), 0) + 1,
-            assignment=planned.assignment,
-            rank=planned.rank,
-        )
-        for planned in found.work
-    ]
+    attempts = [Attempt.of(each, crashes.get(source_of(each), 0)) for each in found.work]
     night = night_of(options.window, settings, ledger)
     display = RunDisplay(tracks, summary, options.window)
     with _blaming_nobody_for_a_lost_cluster(ledger), display:
@@ -244,15 +236,18 @@ def _blaming_nobody_for_a_lost_cluster(ledger: Ledger) -> Iterator[None]:
         raise
 
 
-def _begin_log(settings: Settings) -> None:
-    """Make the folder of the run, with its configuration and the driver's log."""
+def _begin_log(settings: Settings, playlists: Sequence[str]) -> None:
+    """Make the folder of the run, with its configuration, its lists and the driver's log."""
     folder = settings.log_folder
     if folder is None:
         raise ValueError("the run has no folder")
     config_text = yaml.safe_dump(settings.config.model_dump(mode="json"), sort_keys=False)
     try:
         folder.mkdir(parents=True)
-        (folder / "config.yaml").write_text(config_text, encoding="utf-8")
+        (folder / CONFIG).write_text(config_text, encoding="utf-8")
+        if playlists:
+            paths = [str(Path(each).absolute()) for each in playlists]
+            (folder / LISTS).write_text(json.dumps(paths), encoding="utf-8")
         log.setup(path=folder / "driver.jsonl")
     except OSError as exc:
         raise LedgerError(f"{folder}: cannot be written: {exc}") from exc

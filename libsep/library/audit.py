@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import itertools
+import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,10 +12,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from libsep.config import Config, ScanConfig, load
-from libsep.errors import LedgerError, TagError
+from libsep.errors import ConfigError, LedgerError, TagError
 from libsep.ledger import FOLDER, Ledger, ledger_of, run_in_work
 from libsep.library.omissions import Omission, Omissions
 from libsep.library.scan import scan
+from libsep.library.survey import ListFiles
 from libsep.library.walk import FoundFile
 from libsep.machine import n_cores
 from libsep.media.atomic import is_temporary
@@ -26,6 +29,9 @@ Severity = Literal["error", "remark"]
 
 IDENTITY = ("source", "audio_sha256", "tags_sha256", "model_sha256", "config_sha256")
 """What a row and the fingerprint in its stem file must say alike."""
+
+CONFIG, LISTS = "config.yaml", "playlists.json"
+"""Files in the folder of a run: how it was configured, and what lists it was to convert."""
 
 MAX_DURATION_ERROR_S = 1 / 44100
 """By how much the length of a stem file may differ from what was measured while it was made."""
@@ -45,7 +51,8 @@ class Audit:
     """What was compared, and what does not agree.
 
     ``n_done`` and ``n_failed`` count the tracks of the library by their last rows; ``n_verified``
-    are the stem files that were decoded and hold. ``left_out`` is what of the library is no track.
+    are the stem files that were decoded and hold. ``n_unlisted`` further tracks are on no list, and
+    were never to be converted. ``left_out`` is what of the library is no track.
     """
 
     n_tracks: int
@@ -53,6 +60,7 @@ class Audit:
     n_failed: int
     n_verified: int
     findings: tuple[Finding, ...]
+    n_unlisted: int = 0
     left_out: tuple[Omission, ...] = ()
 
     @property
@@ -74,19 +82,36 @@ def config_of_last_run(stems: Path) -> Config:
     ConfigError
         The configuration was kept by another version, and cannot be read.
     """
+    folder = _folder_of_last_run(stems)
+    return Config() if folder is None else load(Config, folder / CONFIG)
+
+
+def lists_of_last_run(stems: Path) -> tuple[str, ...]:
+    """Return the playlists that the last run was told to convert; none if it took all tracks."""
+    folder = _folder_of_last_run(stems)
+    try:
+        return () if folder is None else tuple(json.loads((folder / LISTS).read_bytes()))
+    except FileNotFoundError:
+        return ()
+
+
+def _folder_of_last_run(stems: Path) -> Path | None:
     try:
         runs = Ledger(stems / FOLDER).history()["run"].to_pylist()
     except LedgerError:  # `audit` reports it
-        return Config()
-    for run in dict.fromkeys(reversed(runs)):
-        path = stems / FOLDER / "runs" / run / "config.yaml"
-        if path.is_file():
-            return load(Config, path)
-    return Config()
+        return None
+    folders = (stems / FOLDER / "runs" / run for run in dict.fromkeys(reversed(runs)))
+    return next((folder for folder in folders if (folder / CONFIG).is_file()), None)
 
 
 def audit(
-    library: Path, stems: Path, config: ScanConfig, *, ffmpeg: Path, is_quick: bool = False
+    library: Path,
+    stems: Path,
+    config: ScanConfig,
+    *,
+    ffmpeg: Path,
+    is_quick: bool = False,
+    listed: ListFiles | None = None,
 ) -> Audit:
     """Compare a library, its ledger and its stem files; nothing is changed.
 
@@ -104,6 +129,8 @@ def audit(
         Decodes the stem files.
     is_quick
         Whether stem files are only held against size and fingerprint, not decoded.
+    listed
+        Lists the tracks that were to be converted, if these are not all of ``library``.
 
     Raises
     ------
@@ -112,47 +139,52 @@ def audit(
     LedgerError
         A run is in work.
     """
-    ledger = ledger_of(stems)
-    folder = ledger.folder
-    if run := run_in_work(folder):
-        raise LedgerError(f"{stems}: run {run} is in work; audit it when it has ended")
-    findings: list[Finding] = []
-    latest: dict[str, Outcome] = {}
-    try:
-        latest = ledger.latest()
-        findings += _check_history(ledger.history())
-    except LedgerError as exc:
-        findings.append(Finding("error", FOLDER, f"{exc} (libsep run --rebuild-ledger mends it)"))
+    latest, findings = _read(_ledger_at_rest(stems))
     left_out = Omissions()
-    found_files = _tracks(library, stems, config, left_out)
-    tracks = {path_to_text(track.source): track for track in found_files}
+    tracks = _tracks(library, stems, config, left_out)
+    named = None if listed is None else listed(config, latest, lambda _: None, left_out)
+    tracks, n_unlisted, problems = _expected(tracks, latest, named)
+    findings += problems
     findings += _check_tracks(tracks, latest)
     findings += _check_outputs(latest)
-    checked = [
-        row for row in latest.values() if row.status != "failed" and _is_wanted(row, tracks, stems)
-    ]
     check = functools.partial(_check_stem_file, stems=stems, ffmpeg=ffmpeg, is_quick=is_quick)
-    n_verified = 0
+    made = [row for row in latest.values() if row.status != "failed"]
     with ThreadPoolExecutor(max_workers=n_cores()) as pool:
-        for found in pool.map(check, checked):
-            findings += found
-            n_verified += not is_quick and not found
+        by_file = list(pool.map(check, (row for row in made if _is_wanted(row, tracks, stems))))
+    findings += itertools.chain.from_iterable(by_file)
     findings += _check_folder(stems, {row.output for row in latest.values()}, library)
     ends = Counter(latest[source].status == "failed" for source in tracks if source in latest)
     return Audit(
         n_tracks=len(tracks),
         n_done=ends[False],
         n_failed=ends[True],
-        n_verified=n_verified,
+        n_verified=0 if is_quick else by_file.count([]),
         findings=tuple(findings),
+        n_unlisted=n_unlisted,
         left_out=left_out.all(),
     )
 
 
+def _ledger_at_rest(stems: Path) -> Ledger:
+    ledger = ledger_of(stems)
+    if run := run_in_work(ledger.folder):
+        raise LedgerError(f"{stems}: run {run} is in work; audit it when it has ended")
+    return ledger
+
+
+def _read(ledger: Ledger) -> tuple[Mapping[str, Outcome], list[Finding]]:
+    """Return the last rows, and what is wrong with the ledger; no rows if it is damaged."""
+    try:
+        return ledger.latest(), list(_check_history(ledger.history()))
+    except LedgerError as exc:
+        message = f"{exc} (libsep run --rebuild-ledger mends it)"
+        return {}, [Finding("error", FOLDER, message)]
+
+
 def _tracks(
     library: Path, stems: Path, config: ScanConfig, left_out: Omissions
-) -> Iterator[FoundFile]:
-    return scan(
+) -> dict[str, FoundFile]:
+    found = scan(
         library,
         stems,
         extensions=config.extensions,
@@ -160,6 +192,26 @@ def _tracks(
         follow_symlinks=config.follow_symlinks,
         on_left_out=left_out,
     )
+    return {path_to_text(track.source): track for track in found}
+
+
+def _expected(
+    tracks: dict[str, FoundFile],
+    latest: Mapping[str, Outcome],
+    listed: Iterable[FoundFile] | None,
+) -> tuple[dict[str, FoundFile], int, list[Finding]]:
+    """Return the tracks that are listed or have a row, and how many others there are."""
+    findings: list[Finding] = []
+    if listed is None:
+        return tracks, 0, findings
+    named: dict[str, FoundFile] = {}
+    try:
+        named = {path_to_text(track.source): track for track in listed}
+    except ConfigError as exc:
+        findings.append(Finding("remark", FOLDER, f"which tracks were listed is not known: {exc}"))
+    known = {source: track for source, track in tracks.items() if source in latest}
+    expected = known | named
+    return expected, len(tracks.keys() - expected.keys()), findings
 
 
 def _check_tracks(

@@ -12,10 +12,11 @@ import pytest
 from libsep.config import Config
 from libsep.errors import ConfigError, LedgerError
 from libsep.ledger import FOLDER, Ledger, RunLock
-from libsep.library.audit import Audit, audit, config_of_last_run
-from libsep.library.survey import track_of_file
+from libsep.library.audit import Audit, audit, config_of_last_run, lists_of_last_run
+from libsep.library.survey import ListFiles, track_of_file
 from libsep.media.atomic import temporary
 from libsep.pipeline import Settings, process
+from libsep.pipeline.listed import ListedTracks
 from libsep.separation.registry import Model
 from libsep.separation.separator import Separator
 from libsep.track import Outcome
@@ -37,8 +38,15 @@ class Converted:
     def stem_file(self) -> Path:
         return self.stems / "song.stem.mp4"
 
-    def audit(self, *, is_quick: bool = False) -> Audit:
-        return audit(self.library, self.stems, CONFIG.scan, ffmpeg=self.ffmpeg, is_quick=is_quick)
+    def audit(self, *, is_quick: bool = False, listed: ListFiles | None = None) -> Audit:
+        return audit(
+            self.library,
+            self.stems,
+            CONFIG.scan,
+            ffmpeg=self.ffmpeg,
+            is_quick=is_quick,
+            listed=listed,
+        )
 
     def errors(self, *, is_quick: bool = True) -> list[str]:
         findings = self.audit(is_quick=is_quick).findings
@@ -223,3 +231,28 @@ def test_the_last_run_says_which_files_are_tracks(converted: Converted) -> None:
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text('scan: {exclude: ["*.mp3"]}')
     assert config_of_last_run(converted.stems).scan.exclude == ("*.mp3",)
+
+
+def test_tracks_on_no_list_are_counted_and_are_no_error(converted: Converted) -> None:
+    for name in ("listed.wav", "other.wav"):
+        shutil.copy(converted.library / "song.wav", converted.library / name)
+    playlist = converted.library.parent / "set.m3u"
+    playlist.write_text("music/song.wav\nmusic/listed.wav\n")
+    listed = ListedTracks(converted.library, [str(playlist)], CONFIG.library)
+    found = converted.audit(is_quick=True, listed=listed)
+    errors = [each.path for each in found.findings if each.severity == "error"]
+    assert (errors, found.n_tracks, found.n_unlisted) == (["listed.wav"], 3, 1)
+    playlist.unlink()
+    found = converted.audit(is_quick=True, listed=listed)
+    assert (found.is_clean, found.n_tracks, found.n_unlisted) == (True, 2, 2)
+    assert "which tracks were listed is not known" in found.findings[0].message
+
+
+def test_the_lists_of_the_last_run_are_known(converted: Converted) -> None:
+    assert lists_of_last_run(converted.stems) == ()
+    run = converted.stems / FOLDER / "runs" / "first"
+    run.mkdir(parents=True)
+    (run / "config.yaml").write_text("{}")
+    assert lists_of_last_run(converted.stems) == ()
+    (run / "playlists.json").write_text('["/lists/set.m3u"]')
+    assert lists_of_last_run(converted.stems) == ("/lists/set.m3u",)
