@@ -78,29 +78,36 @@ def convert_all(
         Ray does not start or cannot be reached, or loses its machines.
     """
     config = settings.config.run
-    n_tasks = config.tracks_in_flight or n_cores() + 1
-    use_gpus = settings.config.separation.device != "cpu"
     with contextlib.ExitStack() as stack:
-        ray_context = cluster_or_embedded_ray(
-            n_cpus=n_tasks,
-            object_store_bytes=max(150_000_000, n_tasks * STORE_BYTES_PER_TRACK),
-            n_gpus=None if use_gpus else 0,
-            is_insecure=is_insecure,
-        )
-        stack.enter_context(ray_context)
+        stack.enter_context(_ray(settings, is_insecure=is_insecure))
         # After Ray has started, because it takes over SIGTERM itself.
         interrupts = stack.enter_context(caught_interrupts(interrupts))
         stops = Stops(settings.output_root, config.min_free_bytes, interrupts)
         hopeful = [attempt for attempt in attempts if attempt.number <= config.max_attempts]
-        check: Check | None = None
-        if is_cluster_named():
-            needs = needs_of(settings, [attempt.track for attempt in hopeful])
-            check_nodes(needs)
-            check = functools.partial(why_not, needs)
+        check = _checked_cluster(settings, hopeful) if is_cluster_named() else None
         crew = start_crew(hopeful, settings, assigner, stops, night=night, check=check)
         driver = Driver(crew, settings, ledger, listener)
         driver.give_up(attempt for attempt in attempts if attempt.number > config.max_attempts)
         return driver.run()
+
+
+def _ray(settings: Settings, *, is_insecure: bool) -> contextlib.AbstractContextManager[object]:
+    """Return the Ray of a run: that of a cluster, or one with room for the tracks in flight."""
+    n_tasks = settings.config.run.tracks_in_flight or n_cores() + 1
+    use_gpus = settings.config.separation.device != "cpu"
+    return cluster_or_embedded_ray(
+        n_cpus=n_tasks,
+        object_store_bytes=max(150_000_000, n_tasks * STORE_BYTES_PER_TRACK),
+        n_gpus=None if use_gpus else 0,
+        is_insecure=is_insecure,
+    )
+
+
+def _checked_cluster(settings: Settings, attempts: Sequence[Attempt]) -> Check:
+    """Check the nodes of a cluster, and return what those that join later have to pass."""
+    needs = needs_of(settings, [attempt.track for attempt in attempts])
+    check_nodes(needs)
+    return functools.partial(why_not, needs)
 
 
 def start_crew(

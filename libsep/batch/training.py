@@ -73,10 +73,24 @@ def train_on_cluster(job: Job, storage: str, name: str, *, min_workers: int) -> 
         Another training writes to the same folder (not found out where ``storage`` is a URI).
     """
     check_job(job)
+    trainer = _trainer(job, storage, name, min_workers)
+    with _locked(storage, name):
+        try:
+            result = trainer.fit()
+        except ray.train.TrainingFailedError as exc:
+            raise ClusterError(f"{storage}/{name}: the training stopped: {exc}") from exc
+    if isinstance(result.return_value, ConfigError):
+        raise result.return_value
+    if result.checkpoint is None:
+        raise ClusterError(f"{storage}/{name}: the training ended without a checkpoint")
+    return result.checkpoint
+
+
+def _trainer(job: Job, storage: str, name: str, min_workers: int) -> ray.train.torch.TorchTrainer:
     config = job.config
     is_cuda = config.device == "cuda"
     is_elastic = min_workers < config.workers
-    trainer = ray.train.torch.TorchTrainer(
+    return ray.train.torch.TorchTrainer(
         _work,
         train_loop_config={"job": _absolute(job)},
         torch_config=ray.train.torch.TorchConfig("cpu:gloo,cuda:nccl" if is_cuda else "gloo"),
@@ -91,16 +105,6 @@ def train_on_cluster(job: Job, storage: str, name: str, *, min_workers: int) -> 
             checkpoint_config=ray.train.CheckpointConfig(num_to_keep=CHECKPOINTS_KEPT),
         ),
     )
-    with _locked(storage, name):
-        try:
-            result = trainer.fit()
-        except ray.train.TrainingFailedError as exc:
-            raise ClusterError(f"{storage}/{name}: the training stopped: {exc}") from exc
-    if isinstance(result.return_value, ConfigError):
-        raise result.return_value
-    if result.checkpoint is None:
-        raise ClusterError(f"{storage}/{name}: the training ended without a checkpoint")
-    return result.checkpoint
 
 
 def train_and_export(

@@ -18,19 +18,22 @@ if TYPE_CHECKING:
 EXIT_INTERRUPTED = 130
 
 
+FormatOption = Annotated[
+    Literal["wav", "float", "flac", "mp3", "m4a"],
+    typer.Option(
+        "--format",
+        help="wav and flac have 24 bits, float is WAV of 32-bit floats, mp3 has"
+        " 320 kbit/s, m4a 256 kbit/s.",
+    ),
+]
+
+
 def extract(
     stems: Annotated[list[str], typer.Argument(help="Stem files or folders of them, or URIs.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the files; made if it is missing.")
     ],
-    format_name: Annotated[
-        Literal["wav", "float", "flac", "mp3", "m4a"],
-        typer.Option(
-            "--format",
-            help="wav and flac have 24 bits, float is WAV of 32-bit floats, mp3 has"
-            " 320 kbit/s, m4a 256 kbit/s.",
-        ),
-    ] = "wav",
+    format_name: FormatOption = "wav",
     only: Annotated[
         list[str] | None, typer.Option("--only", help="Only this stem; may be repeated.")
     ] = None,

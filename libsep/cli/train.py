@@ -10,45 +10,55 @@ from libsep.cli.train_drum_hits import train_drum_hits
 from libsep.cli.train_genre import train_genre
 from libsep.cli.train_restoration import train_restoration
 
+Settings = Annotated[Path, typer.Argument(help="YAML file, your own or configs/train/….")]
+OutOption = Annotated[Path, typer.Option("--out", "-o", help="Folder of the run; is resumed.")]
+DataOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Folder of songs with stems, of single sources, or a pack; repeatable. "
+        "For a genre classifier: the library; for super-resolution: any music."
+    ),
+]
+ValidationOption = Annotated[
+    list[Path] | None, typer.Option(help="Folder or YAML list of songs to score; repeatable.")
+]
+CacheOption = Annotated[
+    Path | None, typer.Option(help="Folder for decoded material; by default inside --out.")
+]
+StartOption = Annotated[
+    str | None,
+    typer.Option(
+        "--from", help="Begin with these weights: a model's name, its folder, or a checkpoint."
+    ),
+]
+UnpairedOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Folder of full mixes, drums/, no_drums/ … for adversarial training; repeatable."
+    ),
+]
+ModelFolderOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Model folder to write at the end; needs --about. A genre classifier is always "
+        "written, by default inside --out."
+    ),
+]
+AboutOption = Annotated[
+    Path | None, typer.Option(help="YAML with the model's name, licence, data and so on.")
+]
+
 
 def train(
-    settings: Annotated[Path, typer.Argument(help="YAML file, your own or configs/train/….")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run; is resumed.")],
-    data: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Folder of songs with stems, of single sources, or a pack; repeatable. "
-            "For a genre classifier: the library; for super-resolution: any music."
-        ),
-    ] = None,
-    validation: Annotated[
-        list[Path] | None, typer.Option(help="Folder or YAML list of songs to score; repeatable.")
-    ] = None,
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder for decoded material; by default inside --out.")
-    ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option(
-            "--from", help="Begin with these weights: a model's name, its folder, or a checkpoint."
-        ),
-    ] = None,
-    unpaired: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Folder of full mixes, drums/, no_drums/ … for adversarial training; repeatable."
-        ),
-    ] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            help="Model folder to write at the end; needs --about. A genre classifier is always "
-            "written, by default inside --out."
-        ),
-    ] = None,
-    about: Annotated[
-        Path | None, typer.Option(help="YAML with the model's name, licence, data and so on.")
-    ] = None,
+    settings: Settings,
+    out: OutOption,
+    data: DataOption = None,
+    validation: ValidationOption = None,
+    cache: CacheOption = None,
+    start: StartOption = None,
+    unpaired: UnpairedOption = None,
+    model: ModelFolderOption = None,
+    about: AboutOption = None,
 ) -> None:
     """Train a separator; with `kind: genre` a classifier, `kind: super_resolution` a restorer.
 

@@ -108,10 +108,7 @@ def survey(
     left_out = Omissions()
     found = library(config, latest, problems.append, left_out)
     namer = Namer({source: outcome.output for source, outcome in latest.items()})
-    work: list[PlannedTrack] = []
-    rerouted: list[Outcome] = []
-    n_up_to_date = n_failed_before = 0
-    for planned in plan_tracks(
+    planned = plan_tracks(
         named(found, namer),
         latest,
         stems,
@@ -119,7 +116,17 @@ def survey(
         config_sha256=config_sha256,
         retry_failed=retry_failed,
         only_model_sha256=only_model_sha256,
-    ):
+    )
+    apart = _apart(planned)  # walks the library, and so finds problems and what is left out
+    return dataclasses.replace(apart, problems=problems, left_out=left_out.all())
+
+
+def _apart(tracks: Iterable[PlannedTrack]) -> Survey:
+    """Take tracks that need something apart from those that do not."""
+    work: list[PlannedTrack] = []
+    rerouted: list[Outcome] = []
+    n_up_to_date = n_failed_before = 0
+    for planned in tracks:
         if planned.decision.action is not Action.SKIP or planned.previous is None:
             work.append(planned)
             continue
@@ -133,8 +140,7 @@ def survey(
         rerouted=rerouted,
         n_up_to_date=n_up_to_date,
         n_failed_before=n_failed_before,
-        problems=problems,
-        left_out=left_out.all(),
+        problems=[],
     )
 
 

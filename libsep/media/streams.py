@@ -64,6 +64,24 @@ def decode_streams(
     DecodeError
         ffmpeg cannot read the file, or moved nothing for too long.
     """
+    graph = _graph(path, n_streams, sample_rate, start_samples, n_samples)
+    frame_bytes = 8 * n_streams
+    with Process(
+        graph, ffmpeg=ffmpeg, path=path, error=DecodeError, stall_timeout_s=stall_timeout_s
+    ) as process:
+        for done in range(0, n_samples, block_samples):
+            expected = min(block_samples, n_samples - done) * frame_bytes
+            data = process.read(expected)
+            if len(data) < expected:
+                process.finish()
+                raise process.fail(f"ends {done} samples after sample {start_samples}")
+            frames = np.frombuffer(data, "<f4").reshape(-1, n_streams, 2).transpose(1, 2, 0)
+            yield np.where(np.isfinite(frames), frames, np.float32(0)).copy(order="C")
+        process.finish()
+
+
+def _graph(path: Path, n_streams: int, sample_rate: int, start_samples: int, n_samples: int) -> Any:
+    """Return what has ffmpeg write a stretch of all streams, interleaved, as 32-bit floats."""
     options = dict(OPTIONS)
     lead_s = start_samples / sample_rate - LEAD_S
     if lead_s > 0:
@@ -78,17 +96,4 @@ def decode_streams(
         for index in range(n_streams)
     ]
     merged = graphs.filter(streams, "amerge", inputs=n_streams)
-    graph = merged.output("pipe:1", format="f32le", acodec="pcm_f32le")
-    frame_bytes = 8 * n_streams
-    with Process(
-        graph, ffmpeg=ffmpeg, path=path, error=DecodeError, stall_timeout_s=stall_timeout_s
-    ) as process:
-        for done in range(0, n_samples, block_samples):
-            expected = min(block_samples, n_samples - done) * frame_bytes
-            data = process.read(expected)
-            if len(data) < expected:
-                process.finish()
-                raise process.fail(f"ends {done} samples after sample {start_samples}")
-            frames = np.frombuffer(data, "<f4").reshape(-1, n_streams, 2).transpose(1, 2, 0)
-            yield np.where(np.isfinite(frames), frames, np.float32(0)).copy(order="C")
-        process.finish()
+    return merged.output("pipe:1", format="f32le", acodec="pcm_f32le")

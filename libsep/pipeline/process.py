@@ -5,6 +5,7 @@ import logging
 import platform
 import time
 import traceback
+from typing import Any
 
 from libsep import __version__, log
 from libsep.errors import DecodeError, LibsepError, ProbeError, TagError, TrackError
@@ -72,16 +73,14 @@ def process(
             logger.exception("unexpected error in stage %s", watch.stage)
             message = f"{type(exc).__name__}: {exc}\n{traceback.format_exc()}"
             outcome = _failed(track_run.outcome, "bug", watch.stage, type(exc).__name__, message)
-    return dataclasses.replace(
-        outcome,
-        decode_s=watch.seconds.get("decode", 0.0),
-        separate_s=watch.seconds.get("separate", 0.0),
-        encode_s=watch.seconds.get("encode", 0.0),
-        tag_s=watch.seconds.get("tag", 0.0),
-        verify_s=watch.seconds.get("verify", 0.0),
-        wall_s=time.perf_counter() - start,
-        ended_at=time.time(),
-    )
+    wall_s = time.perf_counter() - start
+    return dataclasses.replace(outcome, **_seconds(watch), wall_s=wall_s, ended_at=time.time())
+
+
+def _seconds(watch: Stopwatch) -> dict[str, Any]:
+    """Return how long each stage took, by column of the ledger."""
+    stages = ("decode", "separate", "encode", "tag", "verify")
+    return {f"{stage}_s": watch.seconds.get(stage, 0.0) for stage in stages}
 
 
 def begun(track: Track, settings: Settings, assignment: Assignment, attempt: int) -> Outcome:

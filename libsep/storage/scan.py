@@ -71,15 +71,10 @@ def scan_store(
     found = store.objects()
     if not found:
         raise TransferError(Path(str(store.folder)), "there is nothing; is the name right?")
+    if beside is not None:
+        found = [each for each in found if not _is_in(each.name, beside)]
     may_be_track = _Names(scan, on_problem, on_left_out)
-    tracks = sorted(
-        (
-            each
-            for each in found
-            if (beside is None or not _is_in(each.name, beside)) and may_be_track(each.name)
-        ),
-        key=_place,
-    )
+    tracks = sorted((each for each in found if may_be_track(each.name)), key=_place)
     files = iter([(_as_file(each), each) for each in tracks])
     n_readers = min(storage.n_readers, storage.max_scratch_bytes // _SCRATCH_BYTES_PER_READER)
     with (

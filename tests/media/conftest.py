@@ -10,6 +10,12 @@ from libsep.media.encode import StemEncoder
 from libsep.media.stems import finalise
 
 
+@pytest.fixture
+def noise(rng: np.random.Generator) -> np.ndarray:
+    """Return 2 s of stereo noise ``(2, T)`` of 16 bits, so that each place is unlike any other."""
+    return np.round(3000 * rng.standard_normal((2, 2 * 44100))) / 32768
+
+
 @pytest.fixture(scope="session")
 def sources() -> np.ndarray:
     """Return a mixture and four stems ``(5, 2, T)`` of 1.7 s, which is no whole number of frames.

@@ -2,7 +2,6 @@
 
 import struct
 import subprocess
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 
 from libsep.errors import DecodeError
 from libsep.media.decode import Decoder, decode_file, hash_audio
-from libsep.media.edit_list import Edit, read_edits
 from libsep.media.excerpt import decode_excerpt
 from libsep.media.pcm_header import W64_MAGIC, read_pcm_header
 from libsep.media.probe import probe_audio
@@ -18,12 +16,6 @@ from libsep.media.probe import probe_audio
 from ..conftest import Encode
 
 RATE = 44100
-
-
-@pytest.fixture
-def noise(rng: np.random.Generator) -> np.ndarray:
-    """Return 2 s of stereo noise ``(2, T)`` of 16 bits, so that each place is unlike any other."""
-    return np.round(3000 * rng.standard_normal((2, 2 * RATE))) / 32768
 
 
 def wav(
@@ -102,6 +94,20 @@ def test_samples_behind_the_length_of_a_wav_are_not_lost_and_chunks_are_none(
     quiet = np.concatenate([noise, np.zeros((2, 1 << 19)), noise], axis=1)
     path.write_bytes(wav(quiet, size=noise.size * 2))
     assert np.array_equal(decode_file(path), quiet)
+
+
+@pytest.mark.parametrize(
+    ("size", "warning"),
+    [(2 * RATE * 4, []), (0xFFFFFFFF, []), (1 * RATE * 4, ["1.0 s behind the length"])],
+)
+def test_what_is_read_beyond_the_length_of_a_header_is_a_warning(
+    tmp_path: Path, noise: np.ndarray, ffmpeg: Path, size: int, warning: list[str]
+) -> None:
+    path = tmp_path / "x.wav"
+    path.write_bytes(wav(noise, size=size))
+    with Decoder(path, ffmpeg=ffmpeg, block_samples=RATE) as decoder:
+        list(decoder)
+    assert [each[: len("1.0 s behind the length")] for each in decoder.warnings] == warning
 
 
 @pytest.mark.parametrize(
@@ -320,84 +326,6 @@ def test_an_ogg_that_lost_its_beginning_is_whole(
         list(decoder)
     assert not any("missing" in warning for warning in decoder.warnings)
     assert 4 * RATE < decoder.n_samples < 8 * RATE
-
-
-def with_edits(path: Path, edits: list[tuple[float, float]], *, media_offset: int = 0) -> Path:
-    """Give an MP4 file with its index at the end edits: start (-1: none) and length in seconds."""
-    data = bytearray(path.read_bytes())
-    moov = data.rindex(b"moov")
-    scale = struct.unpack_from(">I", data, data.index(b"mvhd", moov) + 16)[0]
-    entries = b"".join(
-        struct.pack(
-            ">IiI",
-            round(length_s * scale),
-            -1 if start_s < 0 else round(start_s * RATE) + media_offset,
-            0x10000,
-        )
-        for start_s, length_s in edits
-    )
-    place = data.index(b"elst", moov) - 4
-    n_old = struct.unpack_from(">I", data, place)[0]
-    new = struct.pack(">I4sII", 16 + len(entries), b"elst", 0, len(edits)) + entries
-    data[place : place + n_old] = new
-    for kind in (b"moov", b"trak", b"edts"):
-        position = data.index(kind, moov) - 4
-        n_bytes = struct.unpack_from(">I", data, position)[0] + len(new) - n_old
-        data[position : position + 4] = struct.pack(">I", n_bytes)
-    path.write_bytes(data)
-    return path
-
-
-EDITS = {
-    "inside a frame": [(0.5, 1.0)],
-    "at a frame": [(4096 * 3 / RATE, 1.0)],
-    "to the end": [(0.1, 1.9)],
-    "beyond the end": [(1.0, 5.0)],
-    "two": [(0.0, 0.5), (1.25, 0.5)],
-    "backwards and again": [(1.0, 0.5), (0.25, 0.5), (0.25, 0.5)],
-    "silence before": [(-1, 0.7), (0.0, 2.0)],
-    "silence between": [(0.0, 0.5), (-1, 0.5), (0.5, 0.5)],
-}
-
-
-@pytest.mark.parametrize("edits", EDITS.values(), ids=EDITS)
-@pytest.mark.parametrize(
-    ("name", "codec"), [("x.m4a", "alac"), ("x.mp4", "flac"), ("x.mov", "pcm_s16le")]
-)
-def test_an_edit_list_plays_to_the_sample(
-    encode: Encode, noise: np.ndarray, name: str, codec: str, edits: list[tuple[float, float]]
-) -> None:
-    path = with_edits(encode(name, noise, "-c:a", codec), edits)
-    silence = np.zeros_like(noise)
-    expected = [
-        (silence if start_s < 0 else noise[:, round(max(start_s, 0) * RATE) :])[
-            :, : round(length_s * RATE)
-        ]
-        for start_s, length_s in (edits[1:] if edits[0][0] < 0 else edits)
-    ]
-    assert np.array_equal(decode_file(path), np.concatenate(expected, axis=1))
-
-
-def test_edits_of_aac_play_to_the_sample_too(
-    encode: Encode, noise: np.ndarray, ffmpeg: Path
-) -> None:
-    path = encode("x.m4a", noise, "-b:a", "256k")
-    whole = decode_file(path)
-    plain_hash = hash_audio(path, ffmpeg=ffmpeg)
-    with_edits(path, [(1.0, 0.5), (0.25, 0.25)], media_offset=1024)
-    expected = [whole[:, RATE : RATE * 3 // 2], whole[:, RATE // 4 : RATE // 2]]
-    assert np.abs(decode_file(path) - np.concatenate(expected, axis=1)).max() < 1e-6
-    assert hash_audio(path, ffmpeg=ffmpeg) != plain_hash
-
-
-def test_edits_that_follow_each_other_are_one_and_too_many_are_an_error(
-    encode: Encode, noise: np.ndarray
-) -> None:
-    path = encode("x.m4a", noise, "-c:a", "alac")
-    steps = [(index / 100, 0.01) for index in range(200)]
-    assert read_edits(with_edits(path, steps), 0) == [Edit(Fraction(0), Fraction(2))]
-    with pytest.raises(DecodeError, match="more than 100 edits"):
-        read_edits(with_edits(path, steps[::-1]), 0)
 
 
 def test_a_file_that_is_as_it_should_be_is_opened_as_it_is(

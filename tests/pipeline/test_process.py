@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -11,51 +11,17 @@ import numpy as np
 import pytest
 
 from libsep.config import Config
-from libsep.errors import ModelError
 from libsep.library.survey import track_of_file
 from libsep.media.decode import decode_file
-from libsep.media.encode import StemEncoder
 from libsep.media.tags import read_fingerprint
 from libsep.media.verify import verify_stems
-from libsep.pipeline import Settings, process, segment_grid
+from libsep.pipeline import process, segment_grid
 from libsep.separation.registry import Model
 from libsep.separation.separator import Separator
 from libsep.track import Outcome
 
 from ..conftest import assignment
-
-SECONDS = 3
-CONFIG = Config().replaced(separation={"segment_s": 2.0, "overlap_s": 0.5, "precision": "float32"})
-
-
-def settings_of(config: Config, model: Model, folder: Path) -> Settings:
-    models = {model.name: model}
-    return Settings(config=config, models=models, output_root=folder / "stems", run="test")
-
-
-@pytest.fixture
-def music(rng: np.random.Generator) -> np.ndarray:
-    """Return three seconds of a chord with noise bursts, ``(2, T)``."""
-    time_s = np.arange(SECONDS * 44100) / 44100
-    chord = sum(np.sin(2 * np.pi * hz * time_s) for hz in (110, 277, 330))
-    bursts = rng.standard_normal(time_s.size) * np.exp(-20 * (time_s % 0.5))
-    return np.stack([0.1 * chord + 0.1 * bursts, 0.1 * chord]).astype(np.float32)
-
-
-@pytest.fixture
-def convert(tmp_path: Path, tiny_model: Model) -> Callable[..., tuple[Outcome, Path]]:
-    """Return a function that takes a file through the pipeline and gives outcome and stem file."""
-
-    def convert_file(
-        path: Path, previous: Outcome | None = None, config: Config = CONFIG
-    ) -> tuple[Outcome, Path]:
-        track, _ = track_of_file(path, None)
-        settings = settings_of(config, tiny_model, tmp_path)
-        separator = Separator(tiny_model, device="cpu", precision=config.separation.precision)
-        outcome = process(track, previous, separator, settings, assignment(tiny_model))
-        return outcome, tmp_path / "stems" / track.output
-
-    return convert_file
+from .conftest import CONFIG, SECONDS, settings_of
 
 
 def decoded(path: Path, stream: int) -> np.ndarray:
@@ -150,164 +116,6 @@ def test_other_audio_is_converted_again(
     fingerprint = read_fingerprint(stems)
     assert fingerprint is not None
     assert fingerprint.audio_sha256 == second.audio_sha256
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "stage"),
-    [
-        ("empty.mp3", b"", "probe"),
-        ("text.mp3", b"this is a letter, not a song\n" * 50, "probe"),
-        ("noise.flac", bytes(range(256)) * 40, "probe"),
-    ],
-)
-def test_what_is_no_audio_fails_with_stage_and_reason(
-    tmp_path: Path,
-    convert: Callable[..., tuple[Outcome, Path]],
-    name: str,
-    content: bytes,
-    stage: str,
-) -> None:
-    (tmp_path / name).write_bytes(content)
-    outcome, stems = convert(tmp_path / name)
-    assert (outcome.status, outcome.kind, outcome.stage) == ("failed", "file", stage)
-    assert outcome.message
-    assert not stems.exists()
-
-
-def test_a_truncated_track_fails_and_leaves_nothing_behind(
-    encode: Callable[..., Path],
-    convert: Callable[..., tuple[Outcome, Path]],
-    music: np.ndarray,
-    tmp_path: Path,
-) -> None:
-    source = encode("song.flac", np.tile(music, 4))
-    source.write_bytes(source.read_bytes()[: source.stat().st_size // 3])
-    outcome, stems = convert(source)
-    assert (outcome.status, outcome.error) == ("failed", "DecodeError")
-    assert "cut short" in outcome.message
-    assert list(stems.parent.iterdir()) == []
-
-
-def test_a_file_of_somebody_else_is_not_overwritten(
-    encode: Callable[..., Path],
-    convert: Callable[..., tuple[Outcome, Path]],
-    music: np.ndarray,
-    tmp_path: Path,
-) -> None:
-    goal = tmp_path / "stems" / "song.stem.mp4"
-    goal.parent.mkdir()
-    goal.write_bytes(b"my own work")
-    first, _ = convert(encode("song.wav", music))
-    again, _ = convert(tmp_path / "song.wav", first)
-    assert (first.status, again.status) == ("failed", "failed")
-    assert "not overwritten" in first.message
-    assert first.kind == "fault", "it is tried again when the file has gone"
-    assert goal.read_bytes() == b"my own work"
-
-
-def test_a_track_that_changes_while_it_is_converted_fails(
-    encode: Callable[..., Path], tmp_path: Path, tiny_model: Model, music: np.ndarray
-) -> None:
-    source = encode("song.wav", music)
-    track, _ = track_of_file(source, None)
-    separator = Separator(tiny_model, device="cpu")
-
-    class Meddler:
-        """Touches the source while the network works on it."""
-
-        def map(self, segments: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-            os.utime(source, (1, 1))
-            yield from separator.map(segments)
-
-    settings = settings_of(CONFIG, tiny_model, tmp_path)
-    outcome = process(track, None, Meddler(), settings, assignment(tiny_model))
-    assert outcome.status == "failed"
-    assert "changed since the scan" in outcome.message
-    assert outcome.kind == "fault"
-    assert list((tmp_path / "stems").iterdir()) == []
-
-
-def test_a_track_that_vanishes_is_no_fault_of_its_own(
-    encode: Callable[..., Path], tmp_path: Path, tiny_model: Model, music: np.ndarray
-) -> None:
-    track, _ = track_of_file(encode("song.wav", music), None)
-    track.path.unlink()
-    settings = settings_of(CONFIG, tiny_model, tmp_path)
-    outcome = process(
-        track, None, Separator(tiny_model, device="cpu"), settings, assignment(tiny_model)
-    )
-    assert (outcome.status, outcome.kind) == ("failed", "fault")
-
-
-def test_an_output_folder_that_cannot_be_made_is_no_fault_of_the_track(
-    encode: Callable[..., Path], tmp_path: Path, tiny_model: Model, music: np.ndarray
-) -> None:
-    track, _ = track_of_file(encode("song.wav", music), None)
-    (tmp_path / "stems").write_text("in the way")
-    settings = settings_of(CONFIG, tiny_model, tmp_path)
-    outcome = process(
-        track, None, Separator(tiny_model, device="cpu"), settings, assignment(tiny_model)
-    )
-    assert (outcome.status, outcome.kind) == ("failed", "fault"), outcome.message
-
-
-def test_streams_that_are_not_what_was_encoded_are_found_before_the_rename(
-    encode: Callable[..., Path],
-    tmp_path: Path,
-    tiny_model: Model,
-    music: np.ndarray,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    track, _ = track_of_file(encode("song.wav", music), None)
-    write = StemEncoder.write
-
-    def late(encoder: StemEncoder, mixture: np.ndarray, stems: np.ndarray) -> None:
-        write(encoder, mixture, np.roll(stems, 100, axis=-1))
-
-    monkeypatch.setattr(StemEncoder, "write", late)
-    settings = settings_of(CONFIG, tiny_model, tmp_path)
-    outcome = process(
-        track, None, Separator(tiny_model, device="cpu"), settings, assignment(tiny_model)
-    )
-    assert (outcome.status, outcome.error) == ("failed", "VerifyError")
-    assert "100 samples late" in outcome.message
-    assert list((tmp_path / "stems").iterdir()) == []
-
-
-def test_a_bug_loses_one_track_and_says_where(
-    encode: Callable[..., Path], tmp_path: Path, tiny_model: Model, music: np.ndarray
-) -> None:
-    track, _ = track_of_file(encode("song.wav", music), None)
-
-    class Broken:
-        """A separator with a bug."""
-
-        def map(self, segments: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-            for segment in segments:
-                yield segment[0][7777777]
-
-    settings = settings_of(CONFIG, tiny_model, tmp_path)
-    outcome = process(track, None, Broken(), settings, assignment(tiny_model))
-    assert (outcome.status, outcome.kind, outcome.error) == ("failed", "bug", "IndexError")
-    assert outcome.stage == "separate"
-    assert "7777777" in outcome.message, "the traceback is in the row"
-    assert outcome.audio_sha256, "what was known before the bug stays in the row"
-
-
-def test_an_error_that_concerns_every_track_stops_the_run(
-    encode: Callable[..., Path], tmp_path: Path, tiny_model: Model, music: np.ndarray
-) -> None:
-    track, _ = track_of_file(encode("song.wav", music), None)
-
-    class Unloaded:
-        """A separator whose model is gone."""
-
-        def map(self, segments: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-            raise ModelError("weights are damaged")
-
-    settings = settings_of(CONFIG, tiny_model, tmp_path)
-    with pytest.raises(ModelError, match="damaged"):
-        process(track, None, Unloaded(), settings, assignment(tiny_model))
 
 
 def test_every_field_of_an_outcome_is_a_plain_value(

@@ -6,90 +6,18 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from libsep.errors import ConfigError
-from libsep.ledger import Ledger, table
+from libsep.ledger import Ledger
 from libsep.report.page import write_report
-from libsep.track import Outcome, path_to_text
 
-GENRES = ("electronic", "jazz", "rock")
-
-HOSTILE = (
-    "a/</script><script>document.title='broken'</script>.mp3",
-    "a/<img src=x onerror=\"document.title='broken'\">.mp3",
-    'a/"quoted" & <b>bold</b> \' {{ 7 * 7 }} {% raw %}.mp3',
-    "a/<!--<script>.mp3",
-    "a/\u202egpj.evil \u2028 line.mp3",
-)
+from .pages import HOSTILE, converted, names, report_on
 
 WAIT_MS = 300
 """More than the page waits after a key before it searches."""
-
-
-def converted(index: int, **changes: Any) -> Outcome:
-    """Return a track whose numbers all depend on its place."""
-    loudness = {"drums": -20.0, "bass": -22.0, "other": -18.0, "vocals": -20.0 - index % 30}
-    values = {
-        "source": f"folder {index % 7}/Track {index}.mp3",
-        "output": f"folder {index % 7}/Track {index}.stem.mp4",
-        "status": "done",
-        "stage": "",
-        "genre": GENRES[index % 3],
-        "genre_reason": f'tag "{GENRES[index % 3]}"',
-        "model": "generic",
-        "duration_s": 100.0 + index,
-        "wall_s": 30.0,
-        "encode_s": 10.0,
-        "separate_s": 8.0,
-        "null_db": -170.0 + index % 20,
-        "peak_db": -1.0 + index % 3,
-        "clipped_samples": 0,
-        "loudness_lufs": {"mixture": -14.0, **loudness},
-        "cutoff_hz": 16_000.0 if index % 5 == 0 else None,
-        "cutoff_confidence": 0.9,
-        "output_size_bytes": 5_000_000,
-        "started_at": 1_700_000_000.0 + 20 * index,
-        "ended_at": 1_700_000_030.0 + 20 * index,
-        "node": "studio",
-    }
-    return Outcome(**(values | changes))
-
-
-def failed(source: str, message: str) -> Outcome:
-    return Outcome(
-        source=source, output="x", status="failed", kind="file", stage="probe", message=message,
-        genre="rock", error="ProbeError",
-    )  # fmt: skip
-
-
-def report_on(folder: Path, rows: list[Outcome]) -> Path:
-    ledger = Ledger(folder / ".libsep")
-    (ledger.folder / "ledger").mkdir(parents=True)
-    written = [
-        row.as_row() | {"event": "outcome", "sequence": index, "run": "r1"}
-        for index, row in enumerate(rows, start=1)
-    ]
-    table.write(table.from_rows(written), ledger.folder / "ledger" / "r1.parquet")
-    path = folder / "report.html"
-    write_report(ledger, path, place=path_to_text(folder), library="/home/dj/My Music")
-    return path
-
-
-@pytest.fixture
-def report(tmp_path: Path) -> Path:
-    rows = [converted(index) for index in range(200)]
-    rows += [failed(name, f"is empty: {name}") for name in HOSTILE]
-    rows += [failed("b/caf\\xe9.mp3", "is text, expected audio")]
-    return report_on(tmp_path, rows)
-
-
-def names(page: Page) -> list[str]:
-    """Return the tracks that are drawn, in their order."""
-    return page.locator("#body td.name button > bdi").all_text_contents()
 
 
 def test_the_page_says_what_the_ledger_says(page: Page, report: Path) -> None:
@@ -196,81 +124,6 @@ def test_a_track_opens_with_all_that_is_known_and_the_keyboard_goes_on(
     assert page.evaluate("document.activeElement.closest('tr').dataset.index") == "205"
     page.keyboard.press("Enter")
     assert "is text, expected audio" in (detail.text_content() or "")
-
-
-CONTRASTS = """() => {
-  const luminance = (rgb) => {
-    const light = (v) => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
-    const [r, g, b] = rgb.map((v) => light(v / 255));
-    return .2126 * r + .7152 * g + .0722 * b;
-  };
-  const parse = (text) => text.match(/[\\d.]+/g).map(Number);
-  const ground = (element) => {
-    for (let e = element; e; e = e.parentElement) {
-      const [r, g, b, a = 1] = parse(getComputedStyle(e).backgroundColor);
-      if (a === 1) return [r, g, b];
-    }
-    return [255, 255, 255];
-  };
-  const bad = [];
-  for (const e of document.querySelectorAll("body *")) {
-    const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
-    if (!own || !e.checkVisibility()) continue;
-    if (e.matches("script, option, :disabled, :disabled *")) continue;
-    const isSvg = e.closest("svg") !== null;
-    const style = getComputedStyle(e);
-    const ink = luminance(parse(isSvg ? style.fill : style.color).slice(0, 3));
-    const paper = luminance(ground(e));
-    const ratio = (Math.max(ink, paper) + .05) / (Math.min(ink, paper) + .05);
-    const what = `${e.tagName}.${e.className} ${ratio.toFixed(2)}: ${e.textContent.slice(0, 30)}`;
-    if (ratio < 4.5) bad.push(what);
-  }
-  return bad;
-}"""
-"""Texts with less contrast than 4.5 to 1, which WCAG 2.2 asks for (1.4.3)."""
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_all_text_has_enough_contrast(page: Page, report: Path, scheme: Any) -> None:
-    page.emulate_media(color_scheme=scheme)
-    page.goto(report.as_uri())
-    page.click("button.signal:has-text('cut off')")
-    dark = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
-    assert (sum(map(int, re.findall(r"\d+", dark))) < 150) == (scheme == "dark")
-    assert page.evaluate(CONTRASTS) == []
-    page.locator("tr[data-index='0'] button").click()
-    assert page.evaluate(CONTRASTS) == []
-
-
-def test_everything_has_a_name_and_tables_have_heads(page: Page, report: Path) -> None:
-    page.goto(report.as_uri())
-    nameless = page.evaluate(
-        """() => [...document.querySelectorAll("button, input, select, svg[role=img]")]
-        .filter((e) => !(e.textContent.trim() || e.ariaLabel || e.labels?.length)).length"""
-    )
-    assert nameless == 0
-    assert page.evaluate("document.querySelectorAll('th:not([scope])').length") == 0
-    assert page.evaluate("document.documentElement.lang") == "en"
-    table = page.locator("#table")
-    assert table.get_attribute("aria-rowcount") == "207"
-    assert page.locator("#body tr[aria-rowindex]").first.get_attribute("aria-rowindex") == "2"
-
-
-def test_it_prints_more_than_the_screen_shows(page: Page, report: Path) -> None:
-    page.goto(report.as_uri())
-    assert len(names(page)) < 60
-    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-    page.emulate_media(media="print")
-    assert len(names(page)) == 206
-    assert not page.locator(".tools").is_visible()
-    page.emulate_media(media="screen")
-    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
-    assert len(names(page)) < 60
-    page.emulate_media(media="null")
-    document = page.pdf(prefer_css_page_size=True)
-    assert document.startswith(b"%PDF")
-    # Print lays out 206 rows of at least 4 mm on pages of 186 mm, behind two of figures.
-    assert len(re.findall(rb"/Type\s*/Page\b", document)) >= 5
 
 
 def test_twenty_thousand_tracks_do_not_choke_it(page: Page, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from libsep.batch.schedule.costs import Costs
 from libsep.batch.schedule.queue import Queue
 from libsep.batch.schedule.slots import Backlog, Slots
+from libsep.library.plan import PlannedTrack
 from libsep.track import Assignment, Outcome, Track
 
 MAX_LOSSES = 5
@@ -28,6 +29,17 @@ class Attempt:
     number: int = 1
     assignment: Assignment | None = None
     rank: int = 0
+
+    @classmethod
+    def of(cls, planned: PlannedTrack, n_crashes: int) -> "Attempt":
+        """Return the next try at a track that has crashed ``n_crashes`` times."""
+        return cls(
+            planned.track,
+            planned.previous,
+            number=n_crashes + 1,
+            assignment=planned.assignment,
+            rank=planned.rank,
+        )
 
     @property
     def model(self) -> str:

@@ -1,0 +1,84 @@
+"""The report for everybody: contrast, names, heads of tables, and paper."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from .pages import names
+
+CONTRASTS = """() => {
+  const luminance = (rgb) => {
+    const light = (v) => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+    const [r, g, b] = rgb.map((v) => light(v / 255));
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const parse = (text) => text.match(/[\\d.]+/g).map(Number);
+  const ground = (element) => {
+    for (let e = element; e; e = e.parentElement) {
+      const [r, g, b, a = 1] = parse(getComputedStyle(e).backgroundColor);
+      if (a === 1) return [r, g, b];
+    }
+    return [255, 255, 255];
+  };
+  const bad = [];
+  for (const e of document.querySelectorAll("body *")) {
+    const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    if (!own || !e.checkVisibility()) continue;
+    if (e.matches("script, option, :disabled, :disabled *")) continue;
+    const isSvg = e.closest("svg") !== null;
+    const style = getComputedStyle(e);
+    const ink = luminance(parse(isSvg ? style.fill : style.color).slice(0, 3));
+    const paper = luminance(ground(e));
+    const ratio = (Math.max(ink, paper) + .05) / (Math.min(ink, paper) + .05);
+    const what = `${e.tagName}.${e.className} ${ratio.toFixed(2)}: ${e.textContent.slice(0, 30)}`;
+    if (ratio < 4.5) bad.push(what);
+  }
+  return bad;
+}"""
+"""Texts with less contrast than 4.5 to 1, which WCAG 2.2 asks for (1.4.3)."""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_text_has_enough_contrast(page: Page, report: Path, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.goto(report.as_uri())
+    page.click("button.signal:has-text('cut off')")
+    dark = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    assert (sum(map(int, re.findall(r"\d+", dark))) < 150) == (scheme == "dark")
+    assert page.evaluate(CONTRASTS) == []
+    page.locator("tr[data-index='0'] button").click()
+    assert page.evaluate(CONTRASTS) == []
+
+
+def test_everything_has_a_name_and_tables_have_heads(page: Page, report: Path) -> None:
+    page.goto(report.as_uri())
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll("button, input, select, svg[role=img]")]
+        .filter((e) => !(e.textContent.trim() || e.ariaLabel || e.labels?.length)).length"""
+    )
+    assert nameless == 0
+    assert page.evaluate("document.querySelectorAll('th:not([scope])').length") == 0
+    assert page.evaluate("document.documentElement.lang") == "en"
+    table = page.locator("#table")
+    assert table.get_attribute("aria-rowcount") == "207"
+    assert page.locator("#body tr[aria-rowindex]").first.get_attribute("aria-rowindex") == "2"
+
+
+def test_it_prints_more_than_the_screen_shows(page: Page, report: Path) -> None:
+    page.goto(report.as_uri())
+    assert len(names(page)) < 60
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    assert len(names(page)) == 206
+    assert not page.locator(".tools").is_visible()
+    page.emulate_media(media="screen")
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert len(names(page)) < 60
+    page.emulate_media(media="null")
+    document = page.pdf(prefer_css_page_size=True)
+    assert document.startswith(b"%PDF")
+    # Print lays out 206 rows of at least 4 mm on pages of 186 mm, behind two of figures.
+    assert len(re.findall(rb"/Type\s*/Page\b", document)) >= 5
