@@ -118,9 +118,7 @@ def export(
     entries = carried_over.entries
     playlists = {stems.absolute().name or "stems": [entry.location for entry in entries]}
     n_missing = _add_playlists(playlists, known, sources)
-    mapped = {entry.location: _mapped(entry.location, paths) for entry in entries}
-    entries = [dataclasses.replace(entry, location=mapped[entry.location]) for entry in entries]
-    lists = {name: [mapped[place] for place in places] for name, places in playlists.items()}
+    entries, lists = _relocated(entries, playlists, paths)
     files = _write(program, output or stems / _NAMES[program], entries, lists, today)
     return Exported(
         files=tuple(files),
@@ -132,6 +130,17 @@ def export(
         n_shifted=carried_over.n_shifted,
         n_unknown_mp3=carried_over.n_unknown_mp3,
         left_out=found.left_out,
+    )
+
+
+def _relocated(
+    entries: Sequence[Entry], playlists: Mapping[str, Sequence[str]], paths: Mapping[str, str]
+) -> tuple[list[Entry], dict[str, list[str]]]:
+    """Return entries and playlists with the paths that the DJ program sees."""
+    places = {entry.location: _mapped(entry.location, paths) for entry in entries}
+    return (
+        [dataclasses.replace(entry, location=places[entry.location]) for entry in entries],
+        {name: [places[place] for place in listed] for name, listed in playlists.items()},
     )
 
 

@@ -123,7 +123,7 @@ def load_network(info: StoredClassifier) -> Network:
     ModelError
         They are damaged or do not fit.
     """
-    return filled(_build(info), info, info)
+    return filled(lambda: _build(info), info, info)
 
 
 def save_classifier(folder: Path, info: ClassifierInfo, network: Network) -> StoredClassifier:

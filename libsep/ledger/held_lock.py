@@ -3,7 +3,7 @@
 import abc
 import threading
 from types import TracebackType
-from typing import Self
+from typing import TypeVar
 
 from libsep.errors import LedgerError
 
@@ -12,6 +12,9 @@ HEARTBEAT_S = 30.0
 
 STALE_S = 180.0
 """Age of the last sign of life after which a lock has no owner any more, in seconds."""
+
+
+LockType = TypeVar("LockType", bound="HeldLock")
 
 
 class HeldLock(abc.ABC):
@@ -37,7 +40,7 @@ class HeldLock(abc.ABC):
         self._lost = threading.Event()
         self._heartbeat = threading.Thread(target=self._beat, name="lock heartbeat", daemon=True)
 
-    def __enter__(self) -> Self:
+    def __enter__(self: LockType) -> LockType:
         self._take()
         self._heartbeat.start()
         return self

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,13 +56,15 @@ def read_tensors(path: Path, description: Description, sha256: str) -> dict[str,
         raise ModelError(f"{path}: {exc}") from exc
 
 
-def filled(network: NetworkType, description: Description, stored: Stored) -> NetworkType:
-    """Return ``network`` with the weights of a model folder, ready to evaluate on the CPU.
+def filled(
+    build: Callable[[], NetworkType], description: Description, stored: Stored
+) -> NetworkType:
+    """Return a network with the weights of a model folder, ready to evaluate on the CPU.
 
     Parameters
     ----------
-    network
-        As ``description`` says it is; changed.
+    build
+        Makes the network that ``description`` describes; called when the weights have been read.
     description, stored
         What the folder says about its model, and where it lies.
 
@@ -73,6 +75,7 @@ def filled(network: NetworkType, description: Description, stored: Stored) -> Ne
         fit the network.
     """
     tensors = read_tensors(stored.weights_path, description, stored.sha256)
+    network = build()
     fill(network, tensors, stored.weights_path)
     return network.eval().requires_grad_(requires_grad=False)
 

@@ -21,7 +21,7 @@ def load_network(model: RestorationModel) -> AmplitudePhaseNet:
         The weights are missing or damaged, are not those that the description names, or do not
         fit the network that it names.
     """
-    return filled(build_network(model), model, model)
+    return filled(lambda: build_network(model), model, model)
 
 
 def save_network(

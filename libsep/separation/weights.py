@@ -22,7 +22,7 @@ def load_network(model: Model) -> SeparationNetwork:
     if model.kind == CASCADE:
         names = " and ".join(stage.name for stage in model.stages)
         raise ModelError(f"{model.name}: is a cascade of {names}, expected one of these")
-    return filled(build_network(model), model, model)
+    return filled(lambda: build_network(model), model, model)
 
 
 def check_networks(model: Model) -> None:
