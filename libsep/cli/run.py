@@ -24,6 +24,17 @@ from libsep.cli.options import (
     WithLibraryOption,
 )
 
+LimitOption = Annotated[int | None, typer.Option(min=1, help="Convert at most this many tracks.")]
+RetryFailedOption = Annotated[
+    bool, typer.Option("--retry-failed", help="Try failed tracks again that have not changed.")
+]
+RebuildLedgerOption = Annotated[
+    bool, typer.Option("--rebuild-ledger", help="Mend a damaged ledger from the stem files.")
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Tell what would be done, time and disk it takes.")
+]
+
 
 def run(
     library: Annotated[str, typer.Argument(help="Folder of music, or its URI; only read.")],
@@ -43,18 +54,10 @@ def run(
     exit_code_if_remaining: RemainingOption = None,
     address: AddressOption = None,
     insecure: InsecureOption = False,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Convert at most this many tracks.")
-    ] = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Try failed tracks again that have not changed.")
-    ] = False,
-    rebuild_ledger: Annotated[
-        bool, typer.Option("--rebuild-ledger", help="Mend a damaged ledger from the stem files.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Tell what would be done, time and disk it takes.")
-    ] = False,
+    limit: LimitOption = None,
+    retry_failed: RetryFailedOption = False,
+    rebuild_ledger: RebuildLedgerOption = False,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Convert every track of LIBRARY that STEMS does not hold yet; a second run does the rest."""
