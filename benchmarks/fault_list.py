@@ -13,7 +13,8 @@ from pathlib import Path
 from libsep.ledger import FOLDER
 from libsep.media.ffmpeg import find_ffmpeg
 from tests.faults import causes
-from tests.faults.causes import COMMAND, Order, Place, ended, write_faulty_ffmpeg
+from tests.faults.causes import Order, Place, ended, write_faulty_ffmpeg
+from tests.processes import COMMAND
 
 PATIENCE_S = 60.0
 """How long a fault waits for its moment; a run that is over by then was not hit."""

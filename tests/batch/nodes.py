@@ -1,7 +1,5 @@
 """Clusters of several nodes on this machine, and what makes a track wait on one of them."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +7,7 @@ from ray.cluster_utils import Cluster
 
 from libsep.media.ffmpeg import find_ffmpeg
 
-PATIENCE_S = 900.0
-"""How long a test waits for what must come; a machine may be ten times as slow as ours."""
+from ..processes import PATIENCE_S
 
 NODE = {"num_cpus": 1, "object_store_memory": 80_000_000}
 
@@ -20,13 +17,6 @@ class PatientCluster(Cluster):
 
     def _wait_for_node(self, node: Any, timeout: float = PATIENCE_S) -> None:
         super()._wait_for_node(node, timeout)
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
 
 
 class Gate:

@@ -43,8 +43,9 @@ from libsep.separation.separator import Separator
 from libsep.track import Track
 
 from ..conftest import assignment
+from ..processes import PATIENCE_S, wait_until
 from .conftest import Notes
-from .nodes import NODE, PATIENCE_S, Gate, PatientCluster, wait_until
+from .nodes import NODE, Gate, PatientCluster
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

@@ -1,14 +1,10 @@
 """The ``libsep`` command in a process of its own, on a small real library."""
 
-import dataclasses
-import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import mutagen
 import numpy as np
@@ -17,6 +13,8 @@ import yaml
 
 from libsep.ledger import FOLDER
 from libsep.separation.registry import Model
+
+from ..processes import COMMAND, Ended
 
 GOOD = {
     "One.stem.mp4",
@@ -27,27 +25,11 @@ GOOD = {
 BAD = {"empty.mp3", "letter.mp3", "broken.flac"}
 """What becomes of the tracks of `library`: stem files, or failures."""
 
-COMMAND = [sys.executable, "-c", "from libsep.cli.app import main; main()"]
-
 
 def stems_in(folder: Path) -> set[str]:
     """Return the finished files of an output folder, without libsep's own."""
     found = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
     return {str(path) for path in found if path.parts[0] != FOLDER}
-
-
-@dataclasses.dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """What the command printed, as JSON."""
-        return json.loads(self.out)
 
 
 @pytest.fixture

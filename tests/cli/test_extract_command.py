@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..media.conftest import write_stem_file
-from .conftest import Ended
+from ..processes import Ended
 
 
 def test_stems_become_files_and_the_exit_code_says_how_it_went(

@@ -15,18 +15,16 @@ from libsep.ledger import FOLDER, Ledger
 from libsep.media.ffmpeg import find_ffmpeg
 from libsep.media.verify import verify_stems
 
+from ..processes import wait_until
 from .conftest import GOOD, stems_in
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
 def wait_for_rows(stems: Path, count: int, timeout_s: float = 1500) -> None:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if stems.exists() and len(list(Ledger(stems / FOLDER).rows())) >= count:
-            return
-        time.sleep(0.02)
-    raise TimeoutError("the run wrote no rows")
+    wait_until(
+        lambda: stems.exists() and len(list(Ledger(stems / FOLDER).rows())) >= count, timeout_s
+    )
 
 
 def test_ctrl_c_finishes_the_tracks_in_work_and_the_next_run_does_the_rest(
@@ -63,10 +61,10 @@ def assert_every_track_ended_once(stems: Path) -> None:
 
 def wait_until_workers_are_gone(folder: Path, timeout_s: float = 300) -> None:
     """Wait for the end of all processes there that touch files of tracks."""
-    deadline = time.monotonic() + timeout_s
-    while any(is_worker_in(process, folder) for process in Path("/proc").glob("[0-9]*")):
-        assert time.monotonic() < deadline, "a worker outlives its driver"
-        time.sleep(0.1)
+    processes = Path("/proc")
+    wait_until(
+        lambda: not any(is_worker_in(each, folder) for each in processes.glob("[0-9]*")), timeout_s
+    )
 
 
 def is_worker_in(process: Path, folder: Path) -> bool:

@@ -13,9 +13,10 @@ import pytest
 
 from libsep.separation.registry import Model
 
+from ..processes import Ended
 from ..separation.file_server import FileServer, serving
 from ..separation.public_model import checkpoint, write_catalogue
-from .conftest import Ended, environment
+from .conftest import environment
 
 CONTENT = checkpoint()
 

@@ -15,7 +15,7 @@ from libsep.library.reasons import LeftOut, Reason
 from libsep.storage.ends import Ends
 from libsep.track import Outcome
 
-from .conftest import Ended
+from ..processes import Ended
 
 
 @pytest.fixture

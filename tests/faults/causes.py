@@ -14,18 +14,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from libsep.library.audit import Audit, audit, config_of_last_run
 from libsep.media.ffmpeg import find_ffmpeg
 
-LIMIT_S = 900.0
-"""Longest wait for anything; only what is broken takes so long."""
-
-COMMAND = (sys.executable, "-c", "from libsep.cli.app import main; main()")
+from ..processes import COMMAND, PATIENCE_S, Ended, wait_until
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,20 +44,6 @@ def write_faulty_ffmpeg(folder: Path, orders: Sequence[Order]) -> Path:
     values = {"real": os.fspath(find_ffmpeg()), "orders": [dataclasses.asdict(o) for o in orders]}
     program.with_suffix(".json").write_text(json.dumps(values), encoding="utf-8")
     return program
-
-
-@dataclasses.dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """What it printed, as JSON."""
-        return json.loads(self.out)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -109,7 +91,7 @@ class Place:
 
 def ended(process: "subprocess.Popen[str]") -> Ended:
     """Wait for the end of a command."""
-    out, err = process.communicate(timeout=LIMIT_S)
+    out, err = process.communicate(timeout=PATIENCE_S)
     return Ended(process.returncode, out, err)
 
 
@@ -123,16 +105,6 @@ def contents(folder: Path) -> dict[str, tuple[int, str]]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-
-
-def wait_until(condition: Callable[[], Any]) -> Any:
-    """Wait until ``condition`` returns something that is true, and return it."""
-    deadline = time.monotonic() + LIMIT_S
-    while not (found := condition()):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {LIMIT_S:g} s: {condition}")
-        time.sleep(0.02)
-    return found
 
 
 def descendants(pid: int, words: str) -> list[int]:

@@ -18,6 +18,7 @@ from libsep.separation.separator import Separator
 from libsep.track import Outcome, Track
 
 from ..conftest import assignment
+from ..processes import wait_until
 from .causes import (
     Order,
     Place,
@@ -25,7 +26,6 @@ from .causes import (
     contents,
     running,
     small_disk,
-    wait_until,
     write_faulty_ffmpeg,
 )
 

@@ -11,6 +11,7 @@ from libsep.ledger import FOLDER, Ledger
 from libsep.track import Outcome
 
 from ..conftest import tone, write_wave
+from ..processes import wait_until
 from .causes import (
     Order,
     Place,
@@ -18,7 +19,6 @@ from .causes import (
     descendants,
     ended,
     kill,
-    wait_until,
     write_faulty_ffmpeg,
 )
 

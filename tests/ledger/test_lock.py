@@ -5,13 +5,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from libsep.errors import LedgerError
 from libsep.ledger import Ledger, RunLock, held_lock, lock, run_in_work
+
+from ..processes import wait_until
 
 HOLDER = """
 import sys, time
@@ -132,13 +133,6 @@ def test_an_empty_lock_is_one_that_is_just_being_made(tmp_path: Path) -> None:
     (tmp_path / "lock").touch()
     with pytest.raises(LedgerError, match="in use"), RunLock(tmp_path, run="mine"):
         pass
-
-
-def wait_until(is_true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 300
-    while not is_true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_the_heartbeat_keeps_the_lock_fresh_and_sees_when_it_is_lost(

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import ffmpeg as graphs
@@ -14,6 +14,8 @@ import pytest
 
 from libsep.errors import ConfigError, DecodeError
 from libsep.media.ffmpeg import LOG_TAIL_BYTES, Process, _cpu_s, file_url, find_ffmpeg, version
+
+from ..processes import wait_until
 
 
 def silence(duration_s: float) -> object:
@@ -236,14 +238,6 @@ def silent_fifo(tmp_path: Path) -> Iterator[Path]:
     holder = os.open(fifo, os.O_RDWR)
     yield fifo
     os.close(holder)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait up to two minutes for a condition."""
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def is_running(pid: int, program: Path) -> bool:

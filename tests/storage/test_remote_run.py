@@ -5,8 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,11 +19,11 @@ from libsep.separation.registry import Model
 from libsep.storage.ends import Ends
 
 from ..conftest import tone
+from ..processes import COMMAND, wait_until
 from .conftest import S3Server
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
-COMMAND = [sys.executable, "-c", "from libsep.cli.app import main; main()"]
 LIBRARY, STEMS = "s3://bucket/music", "s3://bucket/stems #1"
 NAMES = ("One.mp3", "a b/#2 50%.flac", "a b/三 größe.ogg", "deep/er/Four [live].m4a")
 DEADLINE_S = 900.0
@@ -83,14 +81,6 @@ def run(s3: S3Server, config: Path, *options: str) -> Any:
     return json.loads(ended.stdout)
 
 
-def wait_until(condition: Callable[[], object], process: "subprocess.Popen[str]") -> None:
-    """Wait for a condition, or for the end of the process where that was quicker."""
-    start_s = time.monotonic()
-    while not condition() and process.poll() is None:
-        assert time.monotonic() - start_s < DEADLINE_S
-        time.sleep(0.1)
-
-
 def test_a_run_from_store_to_store_is_killed_resumed_and_then_has_nothing_to_do(
     s3: S3Server,
     library: None,
@@ -109,7 +99,7 @@ def test_a_run_from_store_to_store_is_killed_resumed_and_then_has_nothing_to_do(
     )
     try:
         stems = {stem_of(name) for name in NAMES}
-        wait_until(lambda: stems & set(s3.sizes("stems")), killed)
+        wait_until(lambda: stems & set(s3.sizes("stems")) or killed.poll() is not None)
     finally:
         killed.send_signal(signal.SIGKILL)
         killed.wait()
