@@ -13,7 +13,7 @@ from ray.cluster_utils import Cluster
 from ray.job_config import JobConfig
 
 import libsep
-from libsep.batch.cluster.connection import inspection, preflight
+from libsep.batch.cluster import inspection, preflight
 from libsep.batch.cluster.inspection import Needs, look
 from libsep.batch.cluster.preflight import check_nodes, needs_of, node_name, working_nodes
 from libsep.config import Config
