@@ -91,8 +91,8 @@ class Watcher:
         for line in licences_of(self._job.teacher):
             self.console.print(f"[yellow]{markup(line)}[/]")
         self.say(
-            "What the student learns comes from these weights: the licence of the student is the "
-            "teacher's, and your right to learn from your music is yours to know."
+            "The student learns from these weights, so its licence is theirs. Whether you may "
+            "train on your music is for you to know."
         )
         if self._is_dry:
             return False

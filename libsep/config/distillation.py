@@ -26,6 +26,33 @@ class LabelConfig(Section):
     """Largest number of blocks that judge; one of each track."""
 
 
+class StudentMaterialConfig(MaterialConfig):
+    """Where a student's examples come from."""
+
+    coherent: Annotated[float, Field(ge=0, le=1)] = 0.4
+    """Share of examples whose sources belong to one song; the others mix different songs."""
+
+
+class StudentOptimiserConfig(OptimiserConfig):
+    """How a student's weights move, which have mostly been trained before."""
+
+    n_warmup_steps: Annotated[int, Field(ge=0)] = 100
+    """Steps over which the learning rate rises."""
+
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 6e-4
+    """Largest learning rate of AdamW."""
+
+
+class StudentTrainingConfig(TrainingConfig):
+    """A training whose defaults are those of a student."""
+
+    validation_interval_s: Annotated[float, Field(gt=0)] = 900.0
+    """Seconds between two validations."""
+
+    material: StudentMaterialConfig = StudentMaterialConfig()
+    optimiser: StudentOptimiserConfig = StudentOptimiserConfig()
+
+
 class DistillationConfig(Section):
     """Everything that ``libsep distil`` can be told."""
 
@@ -39,9 +66,5 @@ class DistillationConfig(Section):
     separation: SeparationConfig = SeparationConfig()
     """How the teacher runs; ``model`` is of no meaning here."""
 
-    training: TrainingConfig = TrainingConfig(
-        material=MaterialConfig(coherent=0.4),
-        optimiser=OptimiserConfig(learning_rate=6e-4, n_warmup_steps=100),
-        validation_interval_s=900.0,
-    )
+    training: StudentTrainingConfig = StudentTrainingConfig()
     """How the student learns; ``n_steps`` is the most that it takes, if the hours allow it."""
