@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -20,6 +21,7 @@ from libsep.datasets.songs import Song
 from libsep.evaluation.baselines import IDEAL, QUARTER, RULES, baselines
 from libsep.evaluation.scores import Scores, mean_by_target, score_song
 from libsep.evaluation.separate import separate_song
+from libsep.separation.placed_network import Reconstruct
 from libsep.separation.registry import Model, networks_of
 from libsep.separation.segments import SegmentGrid
 from libsep.separation.separator import Separator
@@ -50,9 +52,11 @@ def grid_of(segment_s: float | None) -> SegmentGrid:
     return SegmentGrid.of_seconds(segment_s or config.segment_s, config.overlap_s, SAMPLE_RATE)
 
 
-def score_model(model: Model, songs: Sequence[Song]) -> dict[str, Any]:
+def score_model(
+    model: Model, songs: Sequence[Song], reconstruct: Reconstruct = None
+) -> dict[str, Any]:
     """Return size, cost, speed and SDR by song of a model, on one thread of the CPU."""
-    separator = Separator(model, device="cpu")
+    separator = Separator(model, device="cpu", reconstruct=reconstruct)
     grid = grid_of(model.segment_s)
     scores: Scores = {}
     spent_s = 0.0
@@ -119,7 +123,18 @@ def write_table(
     names = {QUARTER: "a quarter of the mixture each", RULES: "rules (HPSS)", IDEAL: "ideal mask"}
     for name, scores in floors.items():
         lines.append(row(names[name], ["", "", "", ""], scores))
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text("\n".join([*lines, "", *by_song(systems)]) + "\n")
+
+
+def by_song(systems: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the table of those of SVSGAN as its report has it: mean SDR over targets, by song."""
+    shown = [name for name in systems if name.startswith("SVSGAN") and "," not in name]
+    songs = systems[shown[0]]["scores"] if shown else {}
+    lines = [f"| song | {' | '.join(shown)} |", "|---" + "|---:" * len(shown) + "|"]
+    for song in songs:
+        means = [np.mean(list(systems[name]["scores"][song].values())) for name in shown]
+        lines.append(f"| {song} | {' | '.join(f'{mean:.2f}' for mean in means)} |")
+    return lines if shown else []
 
 
 def row(name: str, figures: Sequence[str], scores: Scores) -> str:
