@@ -32,7 +32,8 @@ def export(
     path_map: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="HERE=THERE", help="Where a folder lies for the DJ program, if elsewhere."
+            metavar="HERE=THERE",
+            help="Where a folder lies on the DJ's machine, if that is another (~/Stems=D:\\Stems).",
         ),
     ] = None,
     mp3_shift_ms: Annotated[

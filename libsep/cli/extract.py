@@ -35,23 +35,26 @@ def extract(
     ],
     format_name: FormatOption = "wav",
     only: Annotated[
-        list[str] | None, typer.Option("--only", help="Only this stem; may be repeated.")
+        list[str] | None,
+        typer.Option("--only", help="Only this stem, such as vocals; may be repeated."),
     ] = None,
     without: Annotated[
         list[str] | None,
-        typer.Option("--without", help="One file: the sum of all other stems; may be repeated."),
+        typer.Option(
+            "--without", help="One file without this stem, such as drums; may be repeated."
+        ),
     ] = None,
-    mixture: Annotated[bool, typer.Option("--mixture", help="The mixture, too.")] = False,
+    mixture: Annotated[bool, typer.Option("--mixture", help="The whole track, too.")] = False,
     layout: Annotated[
         Literal["folders", "files"],
-        typer.Option("--layout", help="Track/vocals.wav or Track - vocals.wav."),
+        typer.Option("--layout", help="A folder for each track, or files called Track - vocals."),
     ] = "folders",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write the stems as plain audio files, with tags and cover; a second run does the rest.
 
-    A track whose files are made of the same stem file is left alone. Exit 1 if a file failed.
+    A track that was extracted before, and is the same, is left alone. Exit 1 if a file failed.
     """  # fmt: skip
     from libsep.extraction.selection import Selection
 

@@ -27,7 +27,7 @@ def inspect(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show tags, stem atom, streams, fingerprint and verification of a stem file.
+    """Show what is in a stem file: tags, stems, sound, how it was made, and if it keeps the rules.
 
     With --plot, also what each stream looks like, and what the sum of the stems misses. Exit 1 if
     the file breaks a rule.

@@ -74,7 +74,7 @@ def _converted(summary: Summary) -> str:
 
 def _remarks(summary: Summary) -> str:
     count = summary.n_with_warnings
-    return f"{counted(count, 'track')}, see the column warnings of the ledger" if count else ""
+    return f"{counted(count, 'track')}, libsep report tells what about" if count else ""
 
 
 def _speed(summary: Summary, wall_s: float) -> str:

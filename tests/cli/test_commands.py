@@ -201,7 +201,7 @@ def test_the_summary_adds_up() -> None:
         "12.0 × real time, 10:00 in all",
         "separate 25%, encode 75%",
         "2, the next run goes on with them",
-        "1 track, see the column warnings",
+        "1 track, libsep report tells what about",
     ):
         assert expected in text
 
