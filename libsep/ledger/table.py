@@ -176,7 +176,15 @@ def _taken(table: Any, indices: list[int]) -> Any:
 
 def _default_scalar(column: Any) -> Any:
     value = DEFAULTS[column.name]
-    return _text(value) if pa.types.is_string(column.type) else pa.scalar(value, type=column.type)
+    if value is None:
+        return pa.nulls(1, type=column.type)[0]
+    if pa.types.is_string(column.type):
+        return _text(value)
+    if pa.types.is_primitive(column.type):
+        code = "d" if pa.types.is_floating(column.type) else "q"
+        buffer = pa.py_buffer(array.array(code, [value]))
+        return pa.Array.from_buffers(column.type, 1, [None, buffer])[0]
+    return pa.scalar(value, type=column.type)
 
 
 def _text(value: str) -> Any:
