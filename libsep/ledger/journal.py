@@ -1,10 +1,12 @@
 """Rows of a run that lasts: JSON lines, each on the disk before the next is written."""
 
+import contextlib
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 from libsep.errors import LedgerError
 from libsep.ledger.table import DEFAULTS, Row, sync_folder
@@ -85,16 +87,30 @@ def read(path: Path) -> Iterator[Row]:
     FileNotFoundError
         The file has gone, which happens while another process compacts.
     """
+    with opened(path) as lines:
+        yield from rows_of(lines, path)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """Open a journal to read, and close it afterwards; raises as `read`."""
     try:
-        data = path.read_bytes()
+        file = path.open("rb")
     except FileNotFoundError:
         raise
     except OSError as exc:
         raise LedgerError(f"{path}: cannot be read: {exc}") from exc
-    *lines, torn = data.rstrip(b"\0").split(b"\n")
-    if torn:
-        logger.info("%s: left out an unfinished row of %d bytes", path, len(torn))
+    with file:
+        yield file
+
+
+def rows_of(lines: Iterable[bytes], path: Path) -> Iterator[Row]:
+    """Return the rows of the lines of the journal ``path``, as `read` does."""
     for number, line in enumerate(lines, start=1):
+        if not line.endswith(b"\n"):
+            if torn := line.rstrip(b"\0"):
+                logger.info("%s: left out an unfinished row of %d bytes", path, len(torn))
+            return
         row = _parse(line)
         if row is None:
             raise LedgerError(f"{path}: line {number}: expected a row as JSON, found {line[:80]!r}")

@@ -1,16 +1,22 @@
 """The ledger of an output folder: what became of every track, in all runs."""
 
+import contextlib
+import functools
 import logging
 import re
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from libsep.errors import ConfigError, LedgerError
-from libsep.ledger import journal, table
+from libsep.ledger import compaction, journal, stream, table
 from libsep.ledger.journal import Journal
+from libsep.ledger.latest import Latest
 from libsep.ledger.lock import RunLock
 from libsep.track import Outcome
 
@@ -60,27 +66,29 @@ class Ledger:
         LedgerError
             A file is damaged; the message names it.
         """
-        for _ in range(_READ_ATTEMPTS):
-            try:
-                # Journals first: what moves to Parquet meanwhile is then seen twice, never missed.
-                tables = [_read_journal(path) for path in self._journal_paths()]
-                tables += [table.read(path) for path in self._parquet_paths()]
-                return table.united(tables)
-            except FileNotFoundError:
-                time.sleep(0.1)
-        raise LedgerError(f"{self.folder}: files vanish while the ledger is read")
+        return pa.concat_tables([table.empty(), *self._batches()])
 
     def rows(self, *, last: int | None = None) -> Iterator[Outcome]:
         """Return the outcomes of all runs in the order of writing: all, or only the ``last`` ones.
 
         Of a large ledger, a few rows take a fraction of the time and memory.
         """
-        rows = table.outcome_rows(self.history())
-        return table.outcomes(rows if last is None else rows.slice(max(len(rows) - last, 0)))
+        batches = map(table.outcome_rows, self._batches())
+        if last is None:
+            for batch in batches:
+                yield from table.outcomes(batch)
+            return
+        kept: deque[Any] = deque()
+        for batch in batches:
+            kept.append(batch)
+            while sum(map(len, kept)) - len(kept[0]) >= last:
+                kept.popleft()
+        rows = pa.concat_tables([table.outcome_rows(table.empty()), *kept])
+        yield from table.outcomes(rows.slice(max(len(rows) - last, 0)))
 
-    def latest(self) -> dict[str, Outcome]:
+    def latest(self) -> Latest:
         """Return the last outcome of each source."""
-        return {row.source: row for row in table.outcomes(table.final_rows(self.history()))}
+        return Latest.of(self._batches)
 
     def crashed(self) -> dict[str, int]:
         """Return the sources that took their process or a whole run down with them, and how often.
@@ -89,22 +97,23 @@ class Ledger:
         that were killed (no ``end`` row) while it was in work. Innocent tracks that were in work at
         the same time as a culprit that killed the run are among them.
         """
-        rows = self.history()
-        names = ("event", "run", "source")
-        listed = list(zip(*(rows[name].to_pylist() for name in names), strict=True))
-        ended = {run for event, run, _ in listed if event == "end"} | {self._run}
-        counts: Counter[str] = Counter()
-        open_tracks: set[tuple[str, str]] = set()
-        for event, run, source in listed:
-            if event == "outcome":
-                counts.pop(source, None)
-            elif event == "started" and run not in ended and (run, source) not in open_tracks:
-                open_tracks.add((run, source))
-                counts[source] += 1
-            elif event == "crashed" and run != self._run:
-                counts[source] += (run, source) not in open_tracks
-                open_tracks.discard((run, source))
-        return dict(counts)
+        ended, suspects = {self._run}, set()
+        names = ("sequence", "event", "run", "source")
+        for rows in self._batches(names):
+            for row in table.event_rows(rows).to_pylist():
+                if row["event"] == "end":
+                    ended.add(row["run"])
+                else:
+                    suspects.add(row["source"])
+        if not suspects:
+            return {}
+        listed = (
+            row
+            for rows in self._batches(names)
+            for row in rows.to_pylist()
+            if row["source"] in suspects
+        )
+        return _n_crashes(listed, ended, open_run=self._run)
 
     def begin(self, run: str) -> None:
         """Open the journal of a run, after compacting those that killed runs have left.
@@ -123,10 +132,11 @@ class Ledger:
             raise ValueError(f"name of a run: {run!r}")
         self._make_folders()
         self._compact()
-        rows = self.history()
-        if run in set(rows["run"].to_pylist()):
-            raise LedgerError(f"{self.folder}: a run {run} is in the ledger already")
-        self._sequence = max(rows["sequence"].to_pylist(), default=0)
+        self._sequence = 0
+        for rows in self._batches(("sequence", "run")):
+            if pc.any(pc.equal(rows["run"], run)).as_py():
+                raise LedgerError(f"{self.folder}: a run {run} is in the ledger already")
+            self._sequence = max(self._sequence, pc.max(rows["sequence"]).as_py())
         self._journal = Journal.create(self._journals / f"{run}.jsonl")
         self._run = run
 
@@ -209,6 +219,26 @@ class Ledger:
         self._journal.append(table.valid_text(row))
         self._sequence += 1
 
+    def _batches(self, columns: Sequence[str] | None = None) -> Iterator[Any]:
+        """Yield all rows in the order of writing, in tables of some thousand rows.
+
+        All files are open before the first row is read: what another process merges or removes
+        from now on is still there.
+        """
+        with contextlib.ExitStack() as stack:
+            for _ in range(_READ_ATTEMPTS):
+                try:
+                    # Journals first: what moves meanwhile is then seen twice, never missed.
+                    paths = [*self._journal_paths(), *self._parquet_paths()]
+                    files = [stack.enter_context(stream.opened(path)) for path in paths]
+                    break
+                except FileNotFoundError:
+                    stack.pop_all().close()
+                    time.sleep(0.1)
+            else:
+                raise LedgerError(f"{self.folder}: files vanish while the ledger is read")
+            yield from stream.merged(batches(columns) for batches in files)
+
     def _journal_paths(self) -> list[Path]:
         return sorted(self._journals.glob("*.jsonl"))
 
@@ -232,7 +262,7 @@ class Ledger:
         rows twice, and `libsep.ledger.table.united` counts them once.
         """
         for path in self._journal_paths():
-            self._write(table.settled(_read_journal(path)), path.stem)
+            compaction.settle(path, functools.partial(self._goal, path.stem))
             path.unlink()
         for path in self._paths_in(table.OUTCOMES):
             if table.has_events(path):
@@ -240,11 +270,15 @@ class Ledger:
         for name in table.FOLDERS:
             paths = self._paths_in(name)
             if len(paths) > _MAX_FILES:
-                rows = table.united(table.read(path) for path in paths)
-                merged = self._write(rows, f"merged-{max(rows['sequence'].to_pylist())}")
-                for path in set(paths) - set(merged):
+                stem = f"merged-{compaction.highest_sequence(paths)}"
+                merged = self._goal(stem, name)
+                compaction.merge(paths, merged, name)
+                for path in set(paths) - {merged}:
                     path.unlink()
                 logger.info("%s: %d files are one now", merged, len(paths))
+
+    def _goal(self, stem: str, name: str) -> Path:
+        return self.folder / name / f"{stem}.parquet"
 
     def _move_events(self, path: Path) -> None:
         """Make of a file as 0.1 wrote it one that holds outcomes only."""
@@ -273,11 +307,29 @@ class Ledger:
             logger.warning("%s; moved to %s", exc, kept)
 
 
-def _read_journal(path: Path) -> Any:
-    try:
-        return table.from_rows(journal.read(path))
-    except LedgerError as exc:
-        raise exc if str(path) in str(exc) else LedgerError(f"{path}: {exc}") from exc
+def _read_journal(path: Path) -> None:
+    """Read a journal to its end; raises if it is damaged."""
+    for _ in stream.batches_of_rows(journal.read(path), path):
+        pass
+
+
+def _n_crashes(
+    rows: Iterable[table.Row], ended: Collection[str], *, open_run: str
+) -> dict[str, int]:
+    """Count crashes by source; ``ended`` are the runs that have ended in order, or are open."""
+    counts: Counter[str] = Counter()
+    open_tracks: set[tuple[str, str]] = set()
+    for row in rows:
+        event, run, source = row["event"], row["run"], row["source"]
+        if event == "outcome":
+            counts.pop(source, None)
+        elif event == "started" and run not in ended and (run, source) not in open_tracks:
+            open_tracks.add((run, source))
+            counts[source] += 1
+        elif event == "crashed" and run != open_run:
+            counts[source] += (run, source) not in open_tracks
+            open_tracks.discard((run, source))
+    return dict(counts)
 
 
 def ledger_of(stems: Path) -> Ledger:

@@ -8,9 +8,9 @@ that no run writes to gets along without them.
 import array
 import contextlib
 import dataclasses
-import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_origin
 
@@ -31,8 +31,6 @@ The others say that a track was handed out (``started``), that its process has d
 and that the run ended in order (``end``). Readers look into the folders in this order, writers
 write in the other one, so that a row that moves meanwhile is seen twice, never missed.
 """
-
-_BATCH_ROWS = 10_000
 
 
 def _arrow_type(annotation: Any) -> Any:
@@ -97,24 +95,24 @@ def from_rows(rows: Iterable[Row]) -> Any:
     LedgerError
         A value is not of the column's type, so the rows were not written by libsep.
     """
-    remaining = iter(rows)
-    batches = iter(lambda: list(itertools.islice(remaining, _BATCH_ROWS)), [])
+    listed = list(rows)
     try:
-        return pa.concat_tables([_empty(), *map(_table_of, batches)])
+        return pa.Table.from_arrays(
+            [
+                pa.array(
+                    [row.get(column.name, DEFAULTS[column.name]) for row in listed], column.type
+                )
+                for column in SCHEMA
+            ],
+            schema=SCHEMA,
+        )
     except (pa.ArrowException, TypeError) as exc:
         raise LedgerError(f"rows of the ledger: {exc}") from exc
 
 
-def _empty() -> Any:
+def empty() -> Any:
+    """Return a table without rows."""
     return pa.Table.from_batches([], schema=SCHEMA)
-
-
-def _table_of(rows: list[Row]) -> Any:
-    arrays = [
-        pa.array([row.get(column.name, DEFAULTS[column.name]) for row in rows], type=column.type)
-        for column in SCHEMA
-    ]
-    return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
 def outcomes(table: Any) -> Iterator[Outcome]:
@@ -131,10 +129,14 @@ def _plain_values(column: Any) -> list[Any]:
         return [dict(items) for items in column.to_pylist()]
     if pa.types.is_list(column.type):
         return [None if items is None else tuple(items) for items in column.to_pylist()]
-    if not pa.types.is_string(column.type):
+    if pa.types.is_string(column.type):
+        column = column.dictionary_encode()
+    if not pa.types.is_dictionary(column.type):
         return list(column.to_pylist())
-    encoded = column.combine_chunks().dictionary_encode()
+    encoded = column.unify_dictionaries().combine_chunks()
     texts = encoded.dictionary.to_pylist()
+    if len(texts) < len(column) / 2:  # it will stand in other rows as well
+        texts = [sys.intern(text) for text in texts]
     return [texts[index] for index in encoded.indices.to_pylist()]
 
 
@@ -143,35 +145,34 @@ def outcome_rows(table: Any) -> Any:
     return table.filter(_is_outcome(table))
 
 
+def event_rows(table: Any) -> Any:
+    """Return the rows of ``table`` that say something else."""
+    return table.filter(pc.invert(_is_outcome(table)))
+
+
 def _is_outcome(table: Any) -> Any:
     return pc.equal(table["event"], _text("outcome"))
-
-
-def final_rows(table: Any) -> Any:
-    """Return the outcome rows of ``table``: the last one of each source."""
-    ordered = outcome_rows(table)
-    last = {source: index for index, source in enumerate(ordered["source"].to_pylist())}
-    return _taken(ordered, sorted(last.values()))
 
 
 def united(tables: Iterable[Any]) -> Any:
     """Return the rows of all ``tables`` in the order they were written, equal rows once.
 
     A row that stands in a journal and in the Parquet file that was made of it is one row: run and
-    sequence number say so.
+    sequence number say so. Tables that lack other columns of `SCHEMA` may be united, too.
     """
-    table = pa.concat_tables([_empty(), *tables])
+    table = pa.concat_tables(list(tables) or [empty()])
+    if len(table) < 2:
+        return table
     order = [("sequence", "ascending"), ("run", "ascending")]
     table = table.take(pc.sort_indices(table, sort_keys=order))
-    keys = list(zip(table["sequence"].to_pylist(), table["run"].to_pylist(), strict=True))
-    kept = [i for i, key in enumerate(keys) if i == 0 or key != keys[i - 1]]
-    return table if len(kept) == len(keys) else _taken(table, kept)
-
-
-def _taken(table: Any, indices: list[int]) -> Any:
-    """Return the rows of ``table`` at ``indices``."""
-    buffer = pa.py_buffer(array.array("q", indices))
-    return table.take(pa.Array.from_buffers(pa.int64(), len(indices), [None, buffer]))
+    n_others = len(table) - 1
+    is_new = [
+        pc.not_equal(table[name].slice(1), table[name].slice(0, n_others)).combine_chunks()
+        for name in ("sequence", "run")
+    ]
+    is_first = pc.is_valid(table["sequence"].slice(0, 1)).combine_chunks()
+    kept = pa.concat_arrays([is_first, pc.or_(*is_new)])
+    return table if pc.all(kept).as_py() else table.filter(kept)
 
 
 def _default_scalar(column: Any) -> Any:
@@ -194,27 +195,11 @@ def _text(value: str) -> Any:
     return pa.StringArray.from_buffers(1, ends, pa.py_buffer(encoded))[0]
 
 
-def settled(table: Any) -> Any:
-    """Return ``table`` with the last word only on each track that has ended in its run."""
-    rows = zip(
-        table["event"].to_pylist(),
-        table["run"].to_pylist(),
-        table["source"].to_pylist(),
-        strict=True,
-    )
-    listed = list(rows)
-    ended = {(run, source) for event, run, source in listed if event == "outcome"}
-    unsettled = ("started", "crashed")
-    kept = [event not in unsettled or (run, source) not in ended for event, run, source in listed]
-    return table.filter(pa.array(kept, type=pa.bool_()))
-
-
 def parts(table: Any) -> Iterator[tuple[str, Any]]:
     """Return the rows of ``table`` by the folder they belong to, if there are any: events first."""
-    is_outcome = _is_outcome(table)
     for folder, rows in (
-        (EVENTS, table.filter(pc.invert(is_outcome))),
-        (OUTCOMES, table.filter(is_outcome).drop_columns(["event"])),
+        (EVENTS, event_rows(table)),
+        (OUTCOMES, outcome_rows(table).drop_columns(["event"])),
     ):
         if len(rows):
             yield folder, rows
@@ -228,7 +213,7 @@ def has_events(path: Path) -> bool:
     LedgerError
         The file is damaged or no ledger.
     """
-    with _reading(path):
+    with reading(path):
         return "event" in pq.read_schema(path).names
 
 
@@ -244,20 +229,28 @@ def read(path: Path) -> Any:
     FileNotFoundError
         The file has gone, which happens while another process compacts.
     """
-    with _reading(path):
-        with pq.ParquetFile(path) as file:
-            table = file.read()
-        columns = [
-            table[column.name].cast(column.type)
-            if column.name in table.column_names
-            else pa.repeat(_default_scalar(column), len(table))
-            for column in SCHEMA
-        ]
-        return pa.Table.from_arrays(columns, schema=SCHEMA)
+    with reading(path), pq.ParquetFile(path) as file:
+        return completed(file.read())
+
+
+def completed(table: Any, columns: Collection[str] | None = None) -> Any:
+    """Return ``table`` in the columns of `SCHEMA`, or in those that are named, in its order.
+
+    A column that it lacks, because an older version wrote it, has its default.
+    """
+    schema = SCHEMA if columns is None else pa.schema([SCHEMA.field(name) for name in columns])
+    arrays = [
+        table[column.name].cast(column.type)
+        if column.name in table.column_names
+        else pa.repeat(_default_scalar(column), len(table))
+        for column in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 @contextlib.contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
+    """Say of what Arrow raises which file is damaged; that it has gone stays what it is."""
     try:
         yield
     except FileNotFoundError:
@@ -276,14 +269,33 @@ def write(table: Any, path: Path) -> None:
     LedgerError
         The disk is full, or the folder cannot be written.
     """
+    with writing(path, table.schema) as writer:
+        writer.write_table(table)
+
+
+@contextlib.contextmanager
+def writing(path: Path, schema: Any) -> Iterator[pq.ParquetWriter]:
+    """Write a Parquet file part by part, whole or not at all; at the end it is on the disk.
+
+    Nothing is left of it if the block raises an error of ours.
+
+    Raises
+    ------
+    LedgerError
+        The disk is full, or the folder cannot be written.
+    """
     partial = path.with_name(f".{path.name}.partial")
     try:
         with partial.open("wb") as file:
-            pq.write_table(table, file, compression="zstd")
+            with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+                yield writer
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
         sync_folder(path.parent)
+    except LedgerError:  # of the rows
+        partial.unlink(missing_ok=True)
+        raise
     except OSError as exc:
         partial.unlink(missing_ok=True)
         raise LedgerError(f"{path}: cannot be written: {exc}") from exc

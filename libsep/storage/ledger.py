@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from libsep.config import StorageConfig
 from libsep.errors import ConfigError, LedgerError, TransferError
-from libsep.ledger import FOLDER, Ledger, RunLock, journal, table
+from libsep.ledger import FOLDER, Ledger, RunLock, compaction, table
 from libsep.library.omissions import NOTE
 from libsep.storage.lock import StoreLock
 from libsep.storage.places import RemoteFolder, parse_place
@@ -150,13 +150,12 @@ class CopiedLedger(Ledger):
 
     def _push_journal(self, path: Path, files: Collection[str]) -> None:
         """Copy what an open journal says, but for what is in one of the ``files`` already."""
-        rows = table.settled(table.from_rows(journal.read(path)))
         with tempfile.TemporaryDirectory(dir=self.folder) as temporary:
-            for folder, part in table.parts(rows):
-                name = f"{FOLDER}/{folder}/{path.stem}.parquet"
+            for snapshot in compaction.settle(
+                path, lambda name: Path(temporary, f"{name}.parquet")
+            ):
+                name = f"{FOLDER}/{snapshot.stem}/{path.stem}.parquet"
                 if name not in files:
-                    snapshot = Path(temporary, f"{folder}.parquet")
-                    table.write(part, snapshot)
                     self._store.upload(snapshot, name)
 
     def _name_of(self, path: Path) -> str:
