@@ -169,7 +169,8 @@ class Labelling:
             while left and not reason and len(self._running) < self._teachers.n_at_once:
                 planned = sum(block.n_bytes(n_sources) for block in self._running.values())
                 if not self._store.has_room(planned + left[0].n_bytes(n_sources)):
-                    reason = "labels.max_gb is full"
+                    # What is in work may fail, and leave its room to the next.
+                    reason = "" if self._running else "labels.max_gb is full"
                     break
                 self._start(left.popleft())
             if not self._running:
