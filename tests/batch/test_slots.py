@@ -79,7 +79,7 @@ def simulate(
             if m in live or not left[m]:
                 since[m] = now_s
         n_idle = sum(not slots[s].n_tracks and not slots[s].is_loading for s in range(n_slots))
-        n_loading = sum(slots.n_loading(model) for model in models)
+        n_loading = slots.n_loading().total()
         could_start = min(plan.n_left - n_loading, max_in_flight - plan.n_in_flight)
         assert events, "the plan is stuck"
         then_s, _, kind, what = heapq.heappop(events)

@@ -273,15 +273,18 @@ class Plan:
         n_useful = sum(slot.n_tracks > 0 or slot.model in waiting for slot in self.slots)
         most = math.ceil(self._max_in_flight / max(n_useful, 1))
         share = max(1, len(self.slots) // max(self._max_in_flight, 1))
+        open_slots, n_loading = self.slots.open_slots(), self.slots.n_loading()
         best: tuple[int, str, tuple[int, ...]] | None = None
         for model in waiting:
-            slots = self.slots.holding(model)
-            if not slots or (n_tracks := self.slots[slots[0]].n_tracks) >= most:
+            if model not in open_slots:
                 continue
-            if n_tracks and len(waiting[model]) <= self.slots.n_loading(model):
+            slots = self.slots.least_busy(open_slots[model], share)
+            if (n_tracks := self.slots[slots[0]].n_tracks) >= most:
+                continue
+            if n_tracks and len(waiting[model]) <= n_loading[model]:
                 continue
             if best is None or n_tracks < best[0]:
-                best = n_tracks, model, tuple(slots[:share])
+                best = n_tracks, model, tuple(slots)
         return ("", ()) if best is None else best[1:]
 
 

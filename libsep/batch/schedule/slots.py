@@ -1,6 +1,8 @@
 """Which model each device slot holds, and when it is handed on: no clock, no Ray, no files."""
 
 import dataclasses
+import heapq
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 LEAST_TURN_S = 1.0
@@ -124,9 +126,21 @@ class Slots:
         found = [i for i, slot in enumerate(self._slots) if slot.model == model and slot.is_open]
         return sorted(found, key=lambda index: self._slots[index].n_tracks)
 
-    def n_loading(self, model: str) -> int:
-        """Return how many slots are loading a model."""
-        return sum(slot.model == model and slot.is_loading and slot.stays for slot in self._slots)
+    def open_slots(self) -> dict[str, list[int]]:
+        """Return the slots on which tracks may start, by their model: one look at each slot."""
+        found: dict[str, list[int]] = {}
+        for index, slot in enumerate(self._slots):
+            if slot.is_open:
+                found.setdefault(slot.model, []).append(index)
+        return found
+
+    def least_busy(self, indices: list[int], n: int) -> list[int]:
+        """Return the ``n`` of some slots that have the fewest tracks, the least busy first."""
+        return heapq.nsmallest(n, indices, key=lambda index: self._slots[index].n_tracks)
+
+    def n_loading(self) -> Counter[str]:
+        """Return how many slots are loading each model."""
+        return Counter(slot.model for slot in self._slots if slot.is_loading and slot.stays)
 
     def assign(self, queues: Mapping[str, Backlog], now_s: float) -> list[tuple[int, str]]:
         """Give free slots to models; return which slot has to load which model now.
@@ -172,18 +186,23 @@ class Slots:
     def _give_free_slots(
         self, queues: Mapping[str, Backlog], now_s: float
     ) -> Iterator[tuple[int, str]]:
+        live = Counter(self.live())
         for index in self.idle():
             slot = self._slots[index]
             if slot.model in queues and not slot.is_closing:
                 continue
-            model = self._next_model(queues, leaving=slot)
+            model = self._next_model(queues, live, leaving=slot)
             if model == slot.model:
                 slot.is_closing = False
             else:
                 self.give(index, model, now_s)
+                live[slot.model] -= 1
+                live[model] += 1
                 yield index, model
 
-    def _next_model(self, queues: Mapping[str, Backlog], *, leaving: Slot) -> str:
+    def _next_model(
+        self, queues: Mapping[str, Backlog], live: Mapping[str, int], *, leaving: Slot
+    ) -> str:
         """Return the model that a free slot goes to; its own one if no other needs it."""
         waiting = self._waiting_since_s
         if waiting and leaving.is_closing:
@@ -196,7 +215,6 @@ class Slots:
             for model, backlog in queues.items()
             if not leaving.model or backlog.n_tracks > self._n_free(model)
         ]
-        live = self.live()
         return max(
             needy,
             key=lambda m: (-queues[m].rank, queues[m].work / (live.get(m, 0) + 1)),
