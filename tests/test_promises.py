@@ -60,7 +60,7 @@ def test_every_command_for_models_has_help(command: str) -> None:
     result = CliRunner().invoke(app, ["models", command, "--help"])
     assert result.exit_code == 0
     assert len(result.output) > 200
-    assert "`libsep models list\\|show\\|pull\\|chain`" in README
+    assert "`libsep models list\\|show\\|pull\\|chain\\|average`" in README
 
 
 @pytest.mark.parametrize("name", NAMES)
