@@ -3,7 +3,6 @@
 import importlib
 import os
 import shutil
-import signal
 import subprocess
 import wave
 from collections.abc import Callable
@@ -38,10 +37,6 @@ __all__ = ["browser", "page"]  # fixtures of all tests
 Encode = Callable[..., Path]
 
 SAMPLE_RATE = 44100
-
-# In the background of a script Ctrl-C is ignored, and commands under test would ignore it too.
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What a busy machine takes for an example says nothing about the code, and the same code has the
 # same examples everywhere.

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -77,6 +78,8 @@ def start_libsep(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: object) -> "subprocess.Popen[str]":
+        # Tests in the background of a script ignore Ctrl-C; what they start must not.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
         process = subprocess.Popen(
             [*COMMAND, *(str(argument) for argument in arguments)],
             stdout=subprocess.PIPE,
@@ -85,6 +88,7 @@ def start_libsep(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str
             env=environment(),
             cwd=tmp_path,
         )
+        signal.signal(signal.SIGINT, before)
         started.append(process)
         return process
 
