@@ -1,7 +1,7 @@
 """Hear which genre a track belongs to."""
 
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from libsep.genre.description import ClassifierInfo, StoredClassifier, find_clas
 from libsep.genre.tag_table import genre_shares, strongest
 from libsep.genre.windows import Window
 from libsep.model_folder.description import read_folder
-from libsep.model_folder.tensors import filled, write_network
+from libsep.model_folder.tensors import filled, made, write_network
 from libsep.nets.genre_cnn import GenreCNN
 from libsep.nets.musicnn import HOP_LENGTH, PATCH_FRAMES, MusiCNN
 from libsep.track import Heard
@@ -142,10 +142,7 @@ def _build(info: ClassifierInfo) -> Network:
     if info.architecture not in NETWORKS:
         names = ", ".join(NETWORKS)
         raise ModelError(f"{info.name}: architecture {info.architecture!r}, expected {names}")
-    arguments: dict[str, Any] = {"sample_rate": info.sample_rate, **info.arguments}
-    try:
-        if info.architecture == "genre_cnn":
-            return GenreCNN(n_genres=len(info.genres), **arguments)
-        return MusiCNN(n_tags=len(info.tags), **arguments)
-    except (TypeError, ValueError) as exc:
-        raise ModelError(f"{info.name}: arguments of {info.architecture}: {exc}") from exc
+    arguments = {"sample_rate": info.sample_rate, **info.arguments}
+    if info.architecture == "genre_cnn":
+        return made(info, GenreCNN, {"n_genres": len(info.genres), **arguments})
+    return made(info, MusiCNN, {"n_tags": len(info.tags), **arguments})

@@ -56,6 +56,24 @@ def read_tensors(path: Path, description: Description, sha256: str) -> dict[str,
         raise ModelError(f"{path}: {exc}") from exc
 
 
+def made(
+    description: Description, make: Callable[..., NetworkType], arguments: Mapping[str, Any]
+) -> NetworkType:
+    """Return the network that ``make`` builds of the arguments of a description.
+
+    Raises
+    ------
+    ModelError
+        They do not fit it.
+    """
+    try:
+        return make(**arguments)
+    except (TypeError, ValueError, IndexError, RuntimeError) as exc:
+        raise ModelError(
+            f"{description.name}: arguments of {description.architecture}: {exc}"
+        ) from exc
+
+
 def filled(
     build: Callable[[], NetworkType], description: Description, stored: Stored
 ) -> NetworkType:

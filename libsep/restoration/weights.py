@@ -1,11 +1,10 @@
 """Super-resolution networks from model folders and into them."""
 
 from pathlib import Path
-from typing import Any
 
 from libsep.errors import ModelError
 from libsep.model_folder.description import read_folder
-from libsep.model_folder.tensors import filled, write_network
+from libsep.model_folder.tensors import filled, made, write_network
 from libsep.nets.super_resolution import AmplitudePhaseNet
 from libsep.restoration.model import RestorationInfo, RestorationModel
 
@@ -49,8 +48,4 @@ def build_network(info: RestorationInfo) -> AmplitudePhaseNet:
     if info.architecture != ARCHITECTURE:
         message = f"{info.name}: architecture {info.architecture!r}, expected {ARCHITECTURE!r}"
         raise ModelError(message)
-    arguments: dict[str, Any] = dict(info.arguments)
-    try:
-        return AmplitudePhaseNet(**arguments)
-    except (TypeError, ValueError, RuntimeError) as exc:
-        raise ModelError(f"{info.name}: arguments of {info.architecture}: {exc}") from exc
+    return made(info, AmplitudePhaseNet, info.arguments)

@@ -1,9 +1,9 @@
 """The networks that a model's description may name."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from libsep.errors import ModelError
+from libsep.model_folder.tensors import made
 from libsep.nets.band_split_unet import BandSplitUNet
 from libsep.nets.demucs import Demucs
 from libsep.nets.hdemucs import HybridDemucs
@@ -48,11 +48,7 @@ def build_network(info: ModelInfo) -> SeparationNetwork:
         names = ", ".join(ARCHITECTURES)
         message = f"{info.name}: architecture {info.architecture!r} is unknown, there are: {names}"
         raise ModelError(message) from exc
-    arguments: dict[str, Any] = dict(info.arguments)
-    try:
-        network = architecture(**arguments)
-    except (TypeError, ValueError, IndexError, RuntimeError) as exc:
-        raise ModelError(f"{info.name}: arguments of {info.architecture}: {exc}") from exc
+    network = made(info, architecture, info.arguments)
     if network.targets != info.targets:
         raise ModelError(
             f"{info.name}: targets are {info.targets}, but those of the network {network.targets}"

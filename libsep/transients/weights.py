@@ -1,11 +1,10 @@
 """Networks for hits of drums from model folders and into them."""
 
 from pathlib import Path
-from typing import Any
 
 from libsep.errors import ModelError
 from libsep.model_folder.description import read_folder
-from libsep.model_folder.tensors import fill, read_tensors, write_network
+from libsep.model_folder.tensors import filled, made, write_network
 from libsep.nets.drum_hits import DrumHitNet
 from libsep.transients.model import HitInfo, HitModel
 
@@ -21,10 +20,7 @@ def load_network(model: HitModel) -> DrumHitNet:
         The weights are missing or damaged, are not those that the description names, or do not
         fit the network that it names.
     """
-    weights = read_tensors(model.weights_path, model, model.sha256)
-    network = _build(model)
-    fill(network, weights, model.weights_path)
-    return network.eval().requires_grad_(requires_grad=False)
+    return filled(lambda: _build(model), model, model)
 
 
 def save_network(folder: Path, info: HitInfo, network: DrumHitNet) -> HitModel:
@@ -43,8 +39,4 @@ def _build(info: HitInfo) -> DrumHitNet:
     if info.architecture != ARCHITECTURE:
         message = f"{info.name}: architecture {info.architecture!r}, expected {ARCHITECTURE!r}"
         raise ModelError(message)
-    arguments: dict[str, Any] = {"sample_rate": info.sample_rate, **info.arguments}
-    try:
-        return DrumHitNet(**arguments)
-    except (TypeError, ValueError, RuntimeError) as exc:
-        raise ModelError(f"{info.name}: arguments of {info.architecture}: {exc}") from exc
+    return made(info, DrumHitNet, {"sample_rate": info.sample_rate, **info.arguments})
