@@ -1,6 +1,9 @@
 """What lies behind the samples of an uncompressed file: more of them, or something else."""
 
+import os
 from io import BufferedReader
+from pathlib import Path
+from typing import Literal
 
 MAX_JUNK_BYTES = 1024
 """How much behind the audio is neither audio nor a chunk, and no reason to doubt the header."""
@@ -16,6 +19,10 @@ _KINDS = """
 
 KNOWN_KINDS = frozenset(kind.ljust(4).encode() for kind in _KINDS.split())
 """How chunks and tags begin that are known to lie behind the samples, also if they are cut off."""
+
+
+_FILES = frozenset((b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM"))
+_FORMS = frozenset((b"WAVE", b"AIFF", b"AIFC"))
 
 
 def is_no_audio(file: BufferedReader, start: int, end: int) -> bool:
@@ -45,6 +52,39 @@ def is_no_audio(file: BufferedReader, start: int, end: int) -> bool:
             if any(place + 8 + size <= end + 1 for size in sizes):
                 return True
     return False
+
+
+def joined_bytes(path: Path, start: int) -> int:
+    """Return the length of another WAV or AIFF file behind the samples of one; 0 if there is none.
+
+    Players end before it, where two files were joined as bytes.
+
+    Parameters
+    ----------
+    path
+        A file of chunks.
+    start
+        Where its samples end, in bytes.
+
+    Raises
+    ------
+    OSError
+        It cannot be read.
+    """
+    with path.open("rb") as file:
+        order: Literal["big", "little"] = "big" if file.read(4) in (b"RIFX", b"FORM") else "little"
+        end = file.seek(0, os.SEEK_END)
+        place = start + start % 2
+        for _ in range(_N_PLACES):
+            file.seek(place)
+            head = file.read(12)
+            if head[:4] in _FILES and head[8:] in _FORMS:
+                return end - place
+            if head[:4] not in KNOWN_KINDS:
+                return 0
+            n_bytes = int.from_bytes(head[4:8], order)
+            place += 8 + n_bytes + n_bytes % 2
+    return 0
 
 
 def _is_padding(file: BufferedReader, start: int, end: int) -> bool:

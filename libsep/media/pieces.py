@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from libsep.errors import DecodeError
+from libsep.media.behind_audio import joined_bytes
 from libsep.media.edit_list import Edit, read_edits
 from libsep.media.ffmpeg import file_url
 from libsep.media.ogg_links import Link, read_links
 from libsep.media.pcm_header import PcmHeader, read_pcm_header
+from libsep.units import format_bytes
 
 TOLERATED_BYTES = 1 << 16
 """How many bytes of compressed audio a WAV file may lack and still be taken for whole."""
@@ -81,17 +83,25 @@ def pieces_of(path: Path, stream: int = 0) -> Pieces:
 def _pieces_of_pcm(path: Path, header: PcmHeader) -> Pieces:
     url = file_url(path)
     options: dict[str, Any] = {}
+    warnings: list[str] = []
+    if n_joined := joined_bytes(path, header.start + header.found_bytes):
+        warnings.append(
+            f"another file of {format_bytes(n_joined)} is joined to this one; other players leave "
+            "it out, and so does this: split them"
+        )
     if not header.codec:
         declared = header.declared_bytes or 0
         if declared - header.found_bytes > max(TOLERATED_BYTES, declared // 100):
             lost = declared - header.found_bytes
             raise DecodeError(path, f"the file is cut short: its audio lacks {lost} bytes")
         options |= {"ignore_length": 1} if header.is_longer else {}
-        return Pieces(all=(Piece(url=url, options=options),), is_exact=False)
+        return Pieces(
+            all=(Piece(url=url, options=options),), is_exact=False, warnings=tuple(warnings)
+        )
     declared_s = header.declared_s
     duration_s = float(declared_s) if declared_s is not None else None
     if not header.is_longer:
-        return Pieces(all=(Piece(url=url),), duration_s=duration_s)
+        return Pieces(all=(Piece(url=url),), duration_s=duration_s, warnings=tuple(warnings))
     options = {
         "format": header.codec,
         "format_whitelist": header.codec,
@@ -100,7 +110,6 @@ def _pieces_of_pcm(path: Path, header: PcmHeader) -> Pieces:
         "skip_initial_bytes": header.start,
     }
     length_s = Fraction(header.n_samples, header.sample_rate)
-    warnings = []
     if (beyond_s := header.beyond_s) > 0:
         warnings.append(
             f"{beyond_s:.1f} s behind the length in its header were taken for audio; other players "

@@ -110,6 +110,16 @@ def test_what_is_read_beyond_the_length_of_a_header_is_a_warning(
     assert [each[: len("1.0 s behind the length")] for each in decoder.warnings] == warning
 
 
+def test_a_file_that_is_joined_to_another_is_not_lost_without_a_word(
+    tmp_path: Path, noise: np.ndarray, ffmpeg: Path
+) -> None:
+    path = tmp_path / "joined.wav"
+    path.write_bytes(wav(noise) + b"LIST\5\0\0\0INFO_\0" + wav(noise[:, :RATE]))
+    with Decoder(path, ffmpeg=ffmpeg, block_samples=RATE) as decoder:
+        assert sum(block.shape[1] for block in decoder) == noise.shape[1]
+    assert [each[:39] for each in decoder.warnings] == ["another file of 176.4 kB is joined to t"]
+
+
 @pytest.mark.parametrize(
     "head",
     [
