@@ -1,7 +1,9 @@
 """Train the networks of published systems on equal terms, score them, and write one table.
 
 Every system has the same material (songs, loops and songs that the sampler rendered), the same
-seconds of CPU on one thread, and the same optimiser; none is chosen on the songs that score it.
+seconds of CPU on one thread, and the same optimiser, with what its network allows: WaveNet learns
+from renders alone, one short example at a time, NMF from larger batches, and the adversarial stages
+at a lower rate. None is chosen on the songs that score it.
 Short runs of small networks say what a system makes of little, not what it can become. What a
 folder already holds is not made again, so a stopped run goes on.
 

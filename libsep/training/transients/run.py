@@ -76,7 +76,9 @@ def train_drum_hits(job: DrumHitJob, say: Say = logger.info) -> HitModel:
     say(f"{len(learned.labels)} hits to learn from, {len(judged.labels)} to judge by")
     network = fit(learned, judged, config, job.out, say)
     scores = measures(network, judged)
-    say(f"on kits that were not learned from: {scores}")
+    for drum, values in scores.items():
+        said = ", ".join(f"{measure} {value:.2f}" for measure, value in values.items())
+        say(f"{drum}: {said}, on kits that were not learned from")
     model = save_network(job.model, describe(job.about, scores), network)
     rows = read_curve(job.out / CURVE)
     write_table(rows, job.model / TABLE)
@@ -142,7 +144,8 @@ def fit(
                 f1 = {drum: values["f1"] for drum, values in scores.items()}
                 mean = float(np.mean(losses))
                 journal.record(step, {"loss": mean, "rate": schedule.get_last_lr()[0], "f1": f1})
-                say(f"step {step} of {config.n_steps} · loss {mean:.4f} · F1 {f1}")
+                found = ", ".join(f"{drum} {value:.2f}" for drum, value in f1.items())
+                say(f"step {step} of {config.n_steps} · loss {mean:.4f} · F1 {found}")
                 losses.clear()
     journal.close()
     return network.eval()
