@@ -26,6 +26,34 @@ def contents(folder: Path) -> dict[Path, tuple[int, int, bytes]]:
     }
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return what the tests of a finished run share: its folder, and later how it ended."""
+    return {"folder": tmp_path_factory.mktemp("kept")}
+
+
+@pytest.fixture
+def converted(
+    libsep: Callable[..., Any],
+    library: Path,
+    config_file: Path,
+    tmp_path: Path,
+    kept: dict[str, Any],
+) -> Any:
+    """Convert the library to ``tmp_path/stems``, or copy what the first such test made."""
+    stems = tmp_path / "stems"
+    if "ended" not in kept:
+        kept["ended"] = libsep("run", library, stems, "--config", config_file)
+        kept["stems"] = stems
+        for folder in (library, stems):
+            shutil.copytree(folder, kept["folder"] / folder.name)
+    else:
+        shutil.rmtree(library)
+        for folder in (library, stems):
+            shutil.copytree(kept["folder"] / folder.name, folder)
+    return kept["ended"]
+
+
 def test_a_library_is_converted_and_the_second_run_does_only_what_changed(
     libsep: Callable[..., Any], library: Path, config_file: Path, tmp_path: Path
 ) -> None:
@@ -61,40 +89,40 @@ def test_a_library_is_converted_and_the_second_run_does_only_what_changed(
 
 
 def test_ray_says_nothing_and_the_lines_name_every_track(
-    libsep: Callable[..., Any], library: Path, config_file: Path, tmp_path: Path
+    converted: Any, kept: dict[str, Any]
 ) -> None:
-    ended = libsep("run", library, tmp_path / "stems", "--config", config_file)
+    ended = converted
     lines = ended.err.splitlines()
     assert lines[0].startswith("1 separator: tiny on CPU")
     assert len(lines) == 8, ended.err
     assert "failed letter.mp3: probe:" in ended.err
-    stems = shlex.quote(str(tmp_path / "stems"))
+    stems = shlex.quote(str(kept["stems"]))
     assert f"libsep report {stems} writes" in ended.out
     assert f"libsep listen {stems} plays" in ended.out
     assert "done nested/deeper/Four [live].m4a" in ended.err
     assert "converted" in ended.out
-    logs = list((tmp_path / "stems" / FOLDER / "runs").glob("*/*.jsonl"))
+    logs = list((kept["folder"] / "stems" / FOLDER / "runs").glob("*/*.jsonl"))
     assert any('"track": "letter.mp3"' in log.read_text() for log in logs)
 
 
+@pytest.mark.usefixtures("converted")
 def test_a_lost_ledger_is_rebuilt_from_the_files(
     libsep: Callable[..., Any], library: Path, config_file: Path, tmp_path: Path
 ) -> None:
     stems = tmp_path / "stems"
     for name in BAD:
         (library / name).unlink()
-    libsep("run", library, stems, "--config", config_file)
     shutil.rmtree(stems / FOLDER)
     again = libsep("run", library, stems, "--config", config_file, "--json")
     assert again.code == 0, again.err
     assert (again.json["n_converted"], again.json["n_up_to_date"]) == (0, 4)
 
 
+@pytest.mark.usefixtures("converted")
 def test_a_damaged_ledger_stops_the_run_and_can_be_mended(
     libsep: Callable[..., Any], library: Path, config_file: Path, tmp_path: Path
 ) -> None:
     stems = tmp_path / "stems"
-    libsep("run", library, stems, "--config", config_file)
     damaged = next((stems / FOLDER / "ledger").glob("*.parquet"))
     damaged.write_bytes(b"PAR1 no more")
     stopped = libsep("run", library, stems, "--config", config_file)
@@ -117,11 +145,9 @@ def test_a_dry_run_tells_what_would_be_done_and_changes_nothing(
     assert not stems.exists()
 
 
-def test_the_ledger_is_plain_parquet(
-    libsep: Callable[..., Any], library: Path, config_file: Path, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("converted")
+def test_the_ledger_is_plain_parquet(libsep: Callable[..., Any], tmp_path: Path) -> None:
     stems = tmp_path / "stems"
-    libsep("run", library, stems, "--config", config_file)
     outcomes = pq.read_table(stems / FOLDER / "ledger").to_pylist()
     assert len(outcomes) == 7
     done = [row for row in outcomes if row["status"] == "done"]

@@ -1,6 +1,7 @@
 """The nodes of Ray as the driver sees them: which take work, which died, is Ray still there."""
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import logging
 import shutil
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
 import ray
 from ray._private import worker as ray_worker
 from ray._private.state import state as gcs_state
@@ -22,6 +24,10 @@ logger = logging.getLogger(__name__)
 
 WATCH_S = 2.0
 """How often the driver looks at the nodes."""
+
+RAYLET_WATCH_S = 0.2
+"""How often the driver looks at its own raylet. Ray would tell it after ten seconds, and a second
+later end the driver's process without a word, as soon as it touches Ray's shared memory."""
 
 SILENT_S = 40.0
 """Seconds without an answer after which the cluster is lost; Ray ends the process after 60."""
@@ -75,6 +81,8 @@ class Nodes:
         self._check = check
         self._own_id: str = ray.get_runtime_context().get_node_id()
         self._scratch = Path(ray_worker._global_node.get_session_dir_path())
+        self._raylet = _own_raylet()
+        self._raylet_seen_s = time.monotonic()
         self._looking: concurrent.futures.Future[_Look] | None = None
         self._checking: concurrent.futures.Future[dict[str, str]] | None = None
         self._looked_s = self._stepped_s = time.monotonic()
@@ -125,6 +133,7 @@ class Nodes:
             Ray has lost all nodes or this one, does not answer any more, or its disk is full.
         """
         before = self.machines, self.alive
+        self._check_raylet()
         self._count_silence()
         if self._looking is not None and self._looking.done():
             look, self._looking = self._looking, None
@@ -136,6 +145,18 @@ class Nodes:
             self._looking = _in_thread(_look)
         self._admit()
         return before != (self.machines, self.alive)
+
+    def _check_raylet(self) -> None:
+        now_s = time.monotonic()
+        if self._raylet is None or now_s - self._raylet_seen_s < RAYLET_WATCH_S:
+            return
+        self._raylet_seen_s = now_s
+        try:
+            is_dead = self._raylet.status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            is_dead = True
+        if is_dead or not self._raylet.is_running():  # another process may have its number
+            raise ClusterError(LOST_THIS_MACHINE)
 
     def _count_silence(self) -> None:
         now_s = time.monotonic()
@@ -186,6 +207,16 @@ def check_scratch(folder: Path) -> None:
             f"only {format_bytes(free_bytes)} free on the disk of Ray's files ({folder});"
             " make room and run again to go on"
         )
+
+
+def _own_raylet() -> psutil.Process | None:
+    """Return Ray's process on this machine, None if it cannot be seen (another user's, say)."""
+    socket = ray_worker._global_node.raylet_socket_name
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.name() == "raylet" and any(socket in word for word in process.cmdline()):
+                return process
+    return None
 
 
 def _machine(node: Node) -> Machine:

@@ -55,6 +55,7 @@ class Teachers:
         self.config = config
         self.log_folder = log_folder
         self._seats: list[Seat] = []
+        self._nodes: Nodes | None = None
 
     def __enter__(self) -> "Teachers":
         """Start them, and wait until all have loaded.
@@ -66,7 +67,7 @@ class Teachers:
         ClusterError
             There is no machine, or a separator died of it.
         """
-        nodes = Nodes()
+        nodes = self._nodes = Nodes()
         places = Staffing(0, [self.teacher.cost], self.config.device).places(nodes.machines)
         self._seats = [
             Seat(start_separator(self.config, place, self.log_folder), place.node_id)
@@ -94,6 +95,17 @@ class Teachers:
 
     def __len__(self) -> int:
         return len(self._seats)
+
+    def watch(self) -> None:
+        """Do nothing while Ray is there.
+
+        Raises
+        ------
+        ClusterError
+            It is not.
+        """
+        if self._nodes is not None:
+            self._nodes.watch()
 
     @property
     def seats(self) -> Sequence[Seat]:
@@ -176,6 +188,7 @@ class Labelling:
             if not self._running:
                 break
             ready, _ = ray.wait(list(self._running), num_returns=1, timeout=POLL_S)
+            self._teachers.watch()
             for reference in ready:
                 left.extend(self._collected(reference))
             left = collections.deque(block for block in left if block.track not in self._unusable)
