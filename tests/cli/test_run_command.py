@@ -51,6 +51,7 @@ def converted(
         shutil.rmtree(library)
         for folder in (library, stems):
             shutil.copytree(kept["folder"] / folder.name, folder)
+        (stems / FOLDER / "library").unlink()  # it names where the library was
     return kept["ended"]
 
 
@@ -123,6 +124,8 @@ def test_a_damaged_ledger_stops_the_run_and_can_be_mended(
     libsep: Callable[..., Any], library: Path, config_file: Path, tmp_path: Path
 ) -> None:
     stems = tmp_path / "stems"
+    for name in BAD:
+        (library / name).unlink()
     damaged = next((stems / FOLDER / "ledger").glob("*.parquet"))
     damaged.write_bytes(b"PAR1 no more")
     stopped = libsep("run", library, stems, "--config", config_file)
