@@ -222,6 +222,9 @@ class AdversarialConfig(JudgedConfig):
     leak: Annotated[float, Field(ge=0)] = 0.1
     """Weight of what a mix without the target gives it nevertheless; needs such mixes."""
 
+    n_fade_steps: Annotated[int, Field(ge=0)] = 0
+    """Steps after the warm-up over which these weights rise from 0; they count as steps."""
+
     crop_s: Annotated[float, Field(ge=0.05, le=30)] = 1.0
     """What a discriminator sees of an example, in seconds; not more than the example."""
 

@@ -1,11 +1,12 @@
 """How a training begins: the state and the stage that a job asks for."""
 
+from collections.abc import Sequence
+
 import torch
 
 from libsep.errors import ConfigError
 from libsep.nets.magnitude import MagnitudeNetwork
 from libsep.nets.network import SeparationNetwork
-from libsep.track import TARGETS
 from libsep.training.adversarial.frames import FrameAdversarial
 from libsep.training.adversarial.stage import Adversarial
 from libsep.training.factorisation import Factorisation
@@ -51,13 +52,22 @@ def check_start(job: Job) -> None:
             )
         if not job.validation:
             raise ConfigError(f"{stage}: needs songs to guard the SDR with, expected --validation")
-    if config.adversarial is not None and config.network.targets != TARGETS:
-        raise ConfigError(f"adversarial: needs a network with all targets, {', '.join(TARGETS)}")
+    if config.adversarial is not None:
+        _check_targets("targets", config.adversarial.targets, config.network.targets)
     if config.adversarial is not None and config.network.architecture != OWN:
         raise ConfigError(f"adversarial: needs the network {OWN}")
     if config.frame_adversarial is not None:
         with torch.device("meta"):
             as_magnitude_network(new_network(config.network))
+
+
+def _check_targets(name: str, judged: Sequence[str], targets: Sequence[str]) -> None:
+    """Refuse discriminators of what the network does not separate."""
+    if missing := [target for target in judged if target not in targets]:
+        raise ConfigError(
+            f"adversarial.{name}: {', '.join(missing)}, but the network separates "
+            f"{', '.join(targets)}"
+        )
 
 
 def as_magnitude_network(network: SeparationNetwork) -> MagnitudeNetwork:
@@ -90,7 +100,12 @@ def begin(job: Job) -> State:
     adversary = None
     network.to(config.device)
     if config.adversarial is not None:
-        adversary = new_adversary(config.adversarial, config.optimiser.n_steps, config.device)
+        adversary = new_adversary(
+            config.adversarial,
+            len(config.network.targets),
+            config.optimiser.n_steps,
+            config.device,
+        )
     if config.frame_adversarial is not None:
         adversary = new_frame_adversary(
             config.frame_adversarial,

@@ -13,7 +13,6 @@ from libsep.config import AdversarialConfig, FrameAdversarialConfig, JudgedConfi
 from libsep.nets.magnitude import MagnitudeNetwork
 from libsep.nets.stft_discriminator import StftDiscriminator
 from libsep.nets.svsgan import FrameDiscriminator
-from libsep.track import TARGETS
 
 FRAMES = "frames"
 """Name of the discriminator of frames."""
@@ -159,13 +158,18 @@ def new_state(
     return state
 
 
-def new_adversary(config: AdversarialConfig, n_steps: int, device: str) -> Adversary:
-    """Return the discriminators that have a weight, as they are before the first of ``n_steps``."""
+def new_adversary(
+    config: AdversarialConfig, n_targets: int, n_steps: int, device: str
+) -> Adversary:
+    """Return the discriminators that have a weight, as they are before the first of ``n_steps``.
+
+    ``n_targets`` is how many targets the generator has.
+    """
     judges: dict[str, nn.Module] = {}
     for target in config.targets if config.generator or config.features else ():
         judges[f"target/{target}"] = StftDiscriminator(n_channels=4)
     if config.context:
-        judges["context"] = StftDiscriminator(n_channels=2 * len(TARGETS))
+        judges["context"] = StftDiscriminator(n_channels=2 * n_targets)
     unpaired_targets = [name for name in config.unpaired_targets if name in config.targets]
     for target in unpaired_targets if config.unpaired else ():
         judges[f"unpaired/{target}"] = StftDiscriminator(n_channels=2)

@@ -25,6 +25,8 @@ from libsep.training.validate import separate_in_segments
 
 VOCALS = "vocals"
 
+Samples = Int16[np.ndarray, "2 _"]
+
 
 class VocalsStage:
     """A model that takes the vocals off.
@@ -92,6 +94,11 @@ class VocalsStage:
             partial.replace(kept)
         sources[place] = np.load(kept, mmap_mode="r")
         return dataclasses.replace(song, sources=sources, recorded_mixture=None)
+
+    def left_of_mix(self, mix: Samples, cache: Path) -> Samples:
+        """Return a recording without sources as the model leaves it; it is kept in ``cache``."""
+        song = Song("", {UNSCORED: mix})
+        return self.left_of(song, cache, is_scored=True).sources[UNSCORED]
 
     def _key(self, song: Song, place: str) -> str:
         digest = hashlib.sha256(f"{self.sha256}|{place}".encode())

@@ -156,6 +156,10 @@ def test_a_model_that_does_not_exist_is_refused(job: Job) -> None:
         ({"start": None}, "needs a trained generator, expected --from"),
         ({"validation": ()}, "needs songs to guard the SDR with, expected --validation"),
         ({"config": settings(adversarial=None)}, "unpaired: unpaired recordings are for"),
+        (
+            {"config": settings(network={"size": "XS", "targets": ["bass", "other"]})},
+            "adversarial.targets: drums, but the network separates bass, other",
+        ),
     ],
 )
 def test_stages_that_cannot_work_are_refused_before_anything_is_written(

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import torch
 
-from libsep.config import TrainingConfig
+from libsep.config import NetworkConfig, TrainingConfig
 from libsep.errors import ConfigError
 from libsep.nets.band_split_unet import BandSplitUNet
-from libsep.training.adversarial.step import adversarial_step, current_target
+from libsep.training.adversarial.step import adversarial_step, current_target, faded
 from libsep.training.material.unpaired_examples import UnpairedBatch
 from libsep.training.state import State, new_adversary, new_state
 from libsep.training.weights.checkpoint import load_checkpoint, save_checkpoint
@@ -32,8 +32,9 @@ def settings(n_steps: int = 20, **adversarial: Any) -> TrainingConfig:
 def fresh_state(config: TrainingConfig) -> State:
     torch.manual_seed(11)
     assert config.adversarial is not None
-    adversary = new_adversary(config.adversarial, config.optimiser.n_steps, "cpu")
-    return new_state(BandSplitUNet(**SMALL), config.optimiser, adversary)
+    targets = config.network.targets
+    adversary = new_adversary(config.adversarial, len(targets), config.optimiser.n_steps, "cpu")
+    return new_state(BandSplitUNet(**SMALL, targets=targets), config.optimiser, adversary)
 
 
 def noise(rng: np.random.Generator, *shape: int) -> torch.Tensor:
@@ -55,7 +56,7 @@ def steps(
             noise(rng, n_mixtures, 2, N_CROP),
             noise(rng, n_without, 2, N_SAMPLES),
         )
-        sources = noise(rng, 2, 4, 2, N_SAMPLES)
+        sources = noise(rng, 2, len(config.network.targets), 2, N_SAMPLES)
         metrics.append(
             adversarial_step(state, sources, unpaired, config, rng=rng, is_bfloat16=False)
         )
@@ -65,7 +66,7 @@ def steps(
 def test_only_targets_that_have_a_turn_get_a_discriminator() -> None:
     config = settings(targets=["bass"], unpaired_targets=["drums", "bass"]).adversarial
     assert config is not None
-    judges = new_adversary(config, 10, "cpu").discriminators
+    judges = new_adversary(config, 4, 10, "cpu").discriminators
     assert set(judges) == {"target/bass", "context", "unpaired/bass"}
 
 
@@ -77,7 +78,7 @@ def test_a_resumed_training_has_the_same_losses_to_the_last_digit(tmp_path: Path
     expected = steps(state, config, 2)
     torch.manual_seed(99)
     assert config.adversarial is not None
-    adversary = new_adversary(config.adversarial, config.optimiser.n_steps, "cpu")
+    adversary = new_adversary(config.adversarial, 4, config.optimiser.n_steps, "cpu")
     resumed = new_state(BandSplitUNet(**SMALL), config.optimiser, adversary)
     load_checkpoint(tmp_path / "a.pt", resumed)
     assert steps(resumed, config, 2) == expected
@@ -137,6 +138,27 @@ def test_normalisations_keep_their_statistics() -> None:
     before = state.network.state_dict()["decode_fine.norm.running_mean"].clone()
     steps(state, config, 1)
     assert torch.equal(state.network.state_dict()["decode_fine.norm.running_mean"], before)
+
+
+def test_after_the_warm_up_the_weights_of_what_discriminators_say_rise() -> None:
+    sudden, slow = (
+        steps(fresh_state(config), config, 3)[1:]
+        for config in (settings(n_warmup_steps=1), settings(n_warmup_steps=1, n_fade_steps=4))
+    )
+    for name in ("adversarial/generator", "adversarial/context", "adversarial/leak"):
+        assert slow[0][name] == pytest.approx(sudden[0][name] / 4, rel=1e-4), name
+    assert slow[0]["loss/spectrum"] == sudden[0]["loss/spectrum"]
+    adversarial = settings(n_warmup_steps=1, n_fade_steps=4).adversarial
+    assert adversarial is not None
+    assert [faded(adversarial, step) for step in (2, 4, 9)] == [0.5, 1.0, 1.0]
+
+
+def test_a_second_stage_of_three_targets_has_discriminators_too() -> None:
+    three = {"network": NetworkConfig(targets=("drums", "bass", "other"))}
+    config = settings().model_copy(update=three)
+    drums, bass = steps(fresh_state(config), config, 2)
+    assert drums["adversarial/context"] > 0
+    assert bass["adversarial/generator"] > 0
 
 
 def test_only_the_discriminators_of_the_step_move() -> None:

@@ -90,7 +90,7 @@ def test_too_much_treble_is_as_far_away_as_too_little(state: State) -> None:
 
 def test_weights_between_are_those_of_both_and_survive_a_checkpoint() -> None:
     network = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.BatchNorm1d(1))
-    state = new_state(network, OptimiserConfig(), new_adversary(AdversarialConfig(), 1, "cpu"))
+    state = new_state(network, OptimiserConfig(), new_adversary(AdversarialConfig(), 4, 1, "cpu"))
     start = state.average[0].weight.item()
     with torch.no_grad():
         state.average[0].weight.add_(4.0)

@@ -1,9 +1,10 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from libsep.config import TrainingConfig
+from libsep.config import AdversarialConfig, TrainingConfig
 from libsep.datasets.audio_cache import FULL_SCALE, AudioCache
 from libsep.datasets.songs import UNSCORED, find_songs, load_song
 from libsep.errors import ConfigError
@@ -11,9 +12,11 @@ from libsep.nets.band_split_unet import BandSplitUNet
 from libsep.separation.registry import Model, ModelInfo
 from libsep.separation.weights import save_model
 from libsep.training.job import Job
-from libsep.training.material.inputs import open_examples, open_validation
+from libsep.training.material.inputs import open_examples, open_unpaired, open_validation
 from libsep.training.synthesis.pool import RenderPlan
 from libsep.training.vocals_stage import VocalsStage
+
+from ..conftest import tone, write_wave
 
 LEAST = 1 / FULL_SCALE
 
@@ -70,6 +73,25 @@ def test_the_validation_compares_with_the_true_sources(
         assert song.scored_targets == ("drums", "bass", "other")
         assert np.array_equal(song.sources["other"], true.sources["other"])
         assert UNSCORED in song.sources
+
+
+def test_unpaired_mixes_are_what_the_stage_leaves_and_targets_alone_are_as_they_are(
+    stage: VocalsStage, tmp_path: Path, songs_folder: Path, tiny_model: Model
+) -> None:
+    plain = job_in(tmp_path, songs_folder, tiny_model, vocals_stage=None)
+    plain.cache.mkdir()
+    behind = job_in(tmp_path, songs_folder, tiny_model)
+    for name in ("mix.wav", "drums/loop.wav"):
+        write_wave(tmp_path / "unpaired" / name, tone(400, 1.0))
+    examples, unpaired = open_examples(plain), (tmp_path / "unpaired",)
+    found = [
+        open_unpaired(dataclasses.replace(job, unpaired=unpaired), AdversarialConfig(), examples)
+        for job in (plain, behind)
+    ]
+    before, after = (each.mixtures[0].astype(np.float32) / FULL_SCALE for each in found)
+    np.testing.assert_allclose(after, before - stage.estimate(before), atol=2 * LEAST)
+    assert np.abs(after - before).max() > 0.01
+    assert np.array_equal(found[0].alone["drums"][0], found[1].alone["drums"][0])
 
 
 def test_what_is_left_is_found_once(

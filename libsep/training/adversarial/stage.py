@@ -14,6 +14,7 @@ from libsep.training.material.examples import Examples
 from libsep.training.material.unpaired_examples import UnpairedExamples
 from libsep.training.stage import uses_bfloat16
 from libsep.training.state import State
+from libsep.training.step import merged
 from libsep.training.validate import Measures
 
 
@@ -53,12 +54,13 @@ class Adversarial:
         """Take a step on this worker's own examples and unpaired mixes."""
         config, step, worker = self._config, self.state.step, distributed.worker()
         sources = self._examples.batch(config.seed, worker, step, config.optimiser.n_batch)
+        sources = merged(sources.to(config.device), config.network.targets)
         unpaired = self._unpaired.batch(
             config.seed, worker, step, current_target(self._adversarial, step)
         )
         return adversarial_step(
             self.state,
-            sources.to(config.device),
+            sources,
             unpaired.to(config.device),
             config,
             rng=np.random.default_rng([config.seed, worker, step, 2]),

@@ -65,12 +65,21 @@ def adversarial_step(
         if is_warmup:
             state.step += 1
             return metrics
-        losses = generated.losses | adversarial_losses(adversary, contests, adversarial)
+        opinions = adversarial_losses(adversary, contests, adversarial)
     if adversarial.leak and len(unpaired.without):
         leaked = leak(generated.of_without[target], unpaired.without)
-        losses["adversarial/leak"] = adversarial.leak * leaked
+        opinions["adversarial/leak"] = adversarial.leak * leaked
+    fade = faded(adversarial, state.step)
+    losses = generated.losses | {name: fade * opinion for name, opinion in opinions.items()}
     state.n_examples += len(sources)
     return update_network(state, losses, config.optimiser) | metrics
+
+
+def faded(config: AdversarialConfig, step: int) -> float:
+    """Return the share of their weights that the adversarial losses have at a step, 0 to 1."""
+    if not config.n_fade_steps:
+        return 1.0
+    return min((step - config.n_warmup_steps + 1) / config.n_fade_steps, 1.0)
 
 
 def train_with_frozen_statistics(network: torch.nn.Module) -> None:

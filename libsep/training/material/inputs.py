@@ -69,6 +69,8 @@ def open_examples(job: Job) -> Examples:
 def open_unpaired(job: Job, config: AdversarialConfig, examples: Examples) -> UnpairedExamples:
     """Return the unpaired recordings of a job; recordings of single sources count as well.
 
+    Behind a vocals stage the mixes are what it leaves of them; targets alone stay as they are.
+
     Raises
     ------
     ConfigError
@@ -79,6 +81,17 @@ def open_unpaired(job: Job, config: AdversarialConfig, examples: Examples) -> Un
         for target, found in examples.material.recordings.items()
     }
     unpaired = load_unpaired(job.unpaired, open_cache(job))
+    stage_name = job.config.material.vocals_stage
+    if stage_name is not None and job.unpaired:
+        stage = VocalsStage(stage_name)
+        unpaired = dataclasses.replace(
+            unpaired,
+            mixtures=[stage.left_of_mix(mix, job.cache) for mix in unpaired.mixtures],
+            without={
+                target: [stage.left_of_mix(mix, job.cache) for mix in mixes]
+                for target, mixes in unpaired.without.items()
+            },
+        )
     return UnpairedExamples(unpaired, recordings, config, examples.n_samples, SAMPLE_RATE)
 
 
