@@ -39,6 +39,16 @@ def distil(
     validation: Annotated[
         list[Path] | None, typer.Option(help="Songs with true stems that judge.")
     ] = None,
+    choose_by: Annotated[
+        list[Path] | None,
+        typer.Option(help="Songs with true stems that choose the best checkpoint, not labels."),
+    ] = None,
+    behind: Annotated[
+        str | None,
+        typer.Option(
+            help="Model that takes the vocals off first: the student is the second stage."
+        ),
+    ] = None,
     max_gb: Annotated[float | None, typer.Option(help="Disk that labels may take, in GB.")] = None,
     max_hours: Annotated[
         float, typer.Option(min=0.01, help="Hours for all; labels take half of it at most.")
@@ -69,7 +79,9 @@ def distil(
         genre=genre,
         data=tuple(data or ()),
         validation=tuple(validation or ()),
+        choice=tuple(choose_by or ()),
         start=start,
+        behind=find_model(behind) if behind else None,
         max_hours=max_hours,
     )
     watcher = Watcher(job, is_agreed=yes, is_dry=dry_run)

@@ -49,6 +49,9 @@ class StudentTrainingConfig(TrainingConfig):
     validation_interval_s: Annotated[float, Field(gt=0)] = 900.0
     """Seconds between two validations."""
 
+    start_shares: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.33, 0.67)
+    """Shares of the weights that it began with that each validation tries, beside none of them."""
+
     material: StudentMaterialConfig = StudentMaterialConfig()
     optimiser: StudentOptimiserConfig = StudentOptimiserConfig()
 

@@ -270,6 +270,10 @@ class TrainingConfig(Section):
     validation_interval_s: Annotated[float, Field(gt=0)] = 600.0
     """Seconds between two validations."""
 
+    start_shares: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    """Shares of the weights of ``--from`` that each validation tries, beside none of them; of a
+    supervised training."""
+
     network: NetworkConfig = NetworkConfig()
     material: MaterialConfig = MaterialConfig()
     augment: AugmentConfig = AugmentConfig()

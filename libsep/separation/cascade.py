@@ -37,8 +37,30 @@ def chain(folder: Path, first: str, second: str) -> Model:
     values = _values(folder, found)
     is_other = tuple(values.get("stages", ())) != stages
     info = ModelInfo(**values | {"stages": stages} | ({"scores": ()} if is_other else {}))
-    model = Model(**info.model_dump(), folder=folder.absolute())
-    networks_of(model)
+    return _written(info, folder)
+
+
+def redescribed(cascade: Model, **values: Any) -> Model:
+    """Return a cascade whose description says these values, after writing them.
+
+    Parameters
+    ----------
+    cascade
+        Whose stages stay.
+    values
+        Fields of `ModelInfo`.
+
+    Raises
+    ------
+    ModelError
+        As `chain`.
+    """
+    kept = {name: getattr(cascade, name) for name in ModelInfo.model_fields}
+    return _written(ModelInfo(**kept | values), cascade.folder)
+
+
+def _written(info: ModelInfo, folder: Path) -> Model:
+    networks_of(Model(**info.model_dump(), folder=folder.absolute()))
     kept = info.model_dump(mode="json", exclude={"architecture", "arguments"})
     write_description(folder, kept)
     return read_model(folder)

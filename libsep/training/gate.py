@@ -27,13 +27,21 @@ class Verdict:
 
 
 def judge_sdr(state: State, means: Means) -> Verdict:
-    """Prefer the highest mean SDR; ``state`` remembers it."""
-    sdr_db = means["sdr_db"].get("mean", float("-inf"))
-    best_sdr_db = state.best_sdr_db
+    """Prefer the highest mean SDR, of the weights and of those nearer to the start.
+
+    ``state`` remembers it.
+    """
+    found = {
+        share: each["sdr_db"].get("mean", float("-inf")) for share, each in apart(means).items()
+    }
+    share = max(found, key=lambda share: found[share])
+    sdr_db, best_sdr_db = found[share], state.best_sdr_db
+    reached = f"SDR {sdr_db:.2f} dB{_kept(share)}"
     if sdr_db > best_sdr_db:
         state.best_sdr_db = sdr_db
-        return Verdict(is_best=True, reason=f"SDR {sdr_db:.2f} dB, the highest")
-    return Verdict(is_best=False, reason=f"SDR {sdr_db:.2f} dB, the best has {best_sdr_db:.2f}")
+        return Verdict(is_best=True, reason=f"{reached}, the highest", start_share=share)
+    reason = f"{reached}, the best has {best_sdr_db:.2f}"
+    return Verdict(is_best=False, reason=reason, start_share=share)
 
 
 def judge_sound(state: State, means: Means, max_sdr_loss_db: float) -> Verdict:
@@ -87,11 +95,15 @@ def drum_distance(means: Means) -> float | None:
     return onsets + abs(means.get("high_band_db", {}).get("drums", 0.0)) / DB_PER_DISTANCE
 
 
+def _kept(share: float) -> str:
+    return f", {share:g} of the start kept" if share else ""
+
+
 def _sound_of(state: State, means: Means, max_sdr_loss_db: float, share: float) -> Verdict:
     """Return whether weights are better than the best so far, by themselves."""
     sdr_db = means["sdr_db"].get("mean", float("-inf"))
     loss_db = (state.start_sdr_db or 0.0) - sdr_db
-    of_start = f", {share:g} of the start kept" if share else ""
+    of_start = _kept(share)
     if loss_db > max_sdr_loss_db:
         reason = f"refused: SDR {sdr_db:.2f} dB, {loss_db:.2f} less than the start"
         reason = f"{reason}, at most {max_sdr_loss_db:g} allowed{of_start}"

@@ -5,14 +5,14 @@ from typing import Protocol, runtime_checkable
 
 from libsep.config import TrainingConfig
 from libsep.datasets.songs import Song
-from libsep.media.decode import SAMPLE_RATE
 from libsep.separation.cpu import has_native_bfloat16
 from libsep.training import distributed
 from libsep.training.gate import Means, Verdict, judge_sdr
+from libsep.training.interpolation import validate_between
 from libsep.training.material.examples import Examples
 from libsep.training.state import State
-from libsep.training.step import as_separation_network, merged, train_step
-from libsep.training.validate import Measures, validate
+from libsep.training.step import merged, train_step
+from libsep.training.validate import Measures
 
 
 @runtime_checkable
@@ -77,9 +77,9 @@ class Supervised:
         )
 
     def validate(self, songs: Sequence[Song]) -> Measures:
-        """Return the measures of the averaged weights."""
-        average = as_separation_network(self.state.average)
-        return validate(average, songs, SAMPLE_RATE, is_bfloat16=self._is_bfloat16)
+        """Return the measures of the averaged weights, and of weights nearer to the start."""
+        shares = self._config.start_shares
+        return validate_between(self.state, songs, shares, is_bfloat16=self._is_bfloat16)
 
     def judge(self, means: Means) -> Verdict:
         """Prefer the highest mean SDR."""

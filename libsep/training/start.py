@@ -113,7 +113,10 @@ def begin(job: Job) -> State:
             config.optimiser.n_steps,
             config.device,
         )
-    return new_state(network, config.optimiser, adversary)
+    state = new_state(network, config.optimiser, adversary)
+    if config.start_shares and job.start is not None:
+        state.keep_origin()
+    return state
 
 
 def open_stage(job: Job, state: State) -> Stage:

@@ -53,7 +53,7 @@ class State:
 
     ``start_sdr_db`` is the mean SDR before the first step of an adversarial stage, and
     ``best_distance`` the criterion of its best checkpoint; see `libsep.training.gate`. ``origin``
-    are the weights that such a stage began with.
+    are the weights that such a stage, or a training with ``start_shares``, began with.
     """
 
     network: nn.Module
@@ -109,6 +109,10 @@ class State:
                 raise ValueError("it holds no discriminators (is it from a supervised training?)")
             self.adversary.load_state_dict(values["adversary"])
 
+    def keep_origin(self) -> None:
+        """Remember the weights as those that the training began with."""
+        self.origin = copy.deepcopy(self.average.state_dict())
+
     def between(self, start_share: float) -> "State":
         """Return the state with an average that is moved back by a share towards its origin.
 
@@ -154,7 +158,7 @@ def new_state(
     average = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
     state = State(network, average, optimiser, scheduler, adversary=adversary)
     if adversary is not None:
-        state.origin = copy.deepcopy(average.state_dict())
+        state.keep_origin()
     return state
 
 

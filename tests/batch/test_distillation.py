@@ -1,5 +1,6 @@
 """A distillation with real files: the teacher on Ray, the student, the gate, and what is kept."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,12 +13,15 @@ from libsep.batch.interrupts import Interrupts
 from libsep.config import DistillationConfig
 from libsep.errors import ConfigError
 from libsep.genre.router import Router
-from libsep.separation.registry import Model, list_models, read_model
-from libsep.training.distillation.install import Taught
+from libsep.separation.registry import Model, find_model, list_models, networks_of, read_model
+from libsep.training.distillation.check import check_exam
+from libsep.training.distillation.install import Taught, install_student, write_student
 from libsep.training.distillation.job import STUDENT, DistillationJob
+from libsep.training.distillation.judgement import Exam, Judgement, Marks
 from libsep.training.distillation.labels import LabelStore
 from libsep.training.distillation.price import Price
 from libsep.training.distillation.student import student_config
+from libsep.training.local import train
 
 from ..conftest import tone, write_wave
 
@@ -178,9 +182,47 @@ def test_a_student_is_installed_for_its_genre_only_if_it_passes(
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["rock"]
 
 
+def test_a_second_stage_is_installed_as_a_cascade(
+    job: DistillationJob, songs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIBSEP_MODELS", str(tmp_path / "models"))
+    vocals = job.teacher  # also takes the vocals off
+    shutil.copytree(vocals.folder, tmp_path / "models" / vocals.name)
+    changes = {"data": (songs_folder,), "behind": vocals, "choice": (songs_folder,)}
+    job = DistillationJob(**{**vars(job), **changes})
+    store = write_labels(job)
+    train(job.training(student_config(job), store.train, store.held_back))
+    marks = {STUDENT: Marks(towards_teacher={"drums": 1.5, "mean": 1.5}, true={}, cost_s=0.1)}
+    judgement = Judgement(is_passed=True, reasons=("good",), marks=marks)
+    exam = Exam(labels=[], truths=[])
+    student = write_student(job, Taught(n_blocks=1, hours=0.1), exam, judgement)
+    assert student.targets == ("drums", "bass", "other", "vocals")
+    assert install_student(job, student) == tmp_path / "models" / "rock"
+    rock = find_model("rock")
+    first, second = networks_of(rock)
+    assert (first.name, second.name) == (vocals.name, "rock-accompaniment")
+    assert second.targets == ("drums", "bass", "other")
+    assert second.folder == tmp_path / "models" / "rock-accompaniment"
+    assert rock.scores[0].values["mean"] == 1.5
+    assert "tiny-vocals takes the vocals off first" in (rock.folder / "README.md").read_text()
+    alone = DistillationJob(**{**vars(job), "behind": None})
+    with pytest.raises(ConfigError, match="this student was begun behind tiny-vocals"):
+        student_config(alone)
+
+
+def test_songs_that_choose_do_not_judge(job: DistillationJob, songs_folder: Path) -> None:
+    changes = {"choice": (songs_folder,), "validation": (songs_folder,)}
+    with pytest.raises(ConfigError, match="is in --choose-by and in --validation"):
+        check_exam(DistillationJob(**{**vars(job), **changes}))
+    chosen = DistillationJob(**{**vars(job), "choice": (songs_folder,)})
+    assert chosen.training(student_config(chosen), job.out, job.out).validation == (songs_folder,)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"choice": (Path(__file__).parent,)}, "--choose-by: .*: no songs with stems"),
+        ({"start": "tiny-vocals"}, "--from: tiny-vocals is of the teacher tiny-vocals"),
         ({"library": Path("nowhere")}, "nowhere: no folder of music"),
         ({"data": (Path("nowhere"),)}, "--data: nowhere: not found"),
         ({"validation": (Path(__file__).parent,)}, "--validation: .*: no songs with stems"),

@@ -4,10 +4,12 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from libsep.config import TrainingConfig
+from libsep.datasets.songs import Song
 from libsep.errors import ConfigError
 from libsep.nets.band_split_unet import SIZES, BandSplitUNet
 from libsep.separation.registry import Model, ModelInfo
@@ -15,6 +17,9 @@ from libsep.separation.weights import save_model
 from libsep.track import TARGETS
 from libsep.training.job import Job
 from libsep.training.local import train
+from libsep.training.material.data import Material
+from libsep.training.material.examples import Examples
+from libsep.training.stage import Supervised
 from libsep.training.start import begin
 from libsep.training.state import new_state
 from libsep.training.weights.checkpoint import load_weights, save_checkpoint
@@ -120,6 +125,21 @@ def test_a_job_begins_with_the_weights_of_a_model(job: Job, trained: Model) -> N
     for weights in (state.network.state_dict(), state.average.state_dict()):
         for name, value in weights.items():
             torch.testing.assert_close(value, expected[name], rtol=1e-3, atol=1e-6)  # float16
+
+
+def test_a_supervised_training_tries_weights_nearer_to_its_start(job: Job) -> None:
+    config = settings(adversarial=None, start_shares=[0.5])
+    state = begin(dataclasses.replace(job, config=config, unpaired=()))
+    assert state.origin is not None
+    song = Song("s", {name: (tone(300, 0.2) * 9999).astype(np.int16) for name in TARGETS})
+    with torch.no_grad():
+        state.average.state_dict()["split.0.bias"].add_(1.0)
+    examples = Examples(Material([song], {}), None, config.material, config.augment, 44100)
+    stage = Supervised(config, state, examples, validates_start=True)
+    assert "sdr_db_at_0.5" not in stage.validate([song])
+    state.step = 1
+    measures = stage.validate([song])
+    assert measures["sdr_db_at_0.5"]["s"]["drums"] != measures["sdr_db"]["s"]["drums"]
 
 
 def test_a_job_begins_with_the_average_of_a_checkpoint(job: Job, tmp_path: Path) -> None:

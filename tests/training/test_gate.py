@@ -24,6 +24,16 @@ def test_without_discriminators_the_highest_sdr_is_the_best(state: State) -> Non
     assert state.best_sdr_db == 4.1
 
 
+def test_weights_nearer_to_the_start_may_have_the_highest_sdr(state: State) -> None:
+    verdict = judge_sdr(state, between(at_0=(4.0, 1, 0), at_33=(4.5, 1, 0), at_67=(4.2, 1, 0)))
+    assert (verdict.is_best, verdict.start_share) == (True, 0.33)
+    assert verdict.reason == "SDR 4.50 dB, 0.33 of the start kept, the highest"
+    assert state.best_sdr_db == 4.5
+    verdict = judge_sdr(state, between(at_0=(4.4, 1, 0), at_33=(4.1, 1, 0)))
+    assert verdict.reason == "SDR 4.40 dB, the best has 4.50"
+    assert not verdict.is_best
+
+
 def test_a_checkpoint_that_loses_too_much_sdr_is_refused_however_it_sounds(state: State) -> None:
     assert judge_sound(state, means(5.0, 1.0), 0.2).is_best, "the start is the first best"
     verdict = judge_sound(state, means(4.79, 0.1), 0.2)

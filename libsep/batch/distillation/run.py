@@ -13,7 +13,6 @@ from libsep.batch.distillation.selection import select_tracks
 from libsep.batch.interrupts import Interrupts, caught_interrupts
 from libsep.config import TrainingConfig
 from libsep.datasets.audio_cache import AudioCache
-from libsep.datasets.songs import find_songs
 from libsep.errors import ConfigError
 from libsep.genre.names import GENERIC
 from libsep.ledger.lock import RunLock
@@ -21,7 +20,8 @@ from libsep.machine import n_cores
 from libsep.media.decode import SAMPLE_RATE
 from libsep.separation.registry import Model, find_model
 from libsep.training.distillation.blocks import Block, plan_blocks
-from libsep.training.distillation.install import Taught, install, installed, write_student
+from libsep.training.distillation.check import check_exam, check_stage
+from libsep.training.distillation.install import Taught, install_student, installed, write_student
 from libsep.training.distillation.job import STUDENT, DistillationJob
 from libsep.training.distillation.judgement import Exam, Judgement, judge, load_exam, marks_of
 from libsep.training.distillation.labels import LabelStore
@@ -189,9 +189,7 @@ def learn(
     student = write_student(job, taught, exam, None)
     judgement = _judged(job, student, exam)
     student = write_student(job, taught, exam, judgement)
-    place = None
-    if judgement.is_passed and job.genre is not None:
-        place = install(student, job.genre)
+    place = install_student(job, student) if judgement.is_passed else None
     return Result(judgement=judgement, installed=place)
 
 
@@ -221,9 +219,8 @@ def _check(job: DistillationJob) -> None:
     for path in job.data:
         if not path.exists():
             raise ConfigError(f"--data: {path}: not found")
-    for path in job.validation:
-        if not find_songs(path):
-            raise ConfigError(f"--validation: {path}: no songs with stems")
+    check_exam(job)
+    check_stage(job)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ import yaml
 from libsep.errors import ModelError
 from libsep.model_folder.description import CARD_FILE, DESCRIPTION_FILE, pulled_folder
 from libsep.separation.card import scores_table
+from libsep.separation.cascade import chain, redescribed
 from libsep.separation.model import Model, Score
 from libsep.separation.registry import networks_of, read_model
 from libsep.training.distillation.job import STUDENT, DistillationJob
@@ -48,6 +49,8 @@ def write_student(
 ) -> Model:
     """Write the student's best weights as a model into the folder of the distillation.
 
+    Where it is a second stage, the model is the cascade, and its network lies beside it.
+
     Parameters
     ----------
     job, taught
@@ -62,13 +65,36 @@ def write_student(
     """
     about = job.out / "about.yaml"
     values = _about(job, taught)
-    if judgement is not None:
-        scores = [score.model_dump(mode="json") for score in _scores(job, exam, judgement)]
-        values["scores"] = scores
+    scores = _scores(job, exam, judgement) if judgement is not None else []
+    if job.behind is None:
+        values["scores"] = [score.model_dump(mode="json") for score in scores]
     about.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    model = export_model(job.run, BEST, about, job.model)
-    (job.model / CARD_FILE).write_text(_card(model, job, judgement), encoding="utf-8")
+    goal = job.model if job.behind is None else job.second_stage
+    model = network = export_model(job.run, BEST, about, goal)
+    if job.behind is not None:
+        described = {"name": job.name, "description": _sentence(job), "scores": tuple(scores)}
+        model = redescribed(chain(job.model, job.behind.name, network.name), **described)
+        network_card = f"# {network.name}\n\n{network.description} See `{job.model.name}`.\n"
+        (network.folder / CARD_FILE).write_text(network_card, encoding="utf-8")
+    (job.model / CARD_FILE).write_text(_card(model, network, judgement), encoding="utf-8")
     return model
+
+
+def install_student(job: DistillationJob, student: Model) -> Path | None:
+    """Put a student where routing finds it, and its network with it; return where it lies now.
+
+    None if it is for no genre.
+
+    Raises
+    ------
+    ModelError
+        A folder cannot be written.
+    """
+    if job.genre is None:
+        return None
+    if job.behind is not None:
+        install(read_model(job.second_stage), job.second_stage.name)
+    return install(student, job.genre)
 
 
 def install(model: Model, name: str) -> Path:
@@ -107,16 +133,22 @@ def installed(name: str) -> Model | None:
     return read_model(folder) if (folder / DESCRIPTION_FILE).is_file() else None
 
 
+def _music(job: DistillationJob) -> str:
+    return f"{job.genre} of the user's own library" if job.genre else "the user's own library"
+
+
+def _sentence(job: DistillationJob) -> str:
+    first = f"; {job.behind.name} takes the vocals off first" if job.behind is not None else ""
+    return f"Learned from {job.teacher.name} on {_music(job)}{first}."
+
+
 def _about(job: DistillationJob, taught: Taught) -> dict[str, Any]:
     teacher, config = job.teacher, job.config.training
-    music = f"{job.genre} of the user's own library" if job.genre else "the user's own library"
-    labels = (
-        f"{taught.n_blocks} blocks ({taught.hours:.1f} h) of {music}, labelled by {teacher.name} "
-        f"({teacher.licence})"
-    )
+    music = f"{taught.n_blocks} blocks ({taught.hours:.1f} h) of {_music(job)}"
+    labels = f"{music}, labelled by {teacher.name} ({teacher.licence})"
     return {
-        "name": job.name,
-        "description": f"Learned from {teacher.name} on {music}.",
+        "name": job.name if job.behind is None else job.second_stage.name,
+        "description": _sentence(job),
         "licence": teacher.licence,
         "notice": teacher.notice,
         "data": [labels, *(f"{name}, given by the user" for name in job.what_it_learns_from())],
@@ -153,12 +185,13 @@ def _rounded(values: Mapping[str, float]) -> dict[str, float]:
     return {name: round(value, 2) for name, value in values.items()}
 
 
-def _card(model: Model, job: DistillationJob, judgement: Judgement | None) -> str:
+def _card(model: Model, network: Model, judgement: Judgement | None) -> str:
+    """Return the card of a model, whose trained network may be its second stage."""
     if judgement is None:
         return f"# {model.name}\n\n{model.description} It has not been judged.\n"
     verdict = "It passed." if judgement.is_passed else "It did not pass, and was not installed."
     reasons = "".join(f"- {reason}\n" for reason in judgement.reasons)
-    data = "".join(f"- {line}\n" for line in model.data)
+    data = "".join(f"- {line}\n" for line in network.data)
     costs = "".join(f"| {name} | {_speed(marks)} |\n" for name, marks in judgement.marks.items())
     return f"""# {model.name}
 
@@ -167,7 +200,7 @@ def _card(model: Model, job: DistillationJob, judgement: Judgement | None) -> st
 | | |
 | --- | --- |
 | licence of the weights | {model.licence} |
-| trained | {model.training} |
+| trained | {network.training} |
 
 {model.notice}
 

@@ -12,6 +12,9 @@ from libsep.training.job import Job
 STUDENT = "student"
 """Name of the student's model without a genre, and of the folder of its training."""
 
+SECOND = "accompaniment"
+"""What is added to the name of a student for the name of its network, if that is a second stage."""
+
 RANDOM = "random"
 """What stands for no weights to begin with."""
 
@@ -22,7 +25,9 @@ class DistillationJob:
 
     ``genre`` restricts the library to it, and is what the student is installed for. ``data`` are
     real stems, packs and so on, which the student learns from too; ``validation`` true stems that
-    judge it. ``start`` is what its weights begin with, or `RANDOM`.
+    judge it, ``choice`` others that choose its best checkpoint. ``start`` is what its weights begin
+    with, or `RANDOM`. ``behind`` is what takes the vocals off, where the student is only the second
+    stage of a cascade.
     """
 
     config: DistillationConfig
@@ -32,7 +37,9 @@ class DistillationJob:
     genre: str | None = None
     data: tuple[Path, ...] = ()
     validation: tuple[Path, ...] = ()
+    choice: tuple[Path, ...] = ()
     start: str = "fast"
+    behind: Model | None = None
     max_hours: float = 8.0
 
     @property
@@ -47,8 +54,13 @@ class DistillationJob:
 
     @property
     def model(self) -> Path:
-        """Folder of the student's model."""
+        """Folder of the student's model; of the cascade, where it is the second stage of one."""
         return self.out / "model"
+
+    @property
+    def second_stage(self) -> Path:
+        """Folder of the student's network where it is a second stage; named as the model is."""
+        return self.out / f"{self.name}-{SECOND}"
 
     @property
     def name(self) -> str:
@@ -62,11 +74,14 @@ class DistillationJob:
         return Config(scan=config.scan, routing=config.routing, separation=separation)
 
     def training(self, config: TrainingConfig, labels: Path, held_back: Path) -> Job:
-        """Return the training of the student on labels; others of them tell which step is best."""
+        """Return the training of the student on labels.
+
+        Which step is best is told by true stems that were given for it, or by other labels.
+        """
         return Job(
             config=config,
             data=(labels, *self.data),
-            validation=(held_back,),
+            validation=self.choice or (held_back,),
             out=self.run,
             cache=self.out / "cache",
             start=None if self.start == RANDOM else self.start,

@@ -16,6 +16,7 @@ from libsep.training.job import CHECKPOINT, CONFIG, Job
 from libsep.training.stage import uses_bfloat16
 from libsep.training.start import begin
 from libsep.training.step import merged, train_step
+from libsep.training.vocals_stage import VOCALS
 from libsep.training.weights.checkpoint import READ_ERRORS
 from libsep.units import seconds_to_samples
 
@@ -31,18 +32,29 @@ N_TIMED = 2
 def student_config(job: DistillationJob) -> TrainingConfig:
     """Return how the student is trained, with as many steps as it may take.
 
-    A student that has begun goes on as it began. Where nothing is said about it, it learns on the
-    GPU if there is one, and else with a worker for each core.
+    A student that has begun goes on as it began. Behind a vocals stage it has no vocals. Where
+    nothing is said about it, it learns on the GPU if there is one, and else with a worker for each
+    core.
 
     Raises
     ------
     ConfigError
-        The configuration of the student that has begun is damaged.
+        The configuration of the student that has begun is damaged, or it was begun behind
+        something else.
     """
-    if (job.run / CHECKPOINT).is_file():
-        return load(TrainingConfig, job.run / CONFIG)
     config = job.config.training
+    if config.material.vocals_stage is not None:
+        raise ConfigError("training.material.vocals_stage: expected --behind, which says it")
+    if (job.run / CHECKPOINT).is_file():
+        return _begun_config(job)
     changes: dict[str, object] = {}
+    if job.behind is not None:
+        targets = tuple(target for target in TARGETS if target != VOCALS)
+        changes["network"] = config.network.model_copy(update={"targets": targets})
+        stage = {"vocals_stage": job.behind.name}
+        changes["material"] = config.material.model_copy(update=stage)
+    if job.start == RANDOM:
+        changes["start_shares"] = ()
     if "device" not in config.model_fields_set and job.config.separation.device != "cpu":
         changes["device"] = "cuda" if torch.cuda.is_available() else "cpu"
     is_cuda = changes.get("device", config.device) == "cuda"
@@ -51,6 +63,15 @@ def student_config(job: DistillationJob) -> TrainingConfig:
     elif "workers" not in config.model_fields_set:
         changes["workers"] = min(n_cores(), MAX_WORKERS)
     return config.model_copy(update=changes)
+
+
+def _begun_config(job: DistillationJob) -> TrainingConfig:
+    config = load(TrainingConfig, job.run / CONFIG)
+    stage = config.material.vocals_stage
+    if stage != (job.behind.name if job.behind else None):
+        begun = f"behind {stage}" if stage else "with all targets"
+        raise ConfigError(f"{job.run}: this student was begun {begun}, expected the same --behind")
+    return config
 
 
 def begun_steps(job: DistillationJob) -> int:
@@ -85,7 +106,7 @@ def measured_step_s(job: DistillationJob, config: TrainingConfig) -> float:
     ConfigError
         The student cannot begin with the weights that it is to begin with.
     """
-    if config.network.targets != TARGETS:
+    if job.behind is None and config.network.targets != TARGETS:
         raise ConfigError(f"training.network.targets: a student has all of {', '.join(TARGETS)}")
     if config.device == "cpu":
         tune_allocator()

@@ -1,0 +1,60 @@
+"""Distillations that cannot work, found out before anything is written."""
+
+from pathlib import Path
+
+from libsep.datasets.songs import find_songs
+from libsep.errors import ConfigError, ModelError
+from libsep.separation.registry import find_model, networks_of
+from libsep.training.distillation.job import RANDOM, DistillationJob
+from libsep.training.vocals_stage import VOCALS
+
+
+def check_exam(job: DistillationJob) -> None:
+    """Refuse songs that are none, or that both choose the checkpoint and judge it.
+
+    Raises
+    ------
+    ConfigError
+        Names the folder, or the song.
+    """
+    files: dict[str, set[tuple[Path, int]]] = {}
+    for option, paths in {"--validation": job.validation, "--choose-by": job.choice}.items():
+        files[option] = set()
+        for path in paths:
+            songs = find_songs(path)
+            if not songs:
+                raise ConfigError(f"{option}: {path}: no songs with stems")
+            files[option] |= {f for song in songs for found in song.files.values() for f in found}
+    if both := files["--validation"] & files["--choose-by"]:
+        path, _ = min(both)
+        raise ConfigError(f"{path}: is in --choose-by and in --validation, expected other songs")
+
+
+def check_stage(job: DistillationJob) -> None:
+    """Refuse a first stage that a cascade cannot have, and a student that nothing can choose.
+
+    Raises
+    ------
+    ConfigError
+        The first stage takes no vocals off, or is not among the models of this machine; or the
+        student begins with weights of its own teacher, to whose labels it can only get worse.
+    """
+    behind = job.behind
+    if behind is not None:
+        if VOCALS not in behind.targets:
+            raise ConfigError(f"--behind: {behind.name} gives no {VOCALS}")
+        try:
+            found = find_model(behind.name)
+        except ModelError as exc:
+            raise ConfigError(f"--behind: {exc}") from exc
+        if found.sha256 != behind.sha256:
+            raise ConfigError(
+                f"--behind: {behind.folder}: {found.folder} has this name too, and other weights"
+            )
+    if not job.choice and job.start != RANDOM and "/" not in job.start:
+        teachers = {network.name for network in networks_of(job.teacher)}
+        if job.start in teachers:
+            raise ConfigError(
+                f"--from: {job.start} is of the teacher {job.teacher.name}, whose labels would "
+                "choose the weights as they are: expected songs with true stems, --choose-by"
+            )
