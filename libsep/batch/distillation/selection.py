@@ -85,6 +85,9 @@ def _of_genre(
             for track, genre in _listened(job, assigner, unknown, stop):
                 genres[track] = genre
                 file.write(json.dumps([*_identity(track), genre]) + "\n")
+        counts = collections.Counter(genres[track] for track in unknown if track in genres)
+        heard_as = ", ".join(f"{n} as {genre}" for genre, n in counts.most_common())
+        say(f"heard {heard_as or 'none'}; routing.folders in --config knows better")
     return [track for track in tracks if genres.get(track) == job.genre]
 
 
