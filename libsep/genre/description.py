@@ -3,18 +3,12 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from libsep.config import Genre
-from libsep.model_folder.description import (
-    Description,
-    Stored,
-    find_folder,
-    list_folders,
-)
+from libsep.model_folder.description import Description, Shelf, Stored
 
 KIND: Literal["classifier"] = "classifier"
 
@@ -62,31 +56,6 @@ class StoredClassifier(ClassifierInfo, Stored):
         return hashlib.sha256(content.encode()).hexdigest()
 
 
-def find_classifier(name_or_path: str | Path) -> StoredClassifier:
-    """Return the classifier of this name that came with libsep or was pulled, or in this folder.
-
-    Anything with a slash in it is a path.
-
-    Raises
-    ------
-    ModelError
-        There is none; the message lists those that exist. Or its description is damaged.
-    """
-    return find_folder(
-        StoredClassifier,
-        name_or_path,
-        kind=KIND,
-        words="genre classifier",
-        maker="configs/train/genre.yaml",
-    )
-
-
-def list_classifiers() -> list[StoredClassifier]:
-    """Return the classifiers that came with libsep, by name, then those that were pulled.
-
-    Raises
-    ------
-    ModelError
-        The description of one of them is damaged.
-    """
-    return list_folders(StoredClassifier, KIND)
+_SHELF = Shelf(StoredClassifier, KIND, "genre classifier", "configs/train/genre.yaml")
+find_classifier = _SHELF.find
+list_classifiers = _SHELF.all

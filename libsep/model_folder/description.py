@@ -1,11 +1,12 @@
 """What a model folder says about its model; read without torch."""
 
+import dataclasses
 import json
 import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import pydantic
 import yaml
@@ -63,6 +64,9 @@ class Stored(config.Section):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """Of the weights file."""
 
+    name: str
+    """What users call it; see `Description`."""
+
     folder: Annotated[Path, Field(exclude=True)]
     """Where it lies; not part of the description."""
 
@@ -100,35 +104,6 @@ def read_folder(section: type[StoredType], folder: Path) -> StoredType:
         return config.parse(section, {**_read_values(path), "folder": folder}, origin=str(path))
     except ConfigError as exc:
         raise ModelError(str(exc)) from exc
-
-
-def find_folder(
-    section: type[StoredType], name_or_path: str | Path, *, kind: str, words: str, maker: str
-) -> StoredType:
-    """Return the model of this name that came with libsep or was pulled, or in this folder.
-
-    Parameters
-    ----------
-    section, kind
-        What kind of model is expected.
-    name_or_path
-        What the user calls it; see `folder_of`.
-    words, maker
-        The kind in words, and the configuration that trains one, for messages.
-
-    Raises
-    ------
-    ModelError
-        There is none; the message lists those that exist. Or its description is damaged.
-    """
-    if (folder := folder_of(name_or_path)) is not None:
-        return read_folder(section, folder)
-    places = (models_folder(), pulled_folder())
-    known = [each.name for place in places for each in folders_of_kind(kind, place)]
-    raise ModelError(
-        f"no {words} is called {name_or_path!r}, there are: {', '.join(known) or 'none'} "
-        f"(a path needs a slash; libsep train {maker} makes one)"
-    )
 
 
 def folder_of(name_or_path: str | Path) -> Path | None:
@@ -188,17 +163,64 @@ def folders_of_kind(kind: str, folder: Path) -> list[Path]:
     return [path.parent for path in paths if _read_values(path).get("kind") == kind]
 
 
-def list_folders(section: type[StoredType], kind: str) -> list[StoredType]:
-    """Return the models of a kind that came with libsep, by name, then those that were pulled.
+@dataclasses.dataclass(frozen=True)
+class Shelf(Generic[StoredType]):
+    """The models of one kind: those that came with libsep, those pulled, and any folder.
 
-    Raises
-    ------
-    ModelError
-        The description of one of them is damaged.
+    Parameters
+    ----------
+    section, kind
+        What a folder of the kind says, and how it calls the kind.
+    words, maker
+        The kind in words, and the configuration that trains one, for messages.
     """
-    places = (models_folder(), pulled_folder())
-    folders = (folder for place in places for folder in folders_of_kind(kind, place))
-    return [read_folder(section, folder) for folder in folders]
+
+    section: type[StoredType]
+    kind: str
+    words: str
+    maker: str
+
+    def all(self) -> list[StoredType]:
+        """Return the models that came with libsep, by name, then those that were pulled.
+
+        Raises
+        ------
+        ModelError
+            The description of one of them is damaged.
+        """
+        return [read_folder(self.section, folder) for folder in self._folders()]
+
+    def find(self, name_or_path: str | Path) -> StoredType:
+        """Return the model of this name that came with libsep or was pulled, or in this folder.
+
+        Anything with a slash in it is a path.
+
+        Raises
+        ------
+        ModelError
+            There is none; the message lists those that exist. Or its description is damaged.
+        """
+        if (folder := folder_of(name_or_path)) is not None:
+            return read_folder(self.section, folder)
+        known = ", ".join(folder.name for folder in self._folders()) or "none"
+        raise ModelError(
+            f"no {self.words} is called {name_or_path!r}, there are: {known} "
+            f"(a path needs a slash; libsep train {self.maker} makes one)"
+        )
+
+    def located(self, model: StoredType) -> StoredType:
+        """Return a model as it lies on this machine, for one that was found on another.
+
+        Raises
+        ------
+        ModelError
+            It is not here, or the one of this name has other weights.
+        """
+        return located(model, lambda: self.find(model.name))
+
+    def _folders(self) -> list[Path]:
+        places = (models_folder(), pulled_folder())
+        return [folder for place in places for folder in folders_of_kind(self.kind, place)]
 
 
 def kind_of(name_or_path: str | Path) -> str | None:

@@ -1,18 +1,11 @@
 """What a folder says about the super-resolution network in it; read without torch."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from libsep.model_folder.description import (
-    Description,
-    Stored,
-    find_folder,
-    list_folders,
-    located,
-)
+from libsep.model_folder.description import Description, Shelf, Stored
 from libsep.track import HIGHEST_CUTOFF_HZ
 
 KIND: Literal["super_resolution"] = "super_resolution"
@@ -43,42 +36,9 @@ class RestorationModel(RestorationInfo, Stored):
     """A super-resolution network as it lies on this machine."""
 
 
-def list_restoration_models() -> list[RestorationModel]:
-    """Return the models that came with libsep, by name, then those that were pulled.
-
-    Raises
-    ------
-    ModelError
-        The description of one of them is damaged.
-    """
-    return list_folders(RestorationModel, KIND)
-
-
-def located_restoration_model(model: RestorationModel) -> RestorationModel:
-    """Return a model as it lies on this machine, for one that was found on another.
-
-    Raises
-    ------
-    ModelError
-        It is not here, or the one of this name has other weights.
-    """
-    return located(model, lambda: find_restoration_model(model.name))
-
-
-def find_restoration_model(name_or_path: str | Path) -> RestorationModel:
-    """Return the model of this name that came with libsep or was pulled, or in this folder.
-
-    Anything with a slash in it is a path.
-
-    Raises
-    ------
-    ModelError
-        There is none; the message lists those that exist. Or its description is damaged.
-    """
-    return find_folder(
-        RestorationModel,
-        name_or_path,
-        kind=KIND,
-        words="super-resolution model",
-        maker="configs/train/super_resolution.yaml",
-    )
+_SHELF = Shelf(
+    RestorationModel, KIND, "super-resolution model", "configs/train/super_resolution.yaml"
+)
+list_restoration_models = _SHELF.all
+find_restoration_model = _SHELF.find
+located_restoration_model = _SHELF.located
