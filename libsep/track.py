@@ -172,6 +172,8 @@ def path_to_text(path: Path) -> str:
     A byte that is not UTF-8 becomes ``\xNN``, and a backslash becomes two.
     """
     text = os.fspath(path).replace("\\", "\\\\")
+    if text.isascii():
+        return text
     return "".join(
         f"\\x{ord(char) - 0xDC00:02x}" if 0xDC80 <= ord(char) <= 0xDCFF else char for char in text
     )
@@ -179,9 +181,14 @@ def path_to_text(path: Path) -> str:
 
 def text_to_path(text: str) -> Path:
     """Return the path that `path_to_text` wrote as ``text``."""
+    return Path(unescaped(text))
+
+
+def unescaped(text: str) -> str:
+    """Return the name, as the operating system takes it, of the path of a text."""
 
     def unescape(match: re.Match[str]) -> str:
         escaped = match.group(1)
         return "\\" if escaped == "\\" else chr(0xDC00 + int(escaped[1:], 16))
 
-    return Path(re.sub(r"\\(\\|x[0-9a-f]{2})", unescape, text))
+    return re.sub(r"\\(\\|x[0-9a-f]{2})", unescape, text) if "\\" in text else text

@@ -1,5 +1,6 @@
 """The knobs of ``libsep run`` and ``libsep convert``."""
 
+import functools
 import hashlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -171,16 +172,23 @@ class Config(Section):
             What replaces attacks of drums, with the SHA-256 of the weights that hear them; empty
             if nothing is replaced.
         """
-        unused = {"bitrate_kbps", "aac_coder"} if self.encode.codec == "alac" else set()
-        relevant = {
-            "format": STEM_FORMAT,
-            "separation": self.separation.model_dump(
-                mode="json", exclude={"model", "device"}, exclude_defaults=True
-            ),
-            "encode": self.encode.model_dump(mode="json", exclude=unused, exclude_defaults=True),
-        }
-        if restored_by:
-            relevant["restored_by"] = restored_by
-        if drums_by:
-            relevant["drums_by"] = drums_by
-        return hashlib.sha256(yaml.safe_dump(relevant, sort_keys=True).encode()).hexdigest()
+        return _fingerprint(self.separation, self.encode, restored_by, drums_by)
+
+
+@functools.lru_cache(maxsize=64)  # asked for each track
+def _fingerprint(
+    separation: SeparationConfig, encode: EncodeConfig, restored_by: str, drums_by: str
+) -> str:
+    unused = {"bitrate_kbps", "aac_coder"} if encode.codec == "alac" else set()
+    relevant = {
+        "format": STEM_FORMAT,
+        "separation": separation.model_dump(
+            mode="json", exclude={"model", "device"}, exclude_defaults=True
+        ),
+        "encode": encode.model_dump(mode="json", exclude=unused, exclude_defaults=True),
+    }
+    if restored_by:
+        relevant["restored_by"] = restored_by
+    if drums_by:
+        relevant["drums_by"] = drums_by
+    return hashlib.sha256(yaml.safe_dump(relevant, sort_keys=True).encode()).hexdigest()

@@ -65,6 +65,7 @@ class Router:
         self._config = config
         self._threshold = threshold if config.threshold is None else config.threshold
         self._default_model = default_model
+        self._chosen = {str(name): model for name, model in config.models.items()}
         self._available = frozenset(available)
         self._table = load_user_table(config.table) if config.table else UserTable()
         self._folders = FolderHints(config.folders)
@@ -167,7 +168,7 @@ class Router:
 
     def _model_of(self, genre: str) -> tuple[str, str]:
         """Return the model of a genre, and what the reason has to say about it."""
-        chosen = {str(name): model for name, model in self._config.models.items()}
+        chosen = self._chosen
         if genre in chosen:
             return chosen[genre], ""
         # A model that was asked for by name serves all genres, also those that have their own.

@@ -1,6 +1,7 @@
 """What the genre tags of a track say together, and in which words a person is told so."""
 
 import dataclasses
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ MAX_LABELS = 64
 _SEPARATORS = re.compile(r"[/\\;,|\r\n、，；／]+")
 _SHOWN_LABELS = 4
 _SHOWN_CHARS = 40
+_MAX_REMEMBERED = 1 << 12  # libraries hold few different genre tags, and a scan asks for each track
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +33,11 @@ def labels_of(values: Iterable[str]) -> tuple[str, ...]:
     Values are split at NUL characters, as in a tag of ID3v2.4, white space is tidied, and what is
     too long or too much is cut.
     """
+    return _labels(tuple(values))
+
+
+@functools.lru_cache(maxsize=_MAX_REMEMBERED)
+def _labels(values: tuple[str, ...]) -> tuple[str, ...]:
     parts = tuple(part for value in values for part in value[: 1 << 14].split("\0"))[:MAX_LABELS]
     names = (" ".join(name.split())[:MAX_LABEL_CHARS] for name in parse_genres(parts))
     return tuple(dict.fromkeys(name for name in names if name))[:MAX_LABELS]
@@ -49,7 +56,11 @@ def judge(values: Iterable[str]) -> Verdict:
     parts disagree the genre that most of them name wins, and of equals the one named first.
     Labels that say nothing (``Other``) or that nobody knows are left out.
     """
-    labels = labels_of(values)
+    return _judged(labels_of(values))
+
+
+@functools.lru_cache(maxsize=_MAX_REMEMBERED)
+def _judged(labels: tuple[str, ...]) -> Verdict:
     votes = [genre for label in labels for genre in _votes(label)]
     if not labels:
         return Verdict(None, "no genre tag")

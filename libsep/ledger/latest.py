@@ -65,6 +65,10 @@ class Latest(Mapping[str, Outcome]):
     def __contains__(self, source: object) -> bool:
         return source in self._numbers
 
+    def outputs(self) -> dict[str, str]:
+        """Return the stem file of each source; no outcome is made for it."""
+        return dict(zip(self._numbers, self._rows["output"].to_pylist(), strict=True))
+
     def __getitem__(self, source: str) -> Outcome:
         number, index = divmod(self._numbers[source], _BLOCK_ROWS)
         block = self._blocks.get(number)
@@ -78,25 +82,37 @@ class Latest(Mapping[str, Outcome]):
         return block[index]
 
 
+def outputs_of(latest: Mapping[str, Outcome]) -> dict[str, str]:
+    """Return the stem file of each source among last outcomes, as texts."""
+    if isinstance(latest, Latest):
+        return latest.outputs()
+    return {source: outcome.output for source, outcome in latest.items()}
+
+
 def _kept(batches: Batches, is_last: Any) -> Iterator[Any]:
     """Yield the outcome rows that are the last ones of their sources."""
     n_rows = 0
     for rows in map(table.outcome_rows, batches(None)):
         kept = is_last[n_rows : n_rows + len(rows)]
         n_rows += len(rows)
-        yield _encoded(rows.slice(0, len(kept)).filter(pa.array(kept)))
+        yield _encoded(rows.slice(0, len(kept)).filter(_truths(kept)))
+
+
+def _truths(values: Any) -> Any:
+    """Return an array of NumPy as one of Arrow, without the pandas that `pyarrow.array` imports."""
+    bits = pa.py_buffer(np.packbits(values, bitorder="little").tobytes())
+    return pa.Array.from_buffers(pa.bool_(), len(values), [None, bits])
 
 
 def _encoded(rows: Any) -> Any:
     """Return ``rows`` with texts that many of them share kept once."""
-    return pa.table(
-        {
-            name: column.dictionary_encode()
-            if pa.types.is_string(column.type) and name not in _DISTINCT
-            else column
-            for name, column in zip(rows.column_names, rows.columns, strict=True)
-        }
-    )
+    columns = [
+        column.dictionary_encode()
+        if pa.types.is_string(column.type) and name not in _DISTINCT
+        else column
+        for name, column in zip(rows.column_names, rows.columns, strict=True)
+    ]
+    return pa.Table.from_arrays(columns, names=rows.column_names)
 
 
 def _sorted_by_source(tables: list[Any]) -> Any:
@@ -108,4 +124,4 @@ def _sorted_by_source(tables: list[Any]) -> Any:
     del rows
     for name in columns:
         columns[name] = columns[name].take(order)
-    return pa.table(columns)
+    return pa.Table.from_arrays(list(columns.values()), names=list(columns))

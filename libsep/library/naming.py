@@ -9,7 +9,7 @@ from pathlib import Path
 from libsep.library.names import without_extension
 from libsep.media.atomic import MAX_NAME_BYTES
 from libsep.media.stems import EXTENSION
-from libsep.track import path_to_text, text_to_path
+from libsep.track import path_to_text, text_to_path, unescaped
 
 _HASH_DIGITS = 8
 
@@ -32,11 +32,12 @@ class Namer:
 
     def __init__(self, known: Mapping[str, str] | None = None) -> None:
         self._taken: set[str] = set()
-        self._known: dict[Path, Path] = {}
-        for source_text, output_text in (known or {}).items():
-            output = text_to_path(output_text)
-            if _is_inside(output) and self._reserve(output):
-                self._known[text_to_path(source_text)] = output
+        self._known: dict[str, str] = {}  # as texts, which take less memory than paths
+        for source, output_text in (known or {}).items():
+            output = unescaped(output_text)
+            is_inside = not output.startswith("/") and ".." not in output.split("/")
+            if is_inside and self._reserve(output):
+                self._known[source] = output_text
 
     def output_for(self, source: Path) -> Path:
         """Return the output of a source; both are relative, to library and output folder.
@@ -48,8 +49,9 @@ class Namer:
         """
         if not _is_inside(source):
             raise ValueError(f"source: {source!r}, expected a path inside the library")
-        if source in self._known:
-            return self._known[source]
+        source_text = path_to_text(source)
+        if source_text in self._known:
+            return text_to_path(self._known[source_text])
         # A folder that is named like a stem file would collide with the stem file of that name.
         parents = [
             f"{part}~" if part.casefold().endswith(EXTENSION) else part
@@ -62,12 +64,12 @@ class Namer:
             _cut(source.name, f"~{digest}{EXTENSION}"),
         ):
             output = Path(*parents, name)
-            if self._reserve(output):
-                self._known[source] = output
+            if self._reserve(os.fspath(output)):
+                self._known[source_text] = path_to_text(output)
                 return output
-        raise ValueError(f"source: {path_to_text(source)}: all its names are taken")
+        raise ValueError(f"source: {source_text}: all its names are taken")
 
-    def _reserve(self, output: Path) -> bool:
+    def _reserve(self, output: str) -> bool:
         """Take a path; False if it, or one that some file systems take for it, is taken."""
         key = _key(output)
         if key in self._taken:
@@ -76,9 +78,11 @@ class Namer:
         return True
 
 
-def _key(path: Path) -> str:
+def _key(text: str) -> str:
     """Return what is equal for paths that macOS or Windows take for one (Unicode 15, 3.13.5)."""
-    decomposed = unicodedata.normalize("NFD", os.fspath(path))
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFD", text)
     return unicodedata.normalize("NFC", decomposed.casefold())
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from libsep.config import ScanConfig
 from libsep.errors import ConfigError, LedgerError, ProbeError
-from libsep.ledger import FOLDER, Ledger, RunLock
+from libsep.ledger import FOLDER, Ledger, RunLock, outputs_of
 from libsep.library.headers import read_headers
 from libsep.library.naming import Namer
 from libsep.library.omissions import Omission, Omissions
@@ -107,7 +107,7 @@ def survey(
         library = lister_of(library, stems if isinstance(stems, Path) else None)
     left_out = Omissions()
     found = library(config, latest, problems.append, left_out)
-    namer = Namer({source: outcome.output for source, outcome in latest.items()})
+    namer = Namer(outputs_of(latest))
     planned = plan_tracks(
         named(found, namer),
         latest,
@@ -176,9 +176,10 @@ def _with_new_route(
     measured stays with that row, so that it is not counted twice.
     """
     columns = assignment.columns() if assignment is not None else {}
-    row = dataclasses.replace(previous, tag_genres=track.genres, **columns)
-    if row == previous:
+    columns["tag_genres"] = track.genres
+    if all(getattr(previous, name) == value for name, value in columns.items()):
         return
+    row = dataclasses.replace(previous, **columns)
     if row.status == "failed":
         yield row
         return

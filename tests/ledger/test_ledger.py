@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libsep.errors import LedgerError
-from libsep.ledger import Ledger, store, table
+from libsep.ledger import Ledger, outputs_of, store, table
 from libsep.track import Outcome
 
 from .conftest import outcome, record
@@ -40,6 +40,7 @@ def test_an_outcome_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert ledger.latest() == {FULL.source: expected}  # from the journal
     ledger.end("all done")
     assert ledger.latest() == {FULL.source: expected}  # from Parquet
+    assert outputs_of(ledger.latest()) == {FULL.source: FULL.output}
     assert list((tmp_path / "journal").iterdir()) == []
 
 
