@@ -12,7 +12,7 @@ from fractions import Fraction
 from io import BufferedReader
 from pathlib import Path
 
-from libsep.media.behind_audio import MAX_JUNK_BYTES, is_no_audio
+from libsep.media.behind_audio import MAX_JUNK_BYTES, find_last_chunks, is_no_audio
 
 MAX_CHUNKS = 1000
 
@@ -21,6 +21,8 @@ MAX_SAMPLE_RATE = 10_000_000
 MAX_CHANNELS = 64
 
 _WRAP = 1 << 32
+_UNKNOWN_BYTES = (1 << 64) - 1
+_MAX_W64_BYTES = 1 << 62
 
 _PLACEHOLDERS = (
     range(1),
@@ -57,7 +59,7 @@ class PcmHeader:
     ``bytes_per_s`` is what the header says, which may be anything. ``start`` is where the samples
     begin; ``declared_bytes`` is their length by the header, None if that is a placeholder;
     ``found_bytes`` is how much there is of them. ``is_readable`` is False if ffmpeg rejects the
-    header.
+    header, or would read what lies behind the samples as more of them.
     """
 
     codec: str
@@ -220,7 +222,9 @@ def _read_w64(file: BufferedReader) -> PcmHeader | None:
         if kind == b"fmt ":
             form = _form(file.read(min(n_bytes, 40)), "<")
         elif kind == b"data" and form:
-            return _header(file, form, start=position + 24, said_bytes=n_bytes - 24)
+            is_known = 24 <= n_bytes < _MAX_W64_BYTES
+            said = n_bytes - 24 if is_known else _UNKNOWN_BYTES
+            return _header(file, form, start=position + 24, said_bytes=said, is_readable=is_known)
         position += -(-n_bytes // 8) * 8
     return None
 
@@ -254,6 +258,8 @@ def _header(
     is_placeholder = any(said_bytes in lengths for lengths in _PLACEHOLDERS)
     if is_placeholder and start + said_bytes <= end and said_bytes:
         is_placeholder = False
+    found = _found_bytes(file, start, end, said_bytes, is_placeholder=is_placeholder)
+    is_whole = not is_placeholder or (said_bytes > 0 and start + found == end)
     return PcmHeader(
         codec=codec,
         sample_rate=rate,
@@ -261,8 +267,8 @@ def _header(
         bytes_per_s=bytes_per_s,
         start=start,
         declared_bytes=None if is_placeholder else said_bytes,
-        found_bytes=_found_bytes(file, start, end, said_bytes, is_placeholder=is_placeholder),
-        is_readable=is_readable and not (is_placeholder and said_bytes == 0),
+        found_bytes=found,
+        is_readable=is_readable and is_whole,
     )
 
 
@@ -272,12 +278,14 @@ def _found_bytes(
     """Return how many bytes of audio there are from ``start`` on, in a file of ``end`` bytes."""
     if is_placeholder:
         is_empty = said_bytes == 0 and is_no_audio(file, start, end)
-        return 0 if is_empty else max(end - start, 0)
+        return 0 if is_empty else max(find_last_chunks(file, start, end) - start, 0)
     if start + said_bytes >= end:
         return max(end - start, 0)
     n_wraps = (end - start - said_bytes) // _WRAP
     wrapped = said_bytes + n_wraps * _WRAP
-    return wrapped if is_no_audio(file, start + wrapped, end) else end - start
+    if is_no_audio(file, start + wrapped, end):
+        return wrapped
+    return find_last_chunks(file, start + wrapped, end) - start
 
 
 def _chunks(file: BufferedReader, order: str) -> Iterator[tuple[bytes, int, int]]:

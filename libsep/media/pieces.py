@@ -5,6 +5,7 @@ frames. All other files are one piece.
 """
 
 import dataclasses
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,16 @@ from libsep.media.behind_audio import joined_bytes
 from libsep.media.edit_list import Edit, read_edits
 from libsep.media.ffmpeg import file_url
 from libsep.media.ogg_links import Link, read_links
-from libsep.media.pcm_header import PcmHeader, read_pcm_header
+from libsep.media.pcm_header import W64_MAGIC, PcmHeader, read_pcm_header
+from libsep.media.tag_blocks import find_blocks
 from libsep.units import format_bytes
+
+_FRAMED = (b"fLaC", b"wvpk")
+_UNTAGGED = (
+    b"RIFF", b"RF64", b"BW64", b"FORM", b"FRM8", b"DSD ", b".snd", b"caff", W64_MAGIC, b"wvpk",
+    bytes.fromhex("1a45dfa3"), bytes.fromhex("3026b2758e66cf11"),
+)  # fmt: skip
+"""How containers begin in front of which ffmpeg expects no tag; the last are Matroska and ASF."""
 
 TOLERATED_BYTES = 1 << 16
 """How many bytes of compressed audio a WAV file may lack and still be taken for whole."""
@@ -71,6 +80,8 @@ def pieces_of(path: Path, stream: int = 0) -> Pieces:
     """
     if not path.is_file():
         return Pieces(all=(Piece(url=file_url(path)),))
+    if (piece := piece_between_tags(path)) is not None:
+        return Pieces(all=(piece,))
     if (header := read_pcm_header(path)) is not None:
         return _pieces_of_pcm(path, header)
     if links := read_links(path):
@@ -80,9 +91,37 @@ def pieces_of(path: Path, stream: int = 0) -> Pieces:
     return Pieces(all=(Piece(url=file_url(path)),))
 
 
+def piece_between_tags(path: Path) -> Piece | None:
+    """Return the audio of a file that ffmpeg reads wrongly with the tags around it.
+
+    It takes tags behind FLAC and WavPack for damaged frames, and does not open most containers
+    that have a tag in front. None: it reads the file as it is.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(8)
+        if not head.startswith((b"ID3", b"APETAGEX", *_FRAMED)):
+            return None
+        layout = find_blocks(file, file.seek(0, os.SEEK_END))
+        file.seek(layout.start)
+        head = file.read(len(W64_MAGIC))
+    if layout.leading and (head.startswith(_UNTAGGED) or head[4:8] == b"ftyp"):
+        return _piece_of_bytes(path, layout.start, layout.end)
+    is_misread = head.startswith(_FRAMED) and layout.trailing
+    return _piece_of_bytes(path, layout.start, layout.end) if is_misread else None
+
+
+def _piece_of_bytes(path: Path, start: int, end: int) -> Piece:
+    url = b"subfile,,start,%d,end,%d,,:%b" % (start, end, file_url(path))
+    return Piece(url=url, options={"protocol_whitelist": "file,subfile"})
+
+
 def _pieces_of_pcm(path: Path, header: PcmHeader) -> Pieces:
     url = file_url(path)
-    options: dict[str, Any] = {}
     warnings: list[str] = []
     if n_joined := joined_bytes(path, header.start + header.found_bytes):
         warnings.append(
@@ -94,7 +133,7 @@ def _pieces_of_pcm(path: Path, header: PcmHeader) -> Pieces:
         if declared - header.found_bytes > max(TOLERATED_BYTES, declared // 100):
             lost = declared - header.found_bytes
             raise DecodeError(path, f"the file is cut short: its audio lacks {lost} bytes")
-        options |= {"ignore_length": 1} if header.is_longer else {}
+        options: dict[str, Any] = {"ignore_length": 1} if header.is_longer else {}
         return Pieces(
             all=(Piece(url=url, options=options),), is_exact=False, warnings=tuple(warnings)
         )
@@ -107,37 +146,31 @@ def _pieces_of_pcm(path: Path, header: PcmHeader) -> Pieces:
         "format_whitelist": header.codec,
         "ar": header.sample_rate,
         "ac": header.n_channels,
-        "skip_initial_bytes": header.start,
     }
     length_s = Fraction(header.n_samples, header.sample_rate)
+    n_bytes = header.n_samples * header.bytes_per_s // header.sample_rate
+    piece = _piece_of_bytes(path, header.start, header.start + n_bytes)
     if (beyond_s := header.beyond_s) > 0:
         warnings.append(
-            f"{beyond_s:.1f} s behind the length in its header were taken for audio; other players "
+            f"{beyond_s:.2f} s behind the length in its header were taken for audio; other players "
             "leave them out"
         )
     return Pieces(
-        all=(Piece(url=url, options=options, length_s=length_s),),
+        all=(dataclasses.replace(piece, options=piece.options | options, length_s=length_s),),
         duration_s=float(length_s),
         warnings=tuple(warnings),
     )
 
 
 def _pieces_of_ogg(path: Path, links: list[Link]) -> Pieces:
-    url = file_url(path)
     if len(links) == 1:
         length_s = links[0].duration_s
         return Pieces(
-            all=(Piece(url=url),),
+            all=(Piece(url=file_url(path)),),
             duration_s=None if length_s is None else float(length_s),
             is_end=length_s == links[0].end_s,
         )
-    pieces = tuple(
-        Piece(
-            url=b"subfile,,start,%d,end,%d,,:%b" % (link.start, link.end, url),
-            options={"protocol_whitelist": "file,subfile"},
-        )
-        for link in links
-    )
+    pieces = tuple(_piece_of_bytes(path, link.start, link.end) for link in links)
     lengths_s = [link.duration_s for link in links if link.duration_s is not None]
     if len(lengths_s) < len(links):
         return Pieces(all=pieces, is_exact=False)

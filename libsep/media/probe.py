@@ -223,7 +223,7 @@ _FRAME = re.compile(
 )
 _DURATION = re.compile(r"\[info\]   Duration: (\d+):(\d+):(\d+\.\d+)")
 
-_COUNTS_FROM_0 = re.compile(r"\[info\] Input #0, (matroska|flv)")
+_COUNTS_FROM_0 = re.compile(r"\[info\] Input #0, (matroska|flv|asf)")
 """Formats whose length is the time of their end, wherever they begin."""
 
 

@@ -12,6 +12,7 @@ from libsep.media.decode import Decoder, decode_file, hash_audio
 from libsep.media.excerpt import decode_excerpt
 from libsep.media.pcm_header import W64_MAGIC, read_pcm_header
 from libsep.media.probe import probe_audio
+from libsep.media.tags import read_tags
 
 from ..conftest import Encode
 
@@ -98,7 +99,7 @@ def test_samples_behind_the_length_of_a_wav_are_not_lost_and_chunks_are_none(
 
 @pytest.mark.parametrize(
     ("size", "warning"),
-    [(2 * RATE * 4, []), (0xFFFFFFFF, []), (1 * RATE * 4, ["1.0 s behind the length"])],
+    [(2 * RATE * 4, []), (0xFFFFFFFF, []), (1 * RATE * 4, ["1.00 s behind the length"])],
 )
 def test_what_is_read_beyond_the_length_of_a_header_is_a_warning(
     tmp_path: Path, noise: np.ndarray, ffmpeg: Path, size: int, warning: list[str]
@@ -107,7 +108,34 @@ def test_what_is_read_beyond_the_length_of_a_header_is_a_warning(
     path.write_bytes(wav(noise, size=size))
     with Decoder(path, ffmpeg=ffmpeg, block_samples=RATE) as decoder:
         list(decoder)
-    assert [each[: len("1.0 s behind the length")] for each in decoder.warnings] == warning
+    assert [each[: len("1.00 s behind the length")] for each in decoder.warnings] == warning
+
+
+@pytest.mark.parametrize("size", [0, 100_000, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_chunks_behind_audio_of_a_wrong_length_are_tags_and_no_noise(
+    tmp_path: Path, noise: np.ndarray, ffmpeg: Path, size: int
+) -> None:
+    path = tmp_path / "x.wav"
+    path.write_bytes(wav(noise, size=size) + b"LIST\x10\0\0\0INFOINAM\4\0\0\0Ode\0")
+    with Decoder(path, ffmpeg=ffmpeg, block_samples=RATE) as decoder:
+        assert np.array_equal(np.concatenate(list(decoder), axis=1), noise)
+    assert [each[7:23] for each in decoder.warnings] == ["behind the lengt"] * (size == 100_000)
+    assert read_tags(path).fields["title"] == ("Ode",)
+
+
+@pytest.mark.parametrize("size", [0, (1 << 63) - 1, (1 << 64) - 1])
+def test_a_w64_whose_length_is_a_placeholder_is_read_to_its_end(
+    encode: Encode, noise: np.ndarray, ffmpeg: Path, size: int
+) -> None:
+    path = encode("x.w64", noise)
+    data = bytearray(path.read_bytes())
+    place = data.index(b"data") + 16
+    data[place : place + 8] = size.to_bytes(8, "little")
+    path.write_bytes(data)
+    with Decoder(path, ffmpeg=ffmpeg, block_samples=RATE) as decoder:
+        assert np.array_equal(np.concatenate(list(decoder), axis=1), noise)
+    assert decoder.warnings == []
+    assert read_tags(path).problems == ()
 
 
 def test_a_file_that_is_joined_to_another_is_not_lost_without_a_word(
@@ -291,6 +319,7 @@ def test_an_error_in_one_link_names_it(encode: Encode, tmp_path: Path, noise: np
         ("x.ogg", "libvorbis"),
         ("x.opus", "libopus"),
         ("x.ts", "mp2"),
+        ("x.wma", "wmav2"),
         ("x.m4a", "alac"),
     ],
 )

@@ -9,6 +9,7 @@ import ffmpeg as graphs
 from libsep.errors import TagError
 from libsep.media.ffmpeg import Process, file_url
 from libsep.media.id3_objection import id3_objection
+from libsep.media.pieces import Piece, piece_between_tags
 from libsep.media.probe import FORMATS
 
 _MAX_BYTES = 16 << 20
@@ -30,9 +31,9 @@ def read_ffmetadata(path: Path, ffmpeg: Path) -> tuple[list[tuple[str, str]], fl
         ffmpeg cannot open the file, finds no audio in it, or stalls.
     """
     _check_tag(path)
-    source = graphs.input(
-        file_url(path), protocol_whitelist="file,pipe", format_whitelist=",".join(FORMATS)
-    )
+    piece = piece_between_tags(path) or Piece(url=file_url(path))
+    options = {"protocol_whitelist": "file,pipe", "format_whitelist": ",".join(FORMATS)}
+    source = graphs.input(piece.url, **{**options, **piece.options})
     graph = source.output("pipe:1", format="ffmetadata")
     with Process(
         graph,

@@ -22,7 +22,7 @@ from libsep.media.id3_objection import (
     plain,
     syncsafe,
 )
-from libsep.media.tags.blocks import ENHANCED_BYTES, ID3V1_BYTES
+from libsep.media.tag_blocks import ENHANCED_BYTES, ID3V1_BYTES
 from libsep.media.tags.bounded import UNREADABLE
 from libsep.media.tags.collect import MAX_VALUE_CHARS
 from libsep.media.tags.mapping import is_dropped

@@ -18,8 +18,8 @@ from mutagen.oggspeex import OggSpeex
 from mutagen.oggtheora import OggTheora
 from mutagen.oggvorbis import OggVorbis
 
+from libsep.media.tag_blocks import Block, Layout, find_blocks
 from libsep.media.tags.ape_block import read_ape_block, read_lyrics3
-from libsep.media.tags.blocks import Block, Layout, find_blocks
 from libsep.media.tags.bounded import UNREADABLE, stretch
 from libsep.media.tags.collect import Collector
 from libsep.media.tags.id3_block import read_id3_block, read_id3v1_block
@@ -70,6 +70,8 @@ class _Reader:
             return self._chunks
         if head[4:8] in _MP4_ATOMS:
             return self._mp4
+        if head.startswith(b".snd"):
+            return self._au
         if head.startswith(EBML):
             return self._matroska
         return self._asf if head.startswith(_ASF) else None
@@ -99,6 +101,13 @@ class _Reader:
     def _mp4(self) -> None:
         n_bytes = self.layout.end - self.layout.start
         read_mp4(self.body, n_bytes, self.frames, self.collector)
+
+    def _au(self) -> None:
+        """Take the lines ``KEY=VALUE`` of its annotation, which is free text otherwise."""
+        end = int.from_bytes(self.head[4:8], "big")
+        text = self.head[24:end].split(b"\0")[0].decode("utf-8", "replace")
+        pairs = (line.partition("=") for line in text.splitlines())
+        read_vorbis([(key, value) for key, sign, value in pairs if sign], self.collector)
 
     def _matroska(self) -> None:
         read_matroska(self.body, self.layout.end - self.layout.start, self.collector)

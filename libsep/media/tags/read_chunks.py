@@ -9,7 +9,8 @@ import struct
 from collections.abc import Callable, Iterator
 from io import BufferedIOBase
 
-from libsep.media.tags.blocks import Block
+from libsep.media.behind_audio import KNOWN_KINDS, find_last_chunks
+from libsep.media.tag_blocks import Block
 
 _MAX_TEXT_BYTES = 1 << 20
 _MAX_CHUNKS = 10_000
@@ -27,12 +28,6 @@ _DESCRIPTION_BYTES = 256
 _W64_HEADER = b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000")
 _W64_SUMMARY = bytes.fromhex("bc945f925a52d21186dc00c04f8edb8a")
 _UNKNOWN_BYTES = 0xFFFFFFFF
-_BEHIND_AUDIO = (
-    b"LIST", b"id3 ", b"ID3 ", b"bext", b"fact", b"cue ", b"smpl", b"inst", b"JUNK", b"junk",
-    b"PAD ", b"FLLR", b"iXML", b"_PMX", b"cart", b"acid", b"afsp", b"plst", b"DISP", b"LGWV",
-    b"peak", b"PEAK", b"axml", b"chna", b"levl", b"umid", b"ResU", b"minf", b"elm1", b"regn",
-)  # fmt: skip
-"""Chunks that programs write behind the audio of a WAV."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -135,7 +130,7 @@ def _wav_chunks(file: BufferedIOBase, start: int, end: int) -> Iterator[Chunk]:
             (audio_bytes,) = struct.unpack("<Q", file.read(8))
         elif chunk.name == b"data":
             there = audio_bytes if size == _UNKNOWN_BYTES and audio_bytes is not None else size
-            yield from _wav_chunks_behind(file, chunk.start + there, end)
+            yield from _wav_chunks_behind(file, chunk.start, chunk.start + there, end)
             return
         elif chunk.name == b"LIST":
             yield from _info_chunks(file, chunk, end)
@@ -143,19 +138,28 @@ def _wav_chunks(file: BufferedIOBase, start: int, end: int) -> Iterator[Chunk]:
             yield chunk
 
 
-def _wav_chunks_behind(file: BufferedIOBase, position: int, end: int) -> Iterator[Chunk]:
-    """Yield what follows the audio, whose length says only the rest of a division by 4 GiB."""
+def _wav_chunks_behind(
+    file: BufferedIOBase, start: int, position: int, end: int
+) -> Iterator[Chunk]:
+    """Yield what follows the audio from ``start`` to ``position``, by its header.
+
+    That length may be the rest of a division by 4 GiB, or wrong altogether.
+    """
     position += position % 2
+    if position == end:
+        return
     while position < end:
         file.seek(position)
-        if file.read(4) in _BEHIND_AUDIO:
-            for chunk in _chunks(file, position, end, _RIFF):
-                if chunk.name == b"LIST":
-                    yield from _info_chunks(file, chunk, end)
-                else:
-                    yield chunk
-            return
+        if file.read(4) in KNOWN_KINDS:
+            break
         position += 1 << 32
+    else:
+        position = find_last_chunks(file, start, end)
+    for chunk in _chunks(file, position, end, _RIFF):
+        if chunk.name == b"LIST":
+            yield from _info_chunks(file, chunk, end)
+        else:
+            yield chunk
 
 
 def _info_chunks(file: BufferedIOBase, chunk: Chunk, end: int) -> Iterator[Chunk]:
@@ -165,7 +169,10 @@ def _info_chunks(file: BufferedIOBase, chunk: Chunk, end: int) -> Iterator[Chunk
 
 
 def _aiff_chunks(file: BufferedIOBase, start: int, end: int) -> Iterator[Chunk]:
-    return _chunks(file, start + 12, end, _IFF)
+    for chunk in _chunks(file, start + 12, end, _IFF):
+        yield chunk
+        if chunk.name == b"SSND" and chunk.end > end + 1:
+            yield from _chunks(file, find_last_chunks(file, chunk.start, end), end, _IFF)
 
 
 def _dsdiff_chunks(file: BufferedIOBase, start: int, end: int) -> Iterator[Chunk]:
@@ -192,9 +199,11 @@ def _w64_chunks(file: BufferedIOBase, start: int, end: int) -> Iterator[Chunk]:
     """Yield the chunks; their names are GUIDs, most of which begin with the name of WAV."""
     position = start + 40
     for _ in range(_MAX_CHUNKS):
+        if position >= end:
+            return
         file.seek(position)
         head = file.read(24)
-        if len(head) < 24 or position >= end:
+        if len(head) < 24:
             return
         size = int.from_bytes(head[16:], "little")
         if size < 24:
@@ -220,9 +229,11 @@ _CAF = _Layout(struct.Struct(">4sQ"), 1)
 
 def _chunks(file: BufferedIOBase, start: int, end: int, layout: _Layout) -> Iterator[Chunk]:
     for _ in range(_MAX_CHUNKS):
+        if start >= end:
+            return
         file.seek(start)
         head = file.read(layout.head.size)
-        if len(head) < layout.head.size or start >= end:
+        if len(head) < layout.head.size:
             return
         name, size = layout.head.unpack(head)
         start += layout.head.size

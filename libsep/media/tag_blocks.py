@@ -83,6 +83,8 @@ def _skip_zeros(file: BufferedIOBase, position: int) -> int:
     """Return the position behind the zeros that a tagger left behind its tag."""
     file.seek(position)
     data = file.read(_MAX_PADDING_BYTES)
+    if data[4:8] == b"ftyp":  # these zeros are the length of an MP4's first box
+        return position
     n_zeros = len(data) - len(data.lstrip(b"\0"))
     return position + n_zeros if n_zeros < len(data) else position
 
