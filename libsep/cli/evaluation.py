@@ -39,7 +39,8 @@ def run_evaluation(request: Request) -> Report:
     Raises
     ------
     ConfigError
-        A dataset or the configuration is wrong, or a package of the extra ``evaluate`` is missing.
+        A dataset or the configuration is wrong, no model has the choice that ``reconstruct`` makes,
+        or a package of the extra ``evaluate`` is missing.
     ModelError
         A model cannot be loaded.
     """
@@ -51,12 +52,20 @@ def run_evaluation(request: Request) -> Report:
     routes = route_songs(songs, config.routing, request.models[0]) if request.with_routing else {}
     models += [find_model(route.model) for route in routes.values()]
     plan = Plan(models=plan_models(models), separation=config.separation, bss_eval=bss_eval)
+    _say_what_has_no_choice(plan)
     report = Report(plan=plan, results=_evaluate(songs, plan, request.n_jobs))
     if routes:
         report = report.with_routing(routes, models[0])
     if request.out is not None and write_files is not None:
         write_files(report, request.out)
     return report
+
+
+def _say_what_has_no_choice(plan: Plan) -> None:
+    if without := plan.without_choice():
+        console = Console(stderr=True, soft_wrap=True, highlight=False)
+        told = f"reconstruct: {plan.separation.reconstruct} does not apply to {', '.join(without)}"
+        console.print(f"[yellow]{markup(told)}[/]")
 
 
 def show(report: Report, json_file: Path | None) -> None:

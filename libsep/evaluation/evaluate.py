@@ -27,7 +27,7 @@ from libsep.evaluation.separate import separate_song
 from libsep.media.decode import SAMPLE_RATE
 from libsep.metrics import residual_db
 from libsep.separation.cpu import tune_allocator, use_one_thread
-from libsep.separation.registry import Model, read_model
+from libsep.separation.registry import Model, can_reconstruct, check_reconstruct, read_model
 from libsep.separation.segments import SegmentGrid
 from libsep.separation.separator import Separator
 from libsep.separation.stream import SegmentSeparator
@@ -64,6 +64,28 @@ class Plan:
         """
         folders = {planned.folder.resolve(): name for name, planned in self.models.items()}
         return folders[model.folder.resolve()]
+
+    def separation_of(self, model: Model) -> SeparationConfig:
+        """Return how a model runs: what it has no choice in is not told to it."""
+        if self.separation.reconstruct is None or can_reconstruct(model):
+            return self.separation
+        return self.separation.model_copy(update={"reconstruct": None})
+
+    def without_choice(self) -> list[str]:
+        """Return the names of models that run as ever though ``reconstruct`` is told.
+
+        Raises
+        ------
+        ConfigError
+            All of them do, so that it would change nothing.
+        """
+        reconstruct = self.separation.reconstruct
+        if reconstruct is None:
+            return []
+        without = [name for name, model in self.models.items() if not can_reconstruct(model)]
+        if len(without) == len(self.models):
+            check_reconstruct(self.models[without[0]], reconstruct)
+        return without
 
 
 def plan_models(models: Sequence[Model]) -> dict[str, Model]:
@@ -166,7 +188,7 @@ def evaluate_song(files: SongFiles, plan: Plan) -> SongResult:
         song = load_song(files, AudioCache(Path(folder), SAMPLE_RATE), with_mixture=True)
         rows: list[Row] = []
         for name, model in plan.models.items():
-            separator = _separator(model.folder, config)
+            separator = _separator(model.folder, plan.separation_of(model))
             segment_s = model.segment_s or config.segment_s
             grid = SegmentGrid.of_seconds(segment_s, config.overlap_s, SAMPLE_RATE)
             rows += _measure(song, name, model.targets, separator, grid, plan.bss_eval)

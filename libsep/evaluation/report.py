@@ -51,7 +51,11 @@ class Report:
             "version": __version__,
             "separation": self.plan.separation.model_dump(mode="json", exclude={"model"}),
             "models": {
-                name: {"sha256": model.sha256, "licence": model.licence}
+                name: {
+                    "sha256": model.sha256,
+                    "licence": model.licence,
+                    "reconstruct": self.plan.separation_of(model).reconstruct,
+                }
                 for name, model in self.plan.models.items()
             },
             "songs": [self._song(result) for result in self.results],

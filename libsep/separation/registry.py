@@ -18,6 +18,7 @@ from libsep.separation.model import CASCADE, KINDS, MAGNITUDE_ARCHITECTURES, Mod
 __all__ = [
     "Model",
     "ModelInfo",
+    "can_reconstruct",
     "check_reconstruct",
     "find_model",
     "list_models",
@@ -101,14 +102,23 @@ def check_reconstruct(model: Model, reconstruct: str | None) -> None:
     ModelError
         As `networks_of`.
     """
-    if reconstruct is None:
-        return
-    architectures = [part.architecture for part in networks_of(model)]
-    if not set(architectures) & set(MAGNITUDE_ARCHITECTURES):
+    if reconstruct is not None and not can_reconstruct(model):
+        architectures = [part.architecture for part in networks_of(model)]
         raise ConfigError(
             f"reconstruct: {reconstruct}, but model {model.name} ({', '.join(architectures)}) has "
             f"no choice, only models of {', '.join(MAGNITUDE_ARCHITECTURES)} have"
         )
+
+
+def can_reconstruct(model: Model) -> bool:
+    """Return whether a model, or a stage of it, has a choice of where the phase comes from.
+
+    Raises
+    ------
+    ModelError
+        As `networks_of`.
+    """
+    return any(part.architecture in MAGNITUDE_ARCHITECTURES for part in networks_of(model))
 
 
 def networks_of(model: Model) -> tuple[Model, ...]:

@@ -6,6 +6,8 @@ import torch
 
 from libsep.config import Config
 from libsep.errors import ConfigError
+from libsep.evaluation.evaluate import Plan, plan_models
+from libsep.evaluation.report import Report
 from libsep.nets.magnitude import MagnitudeNetwork
 from libsep.nets.svsgan import Svsgan
 from libsep.pipeline.networks import Networks
@@ -74,3 +76,20 @@ def test_a_model_without_a_choice_refuses_it(tiny_model: Model, tiny_cascade: Mo
             Assigner(config)
         with pytest.raises(ConfigError, match="has no choice"):
             Separator(model, device="cpu", reconstruct="griffin-lim")
+
+
+def test_an_evaluation_tells_it_to_those_that_have_the_choice(
+    magnitude_model: Model, tiny_model: Model
+) -> None:
+    told = Config().separation.model_copy(update={"reconstruct": "griffin-lim"})
+    plan = Plan(models=plan_models([magnitude_model, tiny_model]), separation=told)
+    assert plan.without_choice() == [tiny_model.name]
+    assert plan.separation_of(magnitude_model) == told
+    assert plan.separation_of(tiny_model) == Config().separation
+    models = Report(plan=plan, results=[]).as_json()["models"]
+    assert {name: model["reconstruct"] for name, model in models.items()} == {
+        "frames": "griffin-lim",
+        tiny_model.name: None,
+    }
+    with pytest.raises(ConfigError, match="has no choice"):
+        Plan(models=plan_models([tiny_model]), separation=told).without_choice()
