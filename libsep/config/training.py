@@ -71,6 +71,10 @@ class MaterialConfig(Section):
     weight_renders: Annotated[float, Field(ge=0)] = 1.0
     """How often a source is taken from the sampler; it needs a pack."""
 
+    share_sums: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Share of the mixed examples in which some targets are only known as a sum, where there are
+    such songs or recordings; without it, as often as there are recordings of its rarest part."""
+
     vocals_stage: Annotated[str, Field(min_length=1)] | None = None
     """A model that has taken the vocals off: all songs, rendered or real, are what it leaves."""
 

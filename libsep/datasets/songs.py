@@ -140,12 +140,15 @@ def find_songs(path: Path) -> list[SongFiles]:
 def find_single_sources(path: Path) -> dict[str, list[Path]]:
     """Return recordings of one target each: files in folders that are called like the target.
 
-    Every target is a key; its list may be empty. Stem files are songs, not recordings.
+    A folder that is called like the sum of some targets (``bass+other+vocals``) holds mixes of
+    these alone. Every target is a key; its list may be empty. Stem files are songs, not recordings.
     """
     found: dict[str, list[Path]] = {target: [] for target in TARGETS}
     for folder in _folders(path):
-        if folder.name.lower() in found:
-            found[folder.name.lower()] += _audio_files(folder)
+        name = folder.name.lower()
+        targets = targets_of(name)
+        if is_source(name) and len(targets) < len(TARGETS) and (files := _audio_files(folder)):
+            found.setdefault(name_of(targets), []).extend(files)
     return found
 
 

@@ -84,9 +84,12 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_folders_called_like_targets_hold_single_sources(tmp_path: Path) -> None:
     write_wave(tmp_path / "loops" / "Drums" / "a.wav", tone(99, 0.1))
     write_wave(tmp_path / "vocals" / "b.wav", tone(99, 0.1))
+    write_wave(tmp_path / "Other+bass+vocals" / "c.wav", tone(99, 0.1))
+    write_wave(tmp_path / "drums+bass+other+vocals" / "d.wav", tone(99, 0.1))
     found = find_single_sources(tmp_path)
     assert {target: [path.name for path in paths] for target, paths in found.items()} == {
         "drums": ["a.wav"], "bass": [], "other": [], "vocals": ["b.wav"],
+        "bass+other+vocals": ["c.wav"],
     }  # fmt: skip
 
 

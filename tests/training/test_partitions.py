@@ -83,6 +83,28 @@ def test_songs_with_and_without_sums_are_mixed_across(tmp_path: Path, cache: Aud
     assert set(partitions) == {SUM, TARGETS}
 
 
+def test_a_recording_of_a_sum_is_mixed_with_what_it_lacks(
+    tmp_path: Path, cache: AudioCache
+) -> None:
+    write_wave(tmp_path / "s" / "drums" / "a.wav", tone(900, 1.0))
+    write_wave(tmp_path / "s" / "bass+other+vocals" / "b.wav", tone(100, 1.0))
+    sources, partitions = examples_of(tmp_path / "s", cache, 0.5).parted_batch(0, 0, 0, 3)
+    assert partitions == [("drums", "bass+other+vocals")] * 3
+    pitches_hz = torch.fft.rfft(sources[:, :2, 0]).abs().argmax(-1) * 2  # half a second
+    assert pitches_hz.tolist() == [[900, 100]] * 3
+    assert not sources[:, 2:].any()
+
+
+def test_the_share_of_examples_with_sums_can_be_told() -> None:
+    counts = {"drums": 5, "bass": 5, "other": 5, "vocals": 5, "bass+other+vocals": 90}
+    partitions = Partitions(["bass+other+vocals"], lambda name: counts.get(name, 0), 0.2)
+    rng = np.random.default_rng(0)
+    n_sums = sum(partitions.drawn(rng) != TARGETS for _ in range(400))
+    assert 60 < n_sums < 100
+    counts["bass+other+vocals"] = 0
+    assert {partitions.drawn(rng) for _ in range(50)} == {TARGETS}
+
+
 def test_a_target_that_no_part_covers_is_missing(tmp_path: Path, cache: AudioCache) -> None:
     write_wave(tmp_path / "s" / "one" / "drums+bass.wav", tone(100, 1.0))
     write_wave(tmp_path / "s" / "one" / "vocals.wav", tone(700, 1.0))

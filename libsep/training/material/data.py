@@ -19,7 +19,7 @@ Samples = Int16[np.ndarray, "2 _"]
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """Samples of one target alone; the name is that of the file, without its extension."""
+    """Samples of one target alone, or of the sum of some; its name is that of the file."""
 
     name: str
     samples: Samples
@@ -27,7 +27,7 @@ class Recording:
 
 @dataclasses.dataclass(frozen=True)
 class Material:
-    """All that examples are cut from: songs, and recordings of each target."""
+    """All that examples are cut from: songs, and recordings of each target and of sums of some."""
 
     songs: Sequence[Song]
     recordings: Mapping[str, Sequence[Recording]]
@@ -82,5 +82,5 @@ def load_material(folders: Sequence[Path], cache: AudioCache, exclude: Sequence[
             )
         songs += [song for song in found_songs if song.name not in exclude]
         for target, clips in found.items():
-            recordings[target] += clips
+            recordings.setdefault(target, []).extend(clips)
     return Material(songs, recordings)

@@ -34,8 +34,11 @@ SHARE_OF_GPU = 0.5
 class Dataset(Protocol):
     """Sources, as numbered items with a name: songs, or recordings of one target.
 
-    Sources of one item are equally long, and their sum is a mixture.
+    Sources of one item are equally long, and their sum is a mixture. ``sums`` are those sums of
+    targets that some items have as one source.
     """
+
+    sums: Sequence[str]
 
     def names(self, target: str | None = None) -> Sequence[str]:
         """Return the names of the items that have a target, in order, or of all that are songs.
@@ -68,7 +71,9 @@ class SongDataset:
             {name: _Sound(song.sources[name], memory, device) for name in song.known_sources}
             for song in songs
         ]
-        self.sums = sorted({name for each in self._sounds for name in each} - set(TARGETS))
+        self.sums: Sequence[str] = sorted(
+            {name for each in self._sounds for name in each} - {*TARGETS}
+        )
         self._having = {
             target: [item for item, sounds in enumerate(self._sounds) if target in sounds]
             for target in (*TARGETS, *self.sums)
@@ -81,7 +86,11 @@ class SongDataset:
 
     def names(self, target: str | None = None) -> Sequence[str]:
         """Return the names of songs, as `Dataset.names`."""
-        return self._names if target is None else [self._names[i] for i in self._having[target]]
+        return (
+            self._names
+            if target is None
+            else [self._names[item] for item in self._having.get(target, ())]
+        )
 
     def n_samples(self, item: int, target: str | None = None) -> int:
         """Return the length of a song."""
@@ -105,7 +114,7 @@ class SongDataset:
 
 
 class RecordingDataset:
-    """Recordings of one target each; none of them is a song."""
+    """Recordings of one target each, or of a sum of targets; none of them is a song."""
 
     def __init__(
         self, recordings: Mapping[str, Sequence[Recording]], memory: Memory, device: str
@@ -115,6 +124,7 @@ class RecordingDataset:
             target: [_Sound(recording.samples, memory, device) for recording in found]
             for target, found in recordings.items()
         }
+        self.sums: Sequence[str] = sorted({*recordings} - {*TARGETS})
         self._device = device
 
     def names(self, target: str | None = None) -> Sequence[str]:
@@ -140,6 +150,8 @@ class RecordingDataset:
 
 class RenderDataset:
     """The songs that a sampler has rendered so far; they change, so they stay on disk."""
+
+    sums: Sequence[str] = ()
 
     def __init__(self, pool: RenderPool, device: str) -> None:
         self._pool = pool

@@ -73,8 +73,8 @@ class Examples:
         self.n_samples = int(config.segment_s * sample_rate)
         self._genres = {song.name: song.genre for song in material.songs}
         self._datasets = open_datasets(material, pool, config.memory, device)
-        songs = [each for each in self._offered().values() if isinstance(each, SongDataset)]
-        self._partitions = Partitions([name for each in songs for name in each.sums], self._n_items)
+        sums = [name for each in self._offered().values() for name in each.sums]
+        self._partitions = Partitions(sums, self._n_items, config.share_sums)
         if target := self._partitions.missing():
             raise ConfigError(f"no training material for {target}: no song, recording or pack")
 

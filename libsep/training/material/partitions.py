@@ -20,7 +20,8 @@ WHOLE: Partition = TARGETS
 class Partitions:
     """Draws in which parts the sources of a mixture are taken from different places.
 
-    A partition is drawn as often as its rarest part has items.
+    A partition is drawn as often as its rarest part has items. With ``share_sums``, this share of
+    the draws is among those with a sum, as far as there is material for these and for others.
 
     Parameters
     ----------
@@ -28,10 +29,18 @@ class Partitions:
         Sums of targets that some items have as one source.
     n_items
         How many items have a target, or a sum, as one source; may change.
+    share_sums
+        As above; None draws among all.
     """
 
-    def __init__(self, sums: Iterable[str], n_items: Callable[[str], int]) -> None:
+    def __init__(
+        self,
+        sums: Iterable[str],
+        n_items: Callable[[str], int],
+        share_sums: float | None = None,
+    ) -> None:
         self._n_items = n_items
+        self._share_sums = share_sums
         self._all = [partition_of(chosen) for chosen in _apart(sorted(set(sums)))]
 
     @property
@@ -52,6 +61,9 @@ class Partitions:
         if not self.have_sums:
             return WHOLE
         weights = np.array([self._weight(partition) for partition in self._all], float)
+        if self._share_sums is not None and weights[0] and weights[1:].any():
+            weights[1:] *= self._share_sums / weights[1:].sum()
+            weights[0] = 1 - self._share_sums
         return self._all[int(rng.choice(len(weights), p=weights / weights.sum()))]
 
     def _weight(self, partition: Partition) -> int:
