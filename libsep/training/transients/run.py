@@ -23,7 +23,7 @@ from libsep.media.decode import SAMPLE_RATE
 from libsep.nets.drum_hits import DRUMS, DrumHitNet
 from libsep.training.records import plot
 from libsep.training.records.curve import CURVE, TABLE, read_curve, write_table
-from libsep.training.records.journal import Journal
+from libsep.training.small_network import Say, fit_small_network
 from libsep.training.synthesis.clips import Collection
 from libsep.training.synthesis.material import load_collection
 from libsep.training.transients.examples import HitExamples, part_of_kits, render_examples
@@ -34,8 +34,6 @@ logger = logging.getLogger(__name__)
 
 MAX_TILT = 2.0
 """Largest change of level from the lowest to the highest band, in nepers."""
-
-Say = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,39 +114,21 @@ def fit(
 ) -> DrumHitNet:
     """Return a network that was trained on ``learned``; its curve goes to ``out``."""
     rng = np.random.default_rng([config.seed, 2])
-    (out / CURVE).unlink(missing_ok=True)
-    journal = Journal(out, step=0, songs=())
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        network = DrumHitNet(sample_rate=SAMPLE_RATE)
-        optimiser = torch.optim.AdamW(
-            network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-        )
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.n_steps)
-        losses: list[float] = []
-        for step in range(1, config.n_steps + 1):
-            network.train()
-            chosen = rng.integers(len(learned.labels), size=config.n_batch)
-            features = torch.from_numpy(learned.features[chosen].astype(np.float32))
-            logits = network.judge(tilted(features, rng))
-            loss = F.binary_cross_entropy_with_logits(
-                logits, torch.from_numpy(learned.labels[chosen])
-            )
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]  # torch has no annotation for it
-            optimiser.step()
-            schedule.step()
-            losses.append(float(loss.detach()))
-            if step % config.log_interval == 0 or step == config.n_steps:
-                scores = measures(network.eval(), judged)
-                f1 = {drum: values["f1"] for drum, values in scores.items()}
-                mean = float(np.mean(losses))
-                journal.record(step, {"loss": mean, "rate": schedule.get_last_lr()[0], "f1": f1})
-                found = ", ".join(f"{drum} {value:.2f}" for drum, value in f1.items())
-                say(f"step {step} of {config.n_steps} · loss {mean:.4f} · F1 {found}")
-                losses.clear()
-    journal.close()
-    return network.eval()
+
+    def loss_of(network: DrumHitNet, _: int) -> Float[Tensor, ""]:
+        chosen = rng.integers(len(learned.labels), size=config.n_batch)
+        features = torch.from_numpy(learned.features[chosen].astype(np.float32))
+        logits = network.judge(tilted(features, rng))
+        labels = torch.from_numpy(learned.labels[chosen])
+        return F.binary_cross_entropy_with_logits(logits, labels)
+
+    def judge(network: DrumHitNet) -> Mapping[str, Mapping[str, float]]:
+        scores = measures(network, judged)
+        return {"f1": {drum: values["f1"] for drum, values in scores.items()}}
+
+    return fit_small_network(
+        lambda: DrumHitNet(sample_rate=SAMPLE_RATE), loss_of, config, out, say, judge=judge
+    )
 
 
 def tilted(
