@@ -8,6 +8,7 @@ import typer
 from libsep import config
 from libsep.cli.train_drum_hits import train_drum_hits
 from libsep.cli.train_genre import train_genre
+from libsep.cli.train_presence import train_presence
 from libsep.cli.train_restoration import train_restoration
 
 Settings = Annotated[Path, typer.Argument(help="YAML file, your own or configs/train/….")]
@@ -62,7 +63,8 @@ def train(
 ) -> None:
     """Train a separator; with `kind: genre` a classifier, `kind: super_resolution` a restorer.
 
-    `kind: drum_hits` trains what hears hits of drums. The run folder receives what a
+    `kind: drum_hits` trains what hears hits of drums; `kind: presence` finds passages of mixes
+    in which a target is silent. The run folder receives what a
     stopped training goes on from, and the curve.
     """
     from libsep.training.job import BEST, CHECKPOINT, Job
@@ -81,6 +83,12 @@ def train(
         if validation or start or unpaired:
             raise typer.BadParameter("--validation, --from and --unpaired are for separators")
         print(train_drum_hits(loaded, data, out=out, cache=cache, model=model, about=about))
+        return
+    if isinstance(loaded, config.PresenceTrainingConfig):
+        if start or model or about:
+            raise typer.BadParameter("--from, --model and --about are for separators")
+        mixes = unpaired or []
+        print(train_presence(loaded, data, validation or [], mixes, out=out, cache=cache))
         return
     if (model is None) != (about is None):
         raise typer.BadParameter("--model and --about belong together")

@@ -13,6 +13,7 @@ from libsep.config.distillation import DistillationConfig, LabelConfig
 from libsep.config.genre_training import GenreTrainingConfig, load_training
 from libsep.config.library import LibraryConfig
 from libsep.config.night import NightConfig
+from libsep.config.presence_training import PresenceTrainingConfig, SearchConfig
 from libsep.config.restoration import RestorationConfig
 from libsep.config.restoration_training import (
     RestorationAdversarialConfig,
@@ -59,6 +60,7 @@ __all__ = [
     "NetworkConfig",
     "NightConfig",
     "OptimiserConfig",
+    "PresenceTrainingConfig",
     "RestorationAdversarialConfig",
     "RestorationConfig",
     "RestorationLossConfig",
@@ -68,6 +70,7 @@ __all__ = [
     "RoutingConfig",
     "RunConfig",
     "ScanConfig",
+    "SearchConfig",
     "Section",
     "SeparationConfig",
     "StorageConfig",

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from libsep.config.conversion import ScanConfig
+from libsep.config.presence_training import PresenceTrainingConfig
 from libsep.config.restoration_training import RestorationTrainingConfig
 from libsep.config.routing import RoutingConfig
 from libsep.config.section import Section, parse, read_values
@@ -73,11 +74,18 @@ class GenreTrainingConfig(Section):
 
 def load_training(
     path: Path,
-) -> TrainingConfig | GenreTrainingConfig | RestorationTrainingConfig | DrumHitTrainingConfig:
+) -> (
+    TrainingConfig
+    | GenreTrainingConfig
+    | RestorationTrainingConfig
+    | DrumHitTrainingConfig
+    | PresenceTrainingConfig
+):
     """Read what ``libsep train`` is told: a file with ``kind: genre`` trains a classifier.
 
     One with ``kind: super_resolution`` trains a super-resolution network, one with
-    ``kind: drum_hits`` what hears hits of drums.
+    ``kind: drum_hits`` what hears hits of drums, one with ``kind: presence`` what hears which
+    targets are silent.
 
     Raises
     ------
@@ -92,4 +100,6 @@ def load_training(
         return parse(RestorationTrainingConfig, values, origin=str(path))
     if values.get("kind") == "drum_hits":
         return parse(DrumHitTrainingConfig, values, origin=str(path))
+    if values.get("kind") == "presence":
+        return parse(PresenceTrainingConfig, values, origin=str(path))
     return parse(TrainingConfig, values, origin=str(path))

@@ -1,0 +1,1 @@
+"""A network that hears which targets are silent, and the passages of mixes that it finds."""

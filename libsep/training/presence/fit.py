@@ -1,0 +1,118 @@
+"""Training of the network that hears which targets sound, and how good it is on true stems."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from libsep.config import PresenceTrainingConfig
+from libsep.datasets.audio_cache import FULL_SCALE
+from libsep.datasets.songs import UNSCORED, Song
+from libsep.nets.genre_cnn import GenreCNN
+from libsep.track import TARGETS
+from libsep.training.material.examples import Examples
+from libsep.training.presence.network import (
+    chances_of,
+    labels_of,
+    new_network,
+    starts_of,
+    window_at,
+)
+from libsep.training.small_network import Say, fit_small_network
+
+Scores = dict[str, dict[str, int | float]]
+"""Counts of windows, precision and recall, by target; see `measures`."""
+
+
+def fit(examples: Examples, config: PresenceTrainingConfig, out: Path, say: Say) -> GenreCNN:
+    """Return a network that was trained on mixtures of ``examples``; its curve goes to ``out``.
+
+    Every mixture comes twice, the second time without one of its targets, so that nothing but that
+    target tells the two apart.
+    """
+    rng = np.random.default_rng([config.seed, 3])
+
+    def loss_of(network: GenreCNN, step: int) -> Float[Tensor, ""]:
+        sources = _with_twins(examples.batch(config.seed, 0, step, config.n_batch // 2), rng)
+        sounds, is_sure = labels_of(sources)
+        return F.binary_cross_entropy_with_logits(
+            network(sources.sum(1)), sounds.float(), weight=is_sure.float()
+        )
+
+    return fit_small_network(new_network, loss_of, config, out, say)
+
+
+def _with_twins(
+    sources: Float[Tensor, "B S 2 T"], rng: np.random.Generator
+) -> Float[Tensor, "twice_B S 2 T"]:
+    """Return the same sources, and then again with one of each item silent."""
+    twins = sources.clone()
+    for twin in twins:
+        there = [int(place) for place in twin.abs().amax(dim=(1, 2)).nonzero()]
+        if there:
+            twin[there[int(rng.integers(len(there)))]] = 0
+    return torch.cat([sources, twins])
+
+
+def measures(
+    network: GenreCNN, songs: Sequence[Song], window_samples: int, config: PresenceTrainingConfig
+) -> Scores:
+    """Return how good the silence is that the search would find on songs with true stems.
+
+    For each target that is looked for: windows, those in which it is silent in truth
+    (``n_silent``), those that are found (``n_found``), ``precision`` and ``recall``. Windows of
+    which the truth is neither are left out, and songs that do not know the target alone.
+    """
+    truths, chances = [], []
+    for song in songs:
+        mixture = np.rint(song.mixture() * FULL_SCALE).clip(-FULL_SCALE, FULL_SCALE)
+        chances.append(
+            chances_of(network, mixture.astype(np.int16), window_samples, config.search.hop_s)
+        )
+        truths.append(_truth(song, window_samples, config.search.hop_s))
+    chance, truth = np.concatenate(chances), np.concatenate(truths)
+    found: Scores = {}
+    for target in config.search.targets:
+        column = TARGETS.index(target)
+        known = ~np.isnan(chance[:, column]) & ~np.isnan(truth[:, column])
+        is_silent = truth[known, column] == 0
+        said = chance[known, column] < config.search.max_chance
+        n_right = int((said & is_silent).sum())
+        found[target] = {
+            "n_windows": int(known.sum()),
+            "n_silent": int(is_silent.sum()),
+            "n_found": int(said.sum()),
+            "precision": round(n_right / max(int(said.sum()), 1), 4),
+            "recall": round(n_right / max(int(is_silent.sum()), 1), 4),
+        }
+    return found
+
+
+def _truth(song: Song, window_samples: int, hop_s: float) -> np.ndarray:
+    """Return 1 where a target sounds, 0 where it is silent, NaN where nobody can say."""
+    starts = starts_of(song.n_samples, window_samples, hop_s)
+    truth = np.full((len(starts), len(TARGETS)), np.nan, np.float32)
+    is_whole = UNSCORED not in song.sources and set(song.known_sources) <= {*TARGETS}
+    silence = np.zeros((2, song.n_samples), np.int16)
+    samples = [song.sources.get(target, silence) for target in TARGETS]
+    rest = [part for name, part in song.sources.items() if name not in TARGETS]
+    for row, start in enumerate(starts):
+        parts = [window_at(part, start, window_samples) for part in (*samples, *rest)]
+        sounds, is_sure = labels_of(torch.stack(parts))
+        for column, target in enumerate(TARGETS):
+            if bool(is_sure[column]) and (is_whole or target in song.sources):
+                truth[row, column] = float(sounds[column])
+    return truth
+
+
+def described(scores: Scores) -> list[str]:
+    """Return a line on each target, as people read it."""
+    return [
+        f"{target}: silent in {values['n_silent']} of {values['n_windows']} windows, found in "
+        f"{values['n_found']}, precision {values['precision']:.3f}, recall {values['recall']:.3f}"
+        for target, values in scores.items()
+    ]
