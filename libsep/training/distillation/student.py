@@ -101,6 +101,8 @@ def with_steps(config: TrainingConfig, n_steps: int) -> TrainingConfig:
 def measured_step_s(job: DistillationJob, config: TrainingConfig) -> float:
     """Return how long a step of the student takes here, in seconds, without its examples.
 
+    A sampler that shares the cores with the student makes it longer.
+
     Raises
     ------
     ConfigError
@@ -129,6 +131,13 @@ def measured_step_s(job: DistillationJob, config: TrainingConfig) -> float:
                 is_bfloat16=uses_bfloat16(config),
             )
             durations_s.append(time.perf_counter() - began_s)
-        return min(durations_s)
     finally:
         torch.set_num_threads(n_threads)
+    is_rendering = job.training(config, job.labels, job.labels).render_plan is not None
+    return min(durations_s) * (crowding(config, n_cores()) if is_rendering else 1.0)
+
+
+def crowding(config: TrainingConfig, n_cores: int) -> float:
+    """Return how many times longer a step takes where the sampler renders meanwhile; at least 1."""
+    n_workers = config.workers if config.device == "cpu" else 0
+    return max((n_workers + config.material.n_render_workers) / n_cores, 1.0)
