@@ -14,6 +14,22 @@ from libsep.cli.options import (
     refuse_uris,
 )
 
+DataOption = Annotated[
+    list[Path] | None,
+    typer.Option(help="True stems, single sources or a pack to learn from too; repeatable."),
+]
+ValidationOption = Annotated[
+    list[Path] | None, typer.Option(help="Songs with true stems that judge.")
+]
+ChoiceOption = Annotated[
+    list[Path] | None,
+    typer.Option(help="Songs with true stems that choose the best checkpoint, not labels."),
+]
+BehindOption = Annotated[
+    str | None,
+    typer.Option(help="Model that takes the vocals off first: the student is the second stage."),
+]
+
 
 def distil(
     music: Annotated[Path, typer.Argument(help="Folder of music; only read.")],
@@ -32,23 +48,10 @@ def distil(
         str | None,
         typer.Option(help="Only tracks of this genre; the student becomes its model if it passes."),
     ] = None,
-    data: Annotated[
-        list[Path] | None,
-        typer.Option(help="True stems, single sources or a pack to learn from too; repeatable."),
-    ] = None,
-    validation: Annotated[
-        list[Path] | None, typer.Option(help="Songs with true stems that judge.")
-    ] = None,
-    choose_by: Annotated[
-        list[Path] | None,
-        typer.Option(help="Songs with true stems that choose the best checkpoint, not labels."),
-    ] = None,
-    behind: Annotated[
-        str | None,
-        typer.Option(
-            help="Model that takes the vocals off first: the student is the second stage."
-        ),
-    ] = None,
+    data: DataOption = None,
+    validation: ValidationOption = None,
+    choose_by: ChoiceOption = None,
+    behind: BehindOption = None,
     max_gb: Annotated[float | None, typer.Option(help="Disk that labels may take, in GB.")] = None,
     max_hours: Annotated[
         float, typer.Option(min=0.01, help="Hours for all; labels take half of it at most.")
