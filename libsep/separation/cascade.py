@@ -85,5 +85,5 @@ def _values(folder: Path, stages: list[Model]) -> dict[str, Any]:
         "segment_s": max(lengths, default=None),
         "cost": sum(costs) if len(costs) == len(stages) else None,
         "licence": " AND ".join(dict.fromkeys(stage.licence for stage in stages)),
-        "notice": " ".join(stage.notice for stage in stages if stage.notice),
+        "notice": " ".join(dict.fromkeys(stage.notice for stage in stages if stage.notice)),
     }

@@ -20,7 +20,7 @@ from libsep.training.distillation.job import STUDENT, DistillationJob
 from libsep.training.distillation.judgement import Exam, Judgement, Marks
 from libsep.training.distillation.labels import LabelStore
 from libsep.training.distillation.price import Price
-from libsep.training.distillation.student import student_config
+from libsep.training.distillation.student import best_step, student_config
 from libsep.training.local import train
 
 from ..conftest import tone, write_wave
@@ -192,6 +192,7 @@ def test_a_second_stage_is_installed_as_a_cascade(
     job = DistillationJob(**{**vars(job), **changes})
     store = write_labels(job)
     train(job.training(student_config(job), store.train, store.held_back))
+    assert best_step(job) == 2
     marks = {STUDENT: Marks(towards_teacher={"drums": 1.5, "mean": 1.5}, true={}, cost_s=0.1)}
     judgement = Judgement(is_passed=True, reasons=("good",), marks=marks)
     exam = Exam(labels=[], truths=[])

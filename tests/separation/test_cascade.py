@@ -147,6 +147,12 @@ def test_a_new_cascade_says_what_follows_from_its_stages(tiny_cascade: Model) ->
     assert tiny_cascade.sha256 not in text, "it follows from those of the stages"
 
 
+def test_what_both_stages_ask_of_users_is_said_once(shelf: Path) -> None:
+    for name in ("tiny-vocals", "tiny"):
+        described(shelf / name, notice="ask the choir")
+    assert chain(shelf / "new", "tiny-vocals", "tiny").notice == "ask the choir"
+
+
 def test_stages_that_do_not_fit_are_refused(shelf: Path) -> None:
     for first, second, message in (
         ("tiny", "tiny-vocals", r"\['other'\] of its stages would be lost"),

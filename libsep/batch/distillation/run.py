@@ -28,6 +28,7 @@ from libsep.training.distillation.labels import LabelStore
 from libsep.training.distillation.price import LABEL_SHARE, Price, steps_in
 from libsep.training.distillation.student import (
     begun_steps,
+    best_step,
     measured_step_s,
     student_config,
     with_steps,
@@ -184,6 +185,8 @@ def learn(
         Another training writes to the student's folder.
     """
     train(job.training(config, store.train, store.held_back))
+    if best_step(job) == 0:
+        audience.say("no step was better than the weights that the student began with")
     audience.say("judging the student on music that it has not seen")
     exam = load_exam(store.held_back, job.validation, AudioCache(job.out / "cache", SAMPLE_RATE))
     student = write_student(job, taught, exam, None)

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from pathlib import Path
 
 import torch
 
@@ -12,7 +13,7 @@ from libsep.media.decode import SAMPLE_RATE
 from libsep.separation.cpu import tune_allocator
 from libsep.track import TARGETS
 from libsep.training.distillation.job import RANDOM, DistillationJob
-from libsep.training.job import CHECKPOINT, CONFIG, Job
+from libsep.training.job import BEST, CHECKPOINT, CONFIG, Job
 from libsep.training.stage import uses_bfloat16
 from libsep.training.start import begin
 from libsep.training.step import merged, train_step
@@ -83,8 +84,21 @@ def begun_steps(job: DistillationJob) -> int:
         Its checkpoint is damaged.
     """
     path = job.run / CHECKPOINT
-    if not path.is_file():
-        return 0
+    return _step_of(path) if path.is_file() else 0
+
+
+def best_step(job: DistillationJob) -> int:
+    """Return the step of the student's best checkpoint; 0 is what it began with.
+
+    Raises
+    ------
+    ConfigError
+        It is damaged.
+    """
+    return _step_of(job.run / BEST)
+
+
+def _step_of(path: Path) -> int:
     try:
         return int(torch.load(path, map_location="cpu", weights_only=True)["step"])
     except READ_ERRORS as exc:
