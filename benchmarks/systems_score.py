@@ -110,19 +110,20 @@ def write_table(
     path: Path, systems: Mapping[str, Mapping[str, Any]], floors: Mapping[str, Scores], note: str
 ) -> None:
     """Write the table as Markdown: trained systems, shipped models, and what needs no training."""
-    head = ["system", "parameters", "GMAC/s", "× real time", "steps", *TARGETS, "mean"]
+    head = ["system", "parameters", "GMAC/s", "× real time", "CPU s", "steps", *TARGETS, "mean"]
     lines = [note, "", f"| {' | '.join(head)} |", "|---" + "|---:" * (len(head) - 1) + "|"]
     for name, facts in systems.items():
         figures = [
             f"{facts['parameters'] / 1e6:.2f} M",
             f"{facts['gmac_per_s']:.2f}",
             f"{facts['times_real_time']:.1f}",
+            f"{facts['cpu_s']:.0f}" if "cpu_s" in facts else "",
             str(facts["n_steps"]) if "n_steps" in facts else "",
         ]
         lines.append(row(name, figures, facts["scores"]))
     names = {QUARTER: "a quarter of the mixture each", RULES: "rules (HPSS)", IDEAL: "ideal mask"}
     for name, scores in floors.items():
-        lines.append(row(names[name], ["", "", "", ""], scores))
+        lines.append(row(names[name], [""] * 5, scores))
     path.write_text("\n".join([*lines, "", *by_song(systems)]) + "\n")
 
 
