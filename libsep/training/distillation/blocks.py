@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from libsep.config import LabelConfig
@@ -21,6 +21,9 @@ GOLDEN = (5**0.5 - 1) / 2
 
 SAMPLE_BYTES = 4
 """Of two channels in 16 bit."""
+
+MOST = 1 / 3
+"""Folders with more of the tracks than this, or than twice the share, are too much to hold back."""
 
 NOTE_BYTES = 4096
 """What a label needs beside its samples, at most."""
@@ -98,12 +101,21 @@ def plan_blocks(tracks: Sequence[Track], config: LabelConfig, n_sources: int) ->
 
 
 def _held_back(tracks: Sequence[Track], share: float) -> set[Path]:
-    """Return the sources of tracks that judge: those of some folders, or some if there is one."""
+    """Return the sources of tracks that judge: those of some folders.
+
+    Where there is one folder, or those drawn hold far too many tracks, tracks are drawn instead.
+    """
     groups: dict[Path, list[Path]] = {}
     for track in tracks:
         groups.setdefault(track.source.parent, []).append(track.source)
-    if len(groups) == 1:
-        groups = {track.source: [track.source] for track in tracks}
+    held_back = _drawn(groups, share)
+    if len(groups) == 1 or len(held_back) > max(MOST, 2 * share) * len(tracks):
+        held_back = _drawn({track.source: [track.source] for track in tracks}, share)
+    return held_back
+
+
+def _drawn(groups: Mapping[Path, Sequence[Path]], share: float) -> set[Path]:
+    """Return what is in a share of the groups: in one at least, and not in all."""
     drawn = sorted(groups, key=_draw)
     chosen = [group for group in drawn if _draw(group) < share] or drawn[:1]
     chosen = chosen[: len(drawn) - 1]

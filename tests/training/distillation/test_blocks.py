@@ -58,6 +58,15 @@ def test_one_folder_is_split_by_tracks_and_short_tracks_are_one_block() -> None:
     assert {(block.start_s, block.duration_s) for block in blocks} == {(0.0, 9.0)}
 
 
+def test_a_folder_that_is_most_of_the_library_is_not_held_back() -> None:
+    both = library(2, 16)
+    for large in ("album0", "album1"):  # one of them is drawn
+        tracks = [t for t in both if t.source.parent.name == large or int(t.source.stem) < 4]
+        blocks = plan_blocks(tracks, LabelConfig(max_held_back=99), 4)
+        judges = {block.track.source for block in blocks if block.is_held_back}
+        assert 1 <= len(judges) <= len(tracks) / 3
+
+
 @pytest.mark.parametrize(
     ("tracks", "max_gb", "message"),
     [
