@@ -14,7 +14,7 @@ from libsep.config import DistillationConfig
 from libsep.errors import ConfigError
 from libsep.genre.router import Router
 from libsep.separation.registry import Model, find_model, list_models, networks_of, read_model
-from libsep.training.distillation.check import check_exam
+from libsep.training.distillation.check import check_exam, check_stage
 from libsep.training.distillation.install import Taught, install_student, write_student
 from libsep.training.distillation.job import STUDENT, DistillationJob
 from libsep.training.distillation.judgement import Exam, Judgement, Marks
@@ -183,12 +183,14 @@ def test_a_student_is_installed_for_its_genre_only_if_it_passes(
 
 
 def test_a_second_stage_is_installed_as_a_cascade(
-    job: DistillationJob, songs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job: DistillationJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LIBSEP_MODELS", str(tmp_path / "models"))
     vocals = job.teacher  # also takes the vocals off
     shutil.copytree(vocals.folder, tmp_path / "models" / vocals.name)
-    changes = {"data": (songs_folder,), "behind": vocals, "choice": (songs_folder,)}
+    for name in ("drums", "vocals"):
+        write_wave(tmp_path / "choice" / "song" / f"{name}.wav", tone(250, 1.0))
+    changes = {"behind": vocals, "choice": (tmp_path / "choice",)}
     job = DistillationJob(**{**vars(job), **changes})
     store = write_labels(job)
     train(job.training(student_config(job), store.train, store.held_back))
@@ -209,6 +211,11 @@ def test_a_second_stage_is_installed_as_a_cascade(
     alone = DistillationJob(**{**vars(job), "behind": None})
     with pytest.raises(ConfigError, match="this student was begun behind tiny-vocals"):
         student_config(alone)
+
+
+def test_a_teacher_of_a_second_stage_splits_what_the_first_leaves(job: DistillationJob) -> None:
+    with pytest.raises(ConfigError, match="tiny-vocals splits nothing that it leaves"):
+        check_stage(DistillationJob(**{**vars(job), "behind": job.teacher}))
 
 
 def test_songs_that_choose_do_not_judge(job: DistillationJob, songs_folder: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from libsep.datasets.songs import find_songs
 from libsep.errors import ConfigError, ModelError
 from libsep.separation.registry import find_model, networks_of
+from libsep.track import TARGETS
 from libsep.training.distillation.job import RANDOM, DistillationJob
 from libsep.training.vocals_stage import VOCALS
 
@@ -36,13 +37,18 @@ def check_stage(job: DistillationJob) -> None:
     Raises
     ------
     ConfigError
-        The first stage takes no vocals off, or is not among the models of this machine; or the
-        student begins with weights of its own teacher, to whose labels it can only get worse.
+        The first stage takes no vocals off, or is not among the models of this machine; the teacher
+        gives nothing but vocals; or the student begins with weights of its own teacher, to whose
+        labels it can only get worse.
     """
     behind = job.behind
     if behind is not None:
         if VOCALS not in behind.targets:
             raise ConfigError(f"--behind: {behind.name} gives no {VOCALS}")
+        if not set(job.teacher.targets) & set(TARGETS) - {VOCALS}:
+            raise ConfigError(
+                f"--behind: the teacher {job.teacher.name} splits nothing that it leaves"
+            )
         try:
             found = find_model(behind.name)
         except ModelError as exc:
