@@ -35,7 +35,8 @@ StartOption = Annotated[
 UnpairedOption = Annotated[
     list[Path] | None,
     typer.Option(
-        help="Folder of full mixes, drums/, no_drums/ … for adversarial training; repeatable."
+        help="Folder of full mixes, drums/, no_drums/ … for adversarial training; repeatable. "
+        "For `kind: presence`: the mixes in which targets may be silent."
     ),
 ]
 ModelFolderOption = Annotated[

@@ -14,7 +14,7 @@ class SearchConfig(Section):
     targets: Annotated[tuple[Target, ...], Field(min_length=1)] = ("drums", "bass", "vocals")
     """Whose silence is looked for; every mix has something that is ``other``."""
 
-    max_chance: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    max_chance: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """A target is silent in a window where the network gives it a smaller chance to sound."""
 
     hop_s: Annotated[float, Field(ge=0.25, le=30)] = 1.0

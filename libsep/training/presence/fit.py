@@ -1,5 +1,6 @@
 """Training of the network that hears which targets sound, and how good it is on true stems."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -63,24 +64,21 @@ def measures(
 ) -> Scores:
     """Return how good the silence is that the search would find on songs with true stems.
 
-    For each target that is looked for: windows, those in which it is silent in truth
+    Every song is heard as it is, and without each target that is looked for, since few songs are
+    ever without drums. For each target: windows, those in which it is silent in truth
     (``n_silent``), those that are found (``n_found``), ``precision`` and ``recall``. Windows of
     which the truth is neither are left out, and songs that do not know the target alone.
     """
-    truths, chances = [], []
-    for song in songs:
-        mixture = np.rint(song.mixture() * FULL_SCALE).clip(-FULL_SCALE, FULL_SCALE)
-        chances.append(
-            chances_of(network, mixture.astype(np.int16), window_samples, config.search.hop_s)
-        )
-        truths.append(_truth(song, window_samples, config.search.hop_s))
-    chance, truth = np.concatenate(chances), np.concatenate(truths)
     found: Scores = {}
     for target in config.search.targets:
-        column = TARGETS.index(target)
-        known = ~np.isnan(chance[:, column]) & ~np.isnan(truth[:, column])
-        is_silent = truth[known, column] == 0
-        said = chance[known, column] < config.search.max_chance
+        parts = [
+            _heard_whole_and_without(network, song, target, window_samples, config)
+            for song in songs
+        ]
+        chance, truth = np.concatenate(parts, axis=1)
+        known = ~np.isnan(chance) & ~np.isnan(truth)
+        is_silent = truth[known] == 0
+        said = chance[known] < config.search.max_chance
         n_right = int((said & is_silent).sum())
         found[target] = {
             "n_windows": int(known.sum()),
@@ -90,6 +88,30 @@ def measures(
             "recall": round(n_right / max(int(is_silent.sum()), 1), 4),
         }
     return found
+
+
+def _heard_whole_and_without(
+    network: GenreCNN,
+    song: Song,
+    target: str,
+    window_samples: int,
+    config: PresenceTrainingConfig,
+) -> Float[np.ndarray, "2 N"]:
+    """Return chances of a target, and the truth, in a song and then in it without the target."""
+    column, hop_s = TARGETS.index(target), config.search.hop_s
+    left = {name: part for name, part in song.sources.items() if name != target}
+    songs = [song, dataclasses.replace(song, sources=left)]
+    heard = []
+    for each in songs if target in song.sources and left else songs[:1]:
+        # Not a recorded mixture, which could not be heard without the target.
+        mixture = dataclasses.replace(each, recorded_mixture=None).mixture() * FULL_SCALE
+        samples = np.rint(mixture).clip(-FULL_SCALE, FULL_SCALE).astype(np.int16)
+        chances = chances_of(network, samples, window_samples, hop_s)[:, column]
+        truth = _truth(each, window_samples, hop_s)[:, column]
+        if each is not song:
+            truth[:] = 0  # taken away, though a song that knows not all targets cannot say it
+        heard.append(np.stack([chances, truth]))
+    return np.concatenate(heard, axis=1)
 
 
 def _truth(song: Song, window_samples: int, hop_s: float) -> np.ndarray:
