@@ -108,8 +108,8 @@ class System:
 ENCODER = {"network": {"arguments": {"is_recurrent": False}}}
 FEW = {"frame_adversarial": {"n_warmup_steps": 10}, "optimiser": {"learning_rate": 3.0e-4}}
 SYSTEMS = (
-    System("band-split S", "generic"),
-    System("band-split S, HPSS", "generic", {"network": {"arguments": {"hpss": True}}}),
+    System("band-split S", "size_s"),
+    System("band-split S, HPSS", "size_s", {"network": {"arguments": {"hpss": True}}}),
     System("U-Net", "unet"),
     System("U-Net, HPSS", "unet", {"network": {"arguments": {"hpss": True}}}),
     System("U-Net, 8 kHz", "unet_8khz"),
