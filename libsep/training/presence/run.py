@@ -7,7 +7,7 @@ sum.
 References
 ----------
 Défossez, Usunier, Bottou and Bach, "Demucs: deep extractor for music sources with extra unlabeled
-data remixed", arXiv 1909.01174, 2019, section 5.
+data remixed", arXiv 1909.01174, 2019.
 """
 
 import dataclasses
