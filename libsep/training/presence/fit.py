@@ -66,8 +66,9 @@ def measures(
 
     Every song is heard as it is, and without each target that is looked for, since few songs are
     ever without drums. For each target: windows, those in which it is silent in truth
-    (``n_silent``), those that are found (``n_found``), ``precision`` and ``recall``. Windows of
-    which the truth is neither are left out, and songs that do not know the target alone.
+    (``n_silent``), those that are found (``n_found``), ``recall``, and ``precision`` if any are
+    found. Windows of which the truth is neither are left out, and songs that do not know the
+    target alone.
     """
     found: Scores = {}
     for target in config.search.targets:
@@ -84,9 +85,10 @@ def measures(
             "n_windows": int(known.sum()),
             "n_silent": int(is_silent.sum()),
             "n_found": int(said.sum()),
-            "precision": round(n_right / max(int(said.sum()), 1), 4),
             "recall": round(n_right / max(int(is_silent.sum()), 1), 4),
         }
+        if said.any():
+            found[target]["precision"] = round(n_right / int(said.sum()), 4)
     return found
 
 
@@ -135,6 +137,8 @@ def described(scores: Scores) -> list[str]:
     """Return a line on each target, as people read it."""
     return [
         f"{target}: silent in {values['n_silent']} of {values['n_windows']} windows, found in "
-        f"{values['n_found']}, precision {values['precision']:.3f}, recall {values['recall']:.3f}"
+        f"{values['n_found']}"
+        + (f", precision {values['precision']:.3f}" if "precision" in values else "")
+        + f", recall {values['recall']:.3f}"
         for target, values in scores.items()
     ]

@@ -39,7 +39,7 @@ from libsep.training.presence.fit import described, fit, measures
 from libsep.training.presence.network import chances_of, new_network
 from libsep.training.presence.passages import Passage, passages_of, write_passages
 from libsep.training.small_network import Say
-from libsep.units import seconds_to_samples
+from libsep.units import counted, seconds_to_samples
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def find_passages(job: PresenceJob, say: Say = logger.info) -> list[Passage]:
     for target in search.targets:
         lengths = [p.stop - p.start for p in kept if p.target == target]
         minutes = sum(lengths) / SAMPLE_RATE / 60
-        say(f"{minutes:.1f} minutes without {target}, in {len(lengths)} passages")
+        say(f"{minutes:.1f} minutes without {target}, in {counted(len(lengths), 'passage')}")
     return kept
 
 
