@@ -189,8 +189,8 @@ class Process:
 
     @property
     def complaints(self) -> list[str]:
-        """Distinct messages of level warning and worse, without the addresses of objects."""
-        found = (_complaint(line) for line in self.lines)
+        """Distinct messages of level warning and worse about sound, without addresses."""
+        found = (_complaint(line) for line in self.lines if not _ABOUT_PICTURES.match(line))
         return list(dict.fromkeys(text for text in found if text))
 
     def read(self, n_bytes: int) -> bytes:
@@ -332,6 +332,10 @@ def _cpu_s(pid: int) -> float:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     except (OSError, IndexError, ValueError):
         return 0.0
+
+
+_ABOUT_PICTURES = re.compile(r"\[(?:mjpeg|jpeg2000|png|apng|gif|bmp|webp|tiff|svg) @")
+"""ffmpeg looks at covers too; what is wrong with one is found where it is carried."""
 
 
 def _complaint(line: str) -> str:

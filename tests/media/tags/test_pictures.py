@@ -99,6 +99,17 @@ def _chunk(kind: bytes, body: bytes, *, is_right: bool = True) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", checksum)
 
 
+@pytest.mark.parametrize("kind", [b"zTXt\0XML\0\0", b"iTXt\0XML\0\1\0\0\0"])
+def test_a_text_that_unpacks_to_megabytes_costs_only_itself(
+    encoded: Path, picture: Callable[..., bytes], kind: bytes
+) -> None:
+    plain = picture("PNG", "red")
+    name, _, head = kind.partition(b"\0")
+    text = _chunk(name, head + zlib.compress(bytes(3_000_000)), is_right=True)
+    found, losses = covers(encoded, Picture(data=plain[:33] + text + plain[33:]))
+    assert ([data for data, _ in found], losses) == ([plain], ())
+
+
 def _damaged(rng: np.random.Generator) -> dict[str, tuple[bytes, int]]:
     """Return pictures with the defects that libraries have, each with its format in MP4."""
     jpeg, png = noise_image(64, rng, "JPEG"), noise_image(64, rng, "PNG")
