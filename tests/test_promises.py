@@ -87,6 +87,9 @@ def test_a_command_imports_what_it_needs_and_no_more(
     ledger.begin("night")
     ledger.append(Outcome(source="track.wav", output="track.stem.mp4", status="done"))
     ledger.end()
+    ledger.begin("killed")
+    ledger.started("track.wav")
+    ledger.close()
     (tmp_path / "c.yaml").write_text(f"separation: {{model: {tiny_model.folder}}}")
     code = f"""
 import sys

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from libsep.ledger import table
+from libsep.ledger.arrays import bits_of
 from libsep.track import Outcome
 
 Batches = Callable[[Sequence[str] | None], Iterator[Any]]
@@ -95,13 +96,8 @@ def _kept(batches: Batches, is_last: Any) -> Iterator[Any]:
     for rows in map(table.outcome_rows, batches(None)):
         kept = is_last[n_rows : n_rows + len(rows)]
         n_rows += len(rows)
-        yield _encoded(rows.slice(0, len(kept)).filter(_truths(kept)))
-
-
-def _truths(values: Any) -> Any:
-    """Return an array of NumPy as one of Arrow, without the pandas that `pyarrow.array` imports."""
-    bits = pa.py_buffer(np.packbits(values, bitorder="little").tobytes())
-    return pa.Array.from_buffers(pa.bool_(), len(values), [None, bits])
+        is_kept = pa.Array.from_buffers(pa.bool_(), len(kept), [None, bits_of(kept)])
+        yield _encoded(rows.slice(0, len(kept)).filter(is_kept))
 
 
 def _encoded(rows: Any) -> Any:

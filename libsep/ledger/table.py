@@ -1,11 +1,9 @@
 """Rows of the ledger as an Arrow table and as Parquet files.
 
 Where pandas is installed, pyarrow imports it for `pyarrow.array`, `pyarrow.scalar`, `read_table`
-and `sort_by`, which takes longer than all else that ``libsep status`` does. What reads a ledger
-that no run writes to gets along without them.
+and `sort_by`, which takes longer than all else that ``libsep status`` does: none of them is used.
 """
 
-import array
 import contextlib
 import dataclasses
 import os
@@ -19,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from libsep.errors import LedgerError
+from libsep.ledger.arrays import array_of
 from libsep.track import Outcome
 
 Row: TypeAlias = dict[str, Any]
@@ -99,14 +98,14 @@ def from_rows(rows: Iterable[Row]) -> Any:
     try:
         return pa.Table.from_arrays(
             [
-                pa.array(
+                array_of(
                     [row.get(column.name, DEFAULTS[column.name]) for row in listed], column.type
                 )
                 for column in SCHEMA
             ],
             schema=SCHEMA,
         )
-    except (pa.ArrowException, TypeError) as exc:
+    except (TypeError, OverflowError, UnicodeError) as exc:
         raise LedgerError(f"rows of the ledger: {exc}") from exc
 
 
@@ -176,23 +175,12 @@ def united(tables: Iterable[Any]) -> Any:
 
 
 def _default_scalar(column: Any) -> Any:
-    value = DEFAULTS[column.name]
-    if value is None:
-        return pa.nulls(1, type=column.type)[0]
-    if pa.types.is_string(column.type):
-        return _text(value)
-    if pa.types.is_primitive(column.type):
-        code = "d" if pa.types.is_floating(column.type) else "q"
-        buffer = pa.py_buffer(array.array(code, [value]))
-        return pa.Array.from_buffers(column.type, 1, [None, buffer])[0]
-    return pa.scalar(value, type=column.type)
+    return array_of([DEFAULTS[column.name]], column.type)[0]
 
 
 def _text(value: str) -> Any:
     """Return a text as a scalar of Arrow."""
-    encoded = value.encode()
-    ends = pa.py_buffer(array.array("i", [0, len(encoded)]))
-    return pa.StringArray.from_buffers(1, ends, pa.py_buffer(encoded))[0]
+    return array_of([value], pa.string())[0]
 
 
 def parts(table: Any) -> Iterator[tuple[str, Any]]:
