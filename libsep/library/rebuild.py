@@ -82,4 +82,7 @@ def outcome_of(
         run=fingerprint.run,
         ended_at=mtime_ns / 1e9,
         version=fingerprint.version,
+        classifier_sha256=fingerprint.classifier_sha256,
+        genre_probabilities=dict(fingerprint.genre_probabilities),
+        heard_tags=fingerprint.heard_tags,
     )

@@ -11,6 +11,7 @@ from jaxtyping import Float32
 
 from libsep.config import Config
 from libsep.errors import TagError, TrackError
+from libsep.library.rebuild import outcome_of
 from libsep.library.survey import track_of_file
 from libsep.media.tags import read_fingerprint
 from libsep.pipeline.cutoffs import config_sha256, hit_model_of, restoration_model_of
@@ -71,7 +72,7 @@ class Converter:
         track, output_root = track_of_file(file, output)
         assignment = (
             self._assigner.assign(track, None)
-            or self._as_made(track, output_root)
+            or self._as_heard(track, output_root / track.output)
             or self._listen(track)
         )
         models = self._assigner.models_of([assignment])
@@ -90,19 +91,27 @@ class Converter:
         """Return what makes the stems of a model; one that was loaded before is let go."""
         return self._networks.maker_of(model)
 
-    def _as_made(self, track: Track, output_root: Path) -> Assignment | None:
-        """Return what a stem file of this very file was made with, if no other model may do now."""
+    def _as_heard(self, track: Track, goal: Path) -> Assignment | None:
+        """Return the model by what was heard of this very file when its stem file was made.
+
+        Where the stem file does not tell what was heard, it is the model that made it if no other
+        one may do now.
+        """
         try:
-            made = read_fingerprint(output_root / track.output)
-        except TagError:
-            return None
-        wanted = config_sha256(self._config, self._restoration_model, None, hits=self._hit_model)
-        if made is None or made.config_sha256 != wanted:
+            made = read_fingerprint(goal)
+            status = goal.stat()
+        except (TagError, OSError):
             return None
         now = path_to_text(track.source), track.size_bytes, track.mtime_ns
-        if (made.source, made.size_bytes, made.mtime_ns) != now:
+        if made is None or (made.source, made.size_bytes, made.mtime_ns) != now:
             return None
-        return self._assigner.as_made(made)
+        previous = outcome_of(
+            made, track.output, size_bytes=status.st_size, mtime_ns=status.st_mtime_ns
+        )
+        if (assignment := self._assigner.assign(track, previous)) is not None:
+            return assignment
+        wanted = config_sha256(self._config, self._restoration_model, None, hits=self._hit_model)
+        return self._assigner.as_made(made) if made.config_sha256 == wanted else None
 
     def _listen(self, track: Track) -> Assignment:
         try:

@@ -22,7 +22,8 @@ class Fingerprint:
     """What made a stem file; field for field what the ledger says in the same words.
 
     ``source`` is the path relative to the library, as `track.path_to_text` writes it; hashes are
-    hexadecimal, ``duration_s`` is in seconds.
+    hexadecimal, ``duration_s`` is in seconds. What was heard is empty if nobody has listened, and
+    in files of older versions.
     """
 
     source: str
@@ -37,6 +38,9 @@ class Fingerprint:
     genre: str
     run: str
     version: str = __version__
+    classifier_sha256: str = ""
+    genre_probabilities: dict[str, float] = dataclasses.field(default_factory=dict)
+    heard_tags: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Return the fingerprint as one line of JSON in ASCII."""
@@ -81,11 +85,19 @@ def write_fingerprint(path: Path, fingerprint: Fingerprint) -> None:
 def _parse(data: bytes) -> Fingerprint | None:
     try:
         content: dict[str, Any] = json.loads(data)
+        heard = {
+            "classifier_sha256": str(content.pop("classifier_sha256", "")),
+            "genre_probabilities": {
+                str(genre): float(probability)
+                for genre, probability in content.pop("genre_probabilities", {}).items()
+            },
+            "heard_tags": tuple(map(str, content.pop("heard_tags", ()))),
+        }
         fields = {
             field.name: field.type(content[field.name])
             for field in dataclasses.fields(Fingerprint)
-            if isinstance(field.type, type)
+            if isinstance(field.type, type) and field.name not in heard
         }
-        return Fingerprint(**fields)
-    except (ValueError, TypeError, KeyError):
+        return Fingerprint(**fields, **heard)
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,6 +37,9 @@ FINGERPRINT = Fingerprint(
     duration_s=245.25,
     genre="electronic",
     run="20261120-101500",
+    classifier_sha256="e" * 64,
+    genre_probabilities={"electronic": 0.75, "pop": 0.25},
+    heard_tags=("techno", "ambient"),
 )
 
 
@@ -78,6 +82,20 @@ def test_a_fingerprint_that_cannot_be_understood_is_none(text: bytes, stem_file:
     file.tags["----:org.libsep:fingerprint"] = [text]
     file.save()
     assert read_fingerprint(stem_file) is None
+
+
+def test_a_fingerprint_of_an_older_version_does_not_know_what_was_heard(stem_file: Path) -> None:
+    stored = json.loads(FINGERPRINT.to_json())
+    unknown = dataclasses.replace(
+        FINGERPRINT, classifier_sha256="", genre_probabilities={}, heard_tags=()
+    )
+    for name in ("classifier_sha256", "genre_probabilities", "heard_tags"):
+        del stored[name]
+    write_fingerprint(stem_file, FINGERPRINT)
+    file = MP4(stem_file)
+    file.tags["----:org.libsep:fingerprint"] = [json.dumps(stored).encode()]
+    file.save()
+    assert read_fingerprint(stem_file) == unknown
 
 
 def test_files_without_a_fingerprint(stem_file: Path, tmp_path: Path) -> None:
