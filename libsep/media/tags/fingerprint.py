@@ -85,7 +85,7 @@ def write_fingerprint(path: Path, fingerprint: Fingerprint) -> None:
 def _parse(data: bytes) -> Fingerprint | None:
     try:
         content: dict[str, Any] = json.loads(data)
-        heard = {
+        heard: dict[str, Any] = {
             "classifier_sha256": str(content.pop("classifier_sha256", "")),
             "genre_probabilities": {
                 str(genre): float(probability)
