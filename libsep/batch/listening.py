@@ -13,8 +13,6 @@ from libsep.batch.schedule.plan import Attempt
 from libsep.errors import LibsepError, TrackError, TransferError
 from libsep.machine import n_cores
 from libsep.pipeline import Assigner, Settings, staged_source
-from libsep.pipeline.listen import Ear
-from libsep.separation.cpu import tune_allocator, use_one_thread
 from libsep.track import Assignment, Heard
 
 logger = logging.getLogger(__name__)
@@ -35,8 +33,13 @@ class EarActor:
     def __init__(self, settings: Settings) -> None:
         if settings.log_folder is not None:
             log.setup_worker(settings.log_folder)
+        # The driver, which hands this class to Ray, does without the seconds that PyTorch takes.
+        from libsep.pipeline.listen import Ear
+        from libsep.separation.cpu import tune_allocator, use_one_thread
+
         use_one_thread()
         tune_allocator()
+        self._new_ear = Ear
         self._settings = settings
         self._lock = threading.Lock()
         self._ear: Ear | None = None
@@ -50,7 +53,7 @@ class EarActor:
             The classifier cannot be loaded. (Ray would not tell why, had `__init__` raised it.)
         """
         with self._lock:
-            self._ear = self._ear or Ear(self._settings.config)
+            self._ear = self._ear or self._new_ear(self._settings.config)
         with staged_source(attempt.track, self._settings) as track:
             return self._ear.hear(track, attempt.previous)
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from libsep.batch.cluster.connection import cluster_or_embedded_ray, is_cluster_named
 from libsep.batch.cluster.machines import Staffing
 from libsep.batch.cluster.nodes import Check, Nodes
-from libsep.batch.cluster.preflight import check_nodes, needs_of, why_not
 from libsep.batch.driver import Crew, Driver, Listener, RunResult
 from libsep.batch.interrupts import Interrupts, caught_interrupts
 from libsep.batch.listening import Listening, n_listeners
@@ -22,7 +21,6 @@ from libsep.batch.stops import Stops
 from libsep.ledger import Ledger
 from libsep.machine import n_cores
 from libsep.pipeline import Assigner, Settings
-from libsep.separation.weights import check_networks
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +103,9 @@ def _ray(settings: Settings, *, is_insecure: bool) -> contextlib.AbstractContext
 
 def _checked_cluster(settings: Settings, attempts: Sequence[Attempt]) -> Check:
     """Check the nodes of a cluster, and return what those that join later have to pass."""
+    # Not for a run on this machine: it imports PyTorch, which takes seconds.
+    from libsep.batch.cluster.preflight import check_nodes, needs_of, why_not
+
     needs = needs_of(settings, [attempt.track for attempt in attempts])
     check_nodes(needs)
     return functools.partial(why_not, needs)
@@ -137,12 +138,9 @@ def start_crew(
     Raises
     ------
     ModelError
-        One of several models cannot be loaded. It is better to know now than at night.
+        One of several models cannot be loaded.
     """
     config, models = settings.config, settings.models
-    if len(models) > 1:  # a single one is loaded at once by the separators themselves
-        for model in models.values():
-            check_networks(model)
     costs = Costs(described_costs(models))
     plan = Plan(
         attempts,
@@ -161,11 +159,14 @@ def start_crew(
         [model.cost for model in models.values()],
         config.separation.device,
     )
+    fleet = Fleet(Nodes(check), staffing, separators, plan, config.run)
+    if len(models) > 1:  # a single one is loaded at once by the separators themselves
+        separators.check()
     return Crew(
         plan=plan,
         costs=costs,
         separators=separators,
-        fleet=Fleet(Nodes(check), staffing, separators, plan, config.run),
+        fleet=fleet,
         listening=Listening(settings, assigner),
         stops=stops,
         night=night,

@@ -6,9 +6,9 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import ray
@@ -21,12 +21,11 @@ from libsep.batch.cluster.machines import Place
 from libsep.batch.separators.batching import Batcher
 from libsep.config import SeparationConfig
 from libsep.errors import DeviceError
-from libsep.pipeline.restoring import StemMaker
-from libsep.restoration.model import RestorationModel, located_restoration_model
-from libsep.separation.cpu import tune_allocator, use_one_thread
-from libsep.separation.faults import is_sticky
-from libsep.separation.registry import Model, located
-from libsep.separation.separator import Separator
+from libsep.restoration.model import RestorationModel
+from libsep.separation.registry import Model
+
+if TYPE_CHECKING:
+    from libsep.separation.separator import Separator
 
 logger = logging.getLogger(__name__)
 
@@ -75,8 +74,11 @@ class SeparatorActor:
     ) -> None:
         if log_folder is not None:
             log.setup_worker(log_folder)
-        use_one_thread()
-        tune_allocator()
+        # The driver, which hands this class to Ray, does without the seconds that PyTorch takes.
+        from libsep.batch.separators import networks
+
+        networks.set_up_process()
+        self._networks = networks
         self._config = config
         self._restoration_model = restoration_model
         self._lock = threading.Lock()
@@ -98,6 +100,16 @@ class SeparatorActor:
             self._load(model)
             assert self._separator is not None
             return self._separator.describe()
+
+    def check(self, models: Sequence[Model]) -> None:
+        """Load each of some models once, and keep none of them.
+
+        Raises
+        ------
+        ModelError
+            One cannot be loaded.
+        """
+        self._networks.check_all(models)
 
     def process_id(self) -> int:
         """Return the operating system's number of this actor's process."""
@@ -147,7 +159,7 @@ class SeparatorActor:
         try:
             yield
         except RuntimeError as exc:
-            if not is_sticky(exc):
+            if not self._networks.is_sticky(exc):
                 raise
             logger.exception("the device is lost, this process ends")
             threading.Timer(EXIT_PAUSE_S, os._exit, [1]).start()
@@ -159,17 +171,9 @@ class SeparatorActor:
         if self._batcher is not None:
             self._batcher.close()
         self._batcher = self._separator = None  # before the next one takes its memory
-        self._separator = Separator(
-            located(model),
-            device=self._config.device,
-            precision=self._config.precision,
-            reconstruct=self._config.reconstruct,
+        self._separator, self._batcher = self._networks.loaded(
+            model, self._config, self._restoration_model
         )
-        restoration_model = self._restoration_model and located_restoration_model(
-            self._restoration_model
-        )
-        maker = StemMaker.loaded(self._separator, restoration_model)
-        self._batcher = Batcher(maker.separate, self._separator.segments_per_batch)
         self._stints.append(Stint(model.name, began_s, time.time()))
 
 

@@ -14,7 +14,7 @@ from libsep.batch.cluster.machines import Place
 from libsep.batch.separators.actors import start_separator
 from libsep.batch.tasks import Seat
 from libsep.config import SeparationConfig
-from libsep.errors import ClusterError, DeviceError, LibsepError
+from libsep.errors import ClusterError, DeviceError, LibsepError, ModelError
 from libsep.restoration.model import RestorationModel
 from libsep.separation.registry import Model
 
@@ -108,6 +108,25 @@ class Separators:
         """Let a separator load a model; `collect` tells when it has."""
         reference = self._seats[slot].actor.load.remote(self._models[model])
         self._loading[reference] = slot, model, attempt, time.monotonic()
+
+    def check(self) -> None:
+        """Let a separator, if there is one, load each model of the run once.
+
+        Raises
+        ------
+        ModelError
+            One cannot be loaded. It is better to know now than at night.
+        """
+        for seat in list(self._seats.values())[:1]:
+            answer = seat.actor.check.remote(list(self._models.values()))
+            try:
+                ray.get(answer, timeout=LOAD_TIMEOUT_S)
+            except ray.exceptions.RayTaskError as exc:
+                if isinstance(exc.cause, ModelError):
+                    raise exc.cause from None
+                logger.warning("models were not checked: %s", exc.cause)
+            except ray.exceptions.RayError as exc:
+                logger.warning("models were not checked: %s", exc)
 
     def slot_of(self, reference: Any) -> int:
         """Return the slot that one of the `pending` references belongs to."""
