@@ -6,17 +6,19 @@
 The plan, the costs and the ledger are those of `libsep run`; only tracks and Ray are not there: a
 track "runs" for its duration times measured stage costs, and the clock jumps to the next end. What
 is measured is the driver: CPU for each track, memory, size of the ledger, and the time until the
-next run knows what is left. `nodes.py` measures the same with real Ray.
+next run knows what is left, each phase in a process of its own. `nodes.py` measures the same with
+real Ray.
 """
 
 import argparse
 import dataclasses
 import heapq
+import multiprocessing
 import random
 import resource
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ledger import outcome
@@ -43,26 +45,59 @@ def main() -> None:
     arguments = parser.parse_args()
     n_tracks = arguments.tracks
     with tempfile.TemporaryDirectory() as folder:
-        since_s = time.perf_counter()
-        attempts = list(library(n_tracks, arguments.models))
-        report("the plan is made", since_s, n_tracks)
-        ledger = Ledger(Path(folder))
-        ledger.begin("r1")
-        since_s, since_cpu_s = time.perf_counter(), time.process_time()
-        virtual_s = simulate(attempts, arguments.slots, ledger)
-        driver_ms = 1000 * (time.process_time() - since_cpu_s) / n_tracks
-        report("the run", since_s, n_tracks)
-        print(f"  driver: {driver_ms:.3f} ms CPU a track, at most {1000 / driver_ms:.0f} a second")
-        print(f"  virtual length: {virtual_s / 3600:.1f} h, {n_tracks / virtual_s:.1f} a second")
-        print(f"  journal: {size_mb(folder, '*.jsonl'):.0f} MB")
-        since_s = time.perf_counter()
-        ledger.end("simulated")
-        report("compaction", since_s, n_tracks)
-        print(f"  Parquet: {size_mb(folder, '*.parquet'):.0f} MB")
-        since_s = time.perf_counter()
-        n_known = len(ledger.latest())
-        report("the next run reads the ledger", since_s, n_tracks)
-        print(f"  {n_known} tracks are known")
+        in_child(plan, n_tracks, arguments.models)
+        in_child(run, n_tracks, arguments.models, arguments.slots, folder)
+        in_child(compact, n_tracks, folder)
+        in_child(begin, n_tracks, folder)
+
+
+def in_child(phase: Callable[..., None], *arguments: object) -> None:
+    """Carry out a phase in a process of its own, so that the memory told is of this phase alone."""
+    process = multiprocessing.get_context("spawn").Process(target=phase, args=arguments)
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise SystemExit(f"{phase.__name__} failed")
+
+
+def plan(n_tracks: int, n_models: int) -> None:
+    """Measure how a plan is made."""
+    since_s = time.perf_counter()
+    plan_of(list(library(n_tracks, n_models)), n_slots=1)
+    report("the plan is made", since_s, n_tracks)
+
+
+def run(n_tracks: int, n_models: int, n_slots: int, folder: str) -> None:
+    """Measure the driver of a run, which ends as if it was killed: its journal stays."""
+    attempts = list(library(n_tracks, n_models))
+    ledger = Ledger(Path(folder))
+    ledger.begin("r1")
+    since_s, since_cpu_s = time.perf_counter(), time.process_time()
+    virtual_s = simulate(attempts, n_slots, ledger)
+    driver_ms = 1000 * (time.process_time() - since_cpu_s) / n_tracks
+    report("the run, with its plan", since_s, n_tracks)
+    ledger.close()
+    print(f"  driver: {driver_ms:.3f} ms CPU a track, at most {1000 / driver_ms:.0f} a second")
+    print(f"  virtual length: {virtual_s / 3600:.1f} h, {n_tracks / virtual_s:.1f} a second")
+    print(f"  journal: {size_mb(folder, '*.jsonl'):.0f} MB")
+
+
+def compact(n_tracks: int, folder: str) -> None:
+    """Measure how the journal becomes Parquet."""
+    ledger = Ledger(Path(folder))
+    since_s = time.perf_counter()
+    ledger.begin("r2")
+    report("compaction", since_s, n_tracks)
+    ledger.end()
+    print(f"  Parquet: {size_mb(folder, '*.parquet'):.0f} MB")
+
+
+def begin(n_tracks: int, folder: str) -> None:
+    """Measure what the next run reads of the ledger before it scans."""
+    since_s = time.perf_counter()
+    n_known = len(Ledger(Path(folder)).latest())
+    report("the next run reads the ledger", since_s, n_tracks)
+    print(f"  {n_known} tracks are known")
 
 
 def library(n_tracks: int, n_models: int) -> Iterator[Attempt]:
@@ -93,17 +128,16 @@ def library(n_tracks: int, n_models: int) -> Iterator[Attempt]:
         yield Attempt(track, assignment=rng.choice(assignments))
 
 
+def plan_of(attempts: Sequence[Attempt], *, n_slots: int) -> tuple[Plan, Costs]:
+    """Return the plan for tracks as the driver makes it, and the costs that it goes by."""
+    costs = Costs({attempt.model: 1.0 for attempt in attempts})
+    slots = Slots(n_slots, max_wait_s=1800.0)
+    return Plan(attempts, slots, costs, max_in_flight=n_slots + 1, max_attempts=3), costs
+
+
 def simulate(attempts: Sequence[Attempt], n_slots: int, ledger: Ledger) -> float:
     """Carry out the plan as the driver does, and return how many virtual seconds it took."""
-    models = {attempt.model: 1.0 for attempt in attempts}
-    costs = Costs(models)
-    plan = Plan(
-        attempts,
-        Slots(n_slots, max_wait_s=1800.0),
-        costs,
-        max_in_flight=n_slots + 1,
-        max_attempts=3,
-    )
+    plan, costs = plan_of(attempts, n_slots=n_slots)
     now_s = 0.0
     n_started = 0
     ends: list[tuple[float, int, Attempt]] = []
