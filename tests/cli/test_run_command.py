@@ -1,5 +1,6 @@
 """``libsep run`` as a user runs it: a process of its own, real files, real Ray."""
 
+import os
 import shlex
 import shutil
 from collections.abc import Callable
@@ -9,7 +10,10 @@ from typing import Any
 import mutagen
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
+from benchmarks.pasted import PAGES, blocks, said, shape
+from libsep.cli.app import app
 from libsep.ledger import FOLDER
 from libsep.media.verify import verify_stems
 
@@ -159,3 +163,32 @@ def test_the_ledger_is_plain_parquet(libsep: Callable[..., Any], tmp_path: Path)
     assert all(row["separate_s"] > 0 and row["encode_s"] > 0 for row in done)
     status = libsep("status", stems, "--json")
     assert (status.json["n_converted"], status.json["n_failed"]) == (4, 3)
+
+
+def test_pasted_outputs_are_what_the_commands_print_now(
+    converted: Any, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "Music").symlink_to(library)
+    (tmp_path / "Stems").symlink_to(tmp_path / "stems")
+    runner = CliRunner(env={"COLUMNS": "150", "NO_COLOR": "1"})
+
+    def printed(command: str) -> str:
+        if command == "libsep run ~/Music ~/Stems":
+            return str(converted.err + converted.out)
+        words = shlex.split(command.partition("|")[0])[1:]
+        words = [os.path.expanduser(word) for word in words]  # noqa: PTH111 - an option, or a path
+        words = [str(tmp_path / "stems/One.stem.mp4") if ".stem." in w else w for w in words]
+        result = runner.invoke(app, words)
+        return result.output or f"libsep: {result.exception}"  # as ``main`` prints it
+
+    pasted = [pair for page in PAGES for block in blocks(page) for pair in block]
+    assert len(pasted) >= 8
+    strange = []
+    for command, lines in pasted:
+        now = {shape(line) for line in printed(command).splitlines()}
+        others = {shape(line) for line in lines.splitlines()} - now - {"0"}
+        # Lines that this library gives no cause for are texts of libsep, too.
+        strange += [(command, line) for line in others if line not in said()]
+    assert strange == []
