@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from libsep.errors import StemsError
+from libsep.library.demo.files import example_stem_file
 from libsep.media.decode import decode_file
 from libsep.media.encode import StemEncoder, quantise_alac
 
@@ -90,6 +91,18 @@ def test_bit_rate_and_coder_reach_the_encoder(ffmpeg, tmp_path, sources) -> None
         sizes[bitrate_kbps, coder] = path.stat().st_size
     assert sizes[128, "twoloop"] < 0.7 * sizes[256, "twoloop"]
     assert sizes[256, "twoloop"] != sizes[256, "fast"]
+
+
+def test_stems_after_aac_still_add_up_to_the_mixture(ffmpeg, tmp_path) -> None:
+    """Of music: intensity stereo alone would leave -28 dB, not -40."""
+    example, span = example_stem_file(), slice(44100, 3 * 44100)
+    stems = [decode_file(example, ffmpeg=ffmpeg, stream=index)[:, span] for index in range(1, 5)]
+    mixture = np.sum(stems, axis=0)
+    path = tmp_path / "x.mp4"
+    encode_all(path, np.stack([mixture, *stems]), 44100, ffmpeg=ffmpeg)
+    decoded = sum(decode_file(path, stream=index) for index in range(1, 5))
+    error = decoded[:, : mixture.shape[1]] - mixture
+    assert np.sum(error**2) < 10**-3.8 * np.sum(mixture**2)
 
 
 def test_a_dead_encoder_is_an_error_soon(ffmpeg, tmp_path, sources) -> None:
