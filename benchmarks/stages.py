@@ -33,9 +33,9 @@ from libsep.separation.stream import separate_blocks
 from libsep.track import TARGETS
 
 CODECS = (
-    ("AAC", "aac", "twoloop"),
-    ("AAC, fast coder", "aac", "fast"),
-    ("ALAC", "alac", "twoloop"),
+    ("AAC", "aac", "fast"),
+    ("AAC, twoloop", "aac", "twoloop"),
+    ("ALAC", "alac", "fast"),
 )
 Stretch = tuple[np.ndarray, np.ndarray]
 """Block of the mixture ``(2, T)`` and its stems ``(4, 2, T)``."""
@@ -124,9 +124,8 @@ def convert(
         config=config, models={model.name: model}, output_root=goal.parent, run="benchmark"
     )
     track, _ = track_of_file(source, goal)
-    assignment = Assigner(config.replaced(separation={"model": str(model.folder)})).assign(
-        track, None
-    )
+    to_model = {"separation": {"model": str(model.folder)}, "routing": {"listen": False}}
+    assignment = Assigner(config.replaced(**to_model)).assign(track, None)
     if assignment is None:
         raise SystemExit("this benchmark listens to no track")
     row: Row = {}

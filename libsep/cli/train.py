@@ -1,5 +1,6 @@
 """``libsep train``: train a model on a folder of stems."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -74,31 +75,27 @@ def train(
 
     loaded = config.load_training(settings)
     if isinstance(loaded, config.GenreTrainingConfig):
-        if validation or start or unpaired:
-            raise typer.BadParameter("--validation, --from and --unpaired are for separators")
+        _refuse({"--validation": validation, "--from": start, "--unpaired": unpaired})
         print(train_genre(loaded, data or [], out=out, cache=cache, model=model, about=about))
         return
     if not data:
         raise typer.BadParameter("--data: expected at least one folder of sources")
     if isinstance(loaded, config.DrumHitTrainingConfig):
-        if validation or start or unpaired:
-            raise typer.BadParameter("--validation, --from and --unpaired are for separators")
+        _refuse({"--validation": validation, "--from": start, "--unpaired": unpaired})
         print(train_drum_hits(loaded, data, out=out, cache=cache, model=model, about=about))
         return
     if isinstance(loaded, config.PresenceTrainingConfig):
-        if start or model or about:
-            raise typer.BadParameter("--from, --model and --about are for separators")
-        mixes = unpaired or []
-        print(train_presence(loaded, data, validation or [], mixes, out=out, cache=cache))
+        _refuse({"--from": start, "--model": model, "--about": about})
+        print(train_presence(loaded, data, validation or [], unpaired or [], out=out, cache=cache))
         return
     if (model is None) != (about is None):
         raise typer.BadParameter("--model and --about belong together")
     if isinstance(loaded, config.RestorationTrainingConfig):
-        if start or unpaired:
-            raise typer.BadParameter("--from and --unpaired are for separators")
-        judged = validation or []
+        _refuse({"--from": start, "--unpaired": unpaired})
         print(
-            train_restoration(loaded, data, judged, out=out, cache=cache, model=model, about=about)
+            train_restoration(
+                loaded, data, validation or [], out=out, cache=cache, model=model, about=about
+            )
         )
         return
     job = Job(
@@ -117,3 +114,15 @@ def train(
     if model is not None and about is not None:
         export_model(out, BEST if validation else CHECKPOINT, about, model)
     print(model or out)
+
+
+def _refuse(options: Mapping[str, object]) -> None:
+    """Refuse options that only separators have.
+
+    Raises
+    ------
+    typer.BadParameter
+        One of them is given.
+    """
+    if given := [name for name, value in options.items() if value]:
+        raise typer.BadParameter(f"{', '.join(given)}: for separators only")

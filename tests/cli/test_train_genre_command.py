@@ -61,7 +61,7 @@ def test_one_command_makes_a_classifier_from_a_library(
     [
         ([], "expected one library"),
         (["--data", "a", "--data", "b"], "found 2"),
-        (["--data", "a", "--from", "generic"], "are for separators"),
+        (["--data", "a", "--from", "generic"], "--from: for separators only"),
     ],
 )
 def test_wrong_options_are_refused(
@@ -70,6 +70,15 @@ def test_wrong_options_are_refused(
     code, _, told = run("train", settings, "-o", tmp_path / "run", *options)
     assert code == 2
     assert message in " ".join(told.replace("│", "").split())
+
+
+@pytest.mark.parametrize("option", ["--from", "--model", "--about"])
+def test_a_search_for_passages_takes_no_options_of_separators(tmp_path: Path, option: str) -> None:
+    (tmp_path / "a.yaml").write_text("kind: presence")
+    options = ("--data", tmp_path, option, tmp_path / "a.yaml")
+    code, _, told = run("train", tmp_path / "a.yaml", "-o", tmp_path / "run", *options)
+    assert code == 2
+    assert f"{option}: for separators only" in " ".join(told.replace("│", "").split())
 
 
 def test_a_separator_needs_data(tmp_path: Path) -> None:
