@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from libsep.cli.train_drum_hits import train_drum_hits
 from libsep.cli.train_genre import train_genre
 from libsep.cli.train_presence import train_presence
 from libsep.cli.train_restoration import train_restoration
+
+if TYPE_CHECKING:
+    from libsep.training.job import Job
 
 Settings = Annotated[Path, typer.Argument(help="YAML file, your own or configs/train/….")]
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="Folder of the run; is resumed.")]
@@ -69,9 +72,7 @@ def train(
     in which a target is silent. The run folder receives what a
     stopped training goes on from, and the curve.
     """
-    from libsep.training.job import BEST, CHECKPOINT, Job
-    from libsep.training.local import train as run_training
-    from libsep.training.weights.export import describe, export_model
+    from libsep.training.job import Job
 
     loaded = config.load_training(settings)
     if isinstance(loaded, config.GenreTrainingConfig):
@@ -108,12 +109,21 @@ def train(
         unpaired=tuple(unpaired or ()),
         is_watched=True,
     )
+    _train_separator(job, model, about)
+    print(model or out)
+
+
+def _train_separator(job: "Job", model: Path | None, about: Path | None) -> None:
+    """Train; write a model folder if one is asked for."""
+    from libsep.training.job import BEST, CHECKPOINT
+    from libsep.training.local import train as run_training
+    from libsep.training.weights.export import describe, export_model
+
     if about is not None:
         describe(job.config, about)  # wrong ones are refused before the training, not after
     run_training(job)
     if model is not None and about is not None:
-        export_model(out, BEST if validation else CHECKPOINT, about, model)
-    print(model or out)
+        export_model(job.out, BEST if job.validation else CHECKPOINT, about, model)
 
 
 def _refuse(options: Mapping[str, object]) -> None:
