@@ -1,11 +1,12 @@
 """Signals and files that many tests use; everything is seeded and made on the spot."""
 
 import importlib
+import logging
 import os
 import shutil
 import subprocess
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -77,6 +78,18 @@ def assignment(model: Model, genre: str = "generic") -> Assignment:
         genre_reason="no routing",
         genre_source="option",
     )
+
+
+@pytest.fixture(autouse=True)
+def loggers_as_before() -> Iterator[None]:
+    """Put the package's logger back: commands that run in this process take it over."""
+    root = logging.getLogger("libsep")
+    before = root.handlers[:], root.level, root.propagate
+    yield
+    for handler in root.handlers:
+        if handler not in before[0]:
+            handler.close()
+    root.handlers, root.level, root.propagate = before
 
 
 @pytest.fixture

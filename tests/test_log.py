@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,16 +10,11 @@ from libsep import log
 
 
 @pytest.fixture
-def log_file(tmp_path: Path) -> Iterator[Path]:
-    """Yield a file that receives the records; the loggers are as before afterwards."""
-    root = logging.getLogger("libsep")
-    before = root.handlers[:], root.level, root.propagate
-    root.handlers = []
+def log_file(tmp_path: Path) -> Path:
+    """Return a file that receives the records."""
+    logging.getLogger("libsep").handlers = []
     log.setup(path=tmp_path / "run.jsonl")
-    yield tmp_path / "run.jsonl"
-    for handler in root.handlers:
-        handler.close()
-    root.handlers, root.level, root.propagate = before
+    return tmp_path / "run.jsonl"
 
 
 def records(path: Path) -> list[dict[str, object]]:

@@ -122,8 +122,9 @@ def test_every_link_in_the_readme_leads_somewhere() -> None:
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
-def test_the_python_example_of_the_readme_runs(tmp_path: Path) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+def test_the_python_example_of_the_docs_runs(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "development.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     assert len([line for line in code.splitlines() if line.strip()]) == 5
     command = [
         find_ffmpeg(),

@@ -1,7 +1,6 @@
 """Objects through pyarrow, on a real S3 server: names, retries, and never half an object."""
 
 import hashlib
-import logging
 import os
 import socket
 import socketserver
@@ -154,7 +153,6 @@ def test_a_line_that_breaks_in_mid_upload_leaves_nothing(
     (tmp_path / "sent").write_bytes(os.urandom(3 * PART_BYTES))
     server, config = proxied(2 * PART_BYTES)
     store = Store(RemoteFolder("s3", BUCKET, "out"), config)
-    logging.getLogger("libsep").propagate = True
     with pytest.raises(TransferError, match="uploading failed after 2 attempts"):
         store.upload(tmp_path / "sent", "b.stem.mp4")
     assert s3.sizes() == {}
