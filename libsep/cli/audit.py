@@ -29,11 +29,10 @@ def audit(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check that every track has one final row, and every row the stem file that it speaks of.
+    """Check that every track has one final row, and every finished row its stem file.
 
-    Stem files are decoded and verified. Exit 1 if anything is lost, twice or half; remarks are
-    no such thing. Without --config and --playlist those of the last run say which tracks it was
-    about.
+    Stem files are decoded and verified. Exit 1 if anything is missing, doubled or incomplete;
+    remarks do not count. Without --config and --playlist, those of the last run are used.
     """
     from libsep.config import Config, load
     from libsep.library.audit import audit as compare

@@ -19,7 +19,8 @@ DataOption = Annotated[
     typer.Option(help="True stems, single sources or a pack to learn from too; repeatable."),
 ]
 ValidationOption = Annotated[
-    list[Path] | None, typer.Option(help="Songs with true stems that judge.")
+    list[Path] | None,
+    typer.Option(help="Songs with true stems that decide whether the student is installed."),
 ]
 ChoiceOption = Annotated[
     list[Path] | None,
@@ -54,7 +55,7 @@ def distil(
     behind: BehindOption = None,
     max_gb: Annotated[float | None, typer.Option(help="Disk that labels may take, in GB.")] = None,
     max_hours: Annotated[
-        float, typer.Option(min=0.01, help="Hours for all; labels take half of it at most.")
+        float, typer.Option(min=0.01, help="Hours in all; labelling takes half of them at most.")
     ] = 8.0,
     config: ConfigOption = None,
     device: DeviceOption = None,
@@ -65,7 +66,7 @@ def distil(
         bool, typer.Option("--dry-run", help="Label one block, tell what all would cost, and end.")
     ] = False,
 ) -> None:
-    """Let a teacher label your own music; a student learns from it and serves it if it is good."""
+    """Train a small model on your music as a larger one separates it; use it if it is better."""
     if address:
         os.environ["RAY_ADDRESS"] = address  # Ray, and libsep.batch, read it when they are imported
     refuse_uris("distil", music, out)

@@ -39,8 +39,8 @@ def export(
     mp3_shift_ms: Annotated[
         float | None,
         typer.Option(
-            help="Move cues and grids of tracks that were MP3s by so many milliseconds; by default "
-            "libsep looks at each MP3 and moves them as it needs."
+            help="Move cues and grids of tracks that were MP3s by this many milliseconds; by "
+            "default each MP3 itself says how far."
         ),
     ] = None,
 ) -> None:

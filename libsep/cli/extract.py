@@ -52,9 +52,9 @@ def extract(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the stems as plain audio files, with tags and cover; a second run does the rest.
+    """Write the stems as plain audio files, with tags and cover.
 
-    A track that was extracted before, and is the same, is left alone. Exit 1 if a file failed.
+    A second run does only what is new or has changed. Exit 1 if a file failed.
     """  # fmt: skip
     from libsep.extraction.selection import Selection
 

@@ -27,10 +27,10 @@ def inspect(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what is in a stem file: tags, stems, sound, how it was made, and if it keeps the rules.
+    """Show what is in a stem file: tags, stems, levels, how it was made, and if it conforms.
 
-    With --plot, also what each stream looks like, and what the sum of the stems misses. Exit 1 if
-    the file breaks a rule.
+    With --plot, also waveforms and spectrograms of each stream and of what the sum of the stems
+    lacks. Exit 1 if the file breaks a rule.
     """
     from libsep.cli.options import refuse_uris
     from libsep.config import Config, load

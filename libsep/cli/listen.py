@@ -23,7 +23,7 @@ def listen(
         bool, typer.Option("--no-browser", help="Print the address and open no browser.")
     ] = False,
 ) -> None:
-    """Hear stem files in a browser: mute, solo, volume, loop, compare with the original, download.
+    """Play stem files in a browser: mute, solo, volume, loop, compare with the original, download.
 
     The page is served by this command, to this machine only; Ctrl-C ends it.
     """

@@ -143,8 +143,8 @@ def chain(
 ) -> None:
     """Make one model of two: the second splits what the first leaves of the mixture.
 
-    Of a cascade that lies there, the stages are exchanged, or their hashes are renewed after one
-    was trained anew; its description stays, its scores go. Models beside FOLDER come first.
+    If FOLDER is a cascade already, its stages are exchanged, or their hashes are renewed after
+    one was trained again; its description stays, its scores go. Models beside FOLDER come first.
     """
     from libsep.separation import cascade
 
@@ -168,7 +168,7 @@ def average(
 ) -> None:
     """Average the weights of a training's checkpoints, and of what it began with, into a model.
 
-    The first checkpoint's run says which network it is.
+    The run of the first checkpoint says which network it is.
     """
     from libsep.training.weights.average import average_weights
 

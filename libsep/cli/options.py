@@ -38,8 +38,8 @@ SuperResolutionOption = Annotated[
     str | None,
     typer.Option(
         "--super-resolution",
-        help="auto (tracks that end below 17 kHz, as if cut off), on (all that were cut off) or "
-        "off: give them back what is missing above.",
+        help="Restore the treble of tracks that were cut off: auto (those that end below 17 kHz), "
+        "on (all of them) or off.",
     ),
 ]
 DrumTransientsOption = Annotated[
@@ -62,7 +62,8 @@ PlaylistOption = Annotated[
 WithLibraryOption = Annotated[
     bool,
     typer.Option(
-        "--with-library", help="All of LIBRARY, and of each --playlist what lies elsewhere."
+        "--with-library",
+        help="All of LIBRARY, and the tracks of each --playlist that lie elsewhere.",
     ),
 ]
 UntilOption = Annotated[
@@ -89,11 +90,11 @@ AddressOption = Annotated[
     typer.Option(
         "--address",
         envvar="RAY_ADDRESS",
-        help="Ray cluster that does the work: auto, or HOST:PORT; without it, this machine does.",
+        help="Ray cluster to work on: auto, or HOST:PORT; without it, this machine.",
     ),
 ]
 InsecureOption = Annotated[
-    bool, typer.Option("--insecure", help="Use the cluster even if it asks nobody for a token.")
+    bool, typer.Option("--insecure", help="Use the cluster even if it asks for no token.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 

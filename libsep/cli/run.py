@@ -26,13 +26,14 @@ from libsep.cli.options import (
 
 LimitOption = Annotated[int | None, typer.Option(min=1, help="Convert at most this many tracks.")]
 RetryFailedOption = Annotated[
-    bool, typer.Option("--retry-failed", help="Try failed tracks again that have not changed.")
+    bool, typer.Option("--retry-failed", help="Try failed tracks again, changed or not.")
 ]
 RebuildLedgerOption = Annotated[
-    bool, typer.Option("--rebuild-ledger", help="Mend a damaged ledger from the stem files.")
+    bool, typer.Option("--rebuild-ledger", help="Rebuild a damaged ledger from the stem files.")
 ]
 DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Tell what would be done, time and disk it takes.")
+    bool,
+    typer.Option("--dry-run", help="Say what would be done, and how much time and disk it takes."),
 ]
 
 

@@ -23,7 +23,7 @@ def status(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what is done, by genre and model, what failed and why, and what crashed."""
+    """Show what is done, by genre and model, what failed and why, and what crashed."""
     found = _read(stems, config)
     if as_json:
         print(json.dumps(found.as_json(), indent=2))

@@ -66,11 +66,12 @@ def train(
     model: ModelFolderOption = None,
     about: AboutOption = None,
 ) -> None:
-    """Train a separator; with `kind: genre` a classifier, `kind: super_resolution` a restorer.
+    """Train a separator, or what `kind` in SETTINGS names.
 
-    `kind: drum_hits` trains what hears hits of drums; `kind: presence` finds passages of mixes
-    in which a target is silent. The run folder receives what a
-    stopped training goes on from, and the curve.
+    `kind: genre` trains a genre classifier, `super_resolution` a network that restores treble,
+    `drum_hits` a detector of drum hits; `presence` finds passages of mixes in which a target is
+    silent. The run folder holds the checkpoint from which a stopped training goes on, and the
+    learning curve.
     """
     from libsep.training.job import Job
 

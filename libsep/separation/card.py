@@ -67,9 +67,8 @@ def better_model_hint() -> str:
     if (pulled_folder() / best.name / DESCRIPTION_FILE).is_file():
         return ""
     return (
-        f"a better, slower model can be had: libsep models pull {best.name} (published: "
-        f"{mean_db:.1f} dB on {best.published[0].test_set}; {format_cost(best.cost)}); "
-        "all of them: libsep models list"
+        f"better and slower: libsep models pull {best.name} ({mean_db:.1f} dB published on "
+        f"{best.published[0].test_set}, {format_cost(best.cost)})"
     )
 
 
