@@ -94,7 +94,7 @@ class EncodeConfig(Section):
     """Constant bit rate of each of the five AAC streams, in kbit/s."""
 
     aac_coder: Literal["twoloop", "fast"] = "fast"
-    """How ffmpeg's AAC encoder searches; ``twoloop`` takes twice as long and is no better here."""
+    """How ffmpeg's AAC encoder searches; ``twoloop`` takes longer and is seldom better."""
 
     gain_db: Annotated[float, Field(ge=-24, le=0)] = 0.0
     """One gain for the mixture and all stems, in dB."""
