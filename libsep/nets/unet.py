@@ -25,9 +25,8 @@ EPSILON = 1e-10
 """Added to the sum of the squared magnitudes where it divides, as in Spleeter."""
 
 NORM_EPSILON = 1e-3
-DROPOUT = 0.5
 N_DROPOUTS = 3
-"""The deepest blocks of the decoder drop half of their features in training."""
+"""Blocks of the decoder, from the deepest, that drop features in training."""
 
 Activations = Literal["relu", "elu"]
 """``relu``: leaky (0.2) on the way down, plain on the way up; ``elu``: ELU both ways."""
@@ -136,10 +135,18 @@ class SourceUNet(nn.Module):
         ``2 ** len(channels)``.
     activations
         See `Activations`.
+    dropout
+        Share of the features that the `N_DROPOUTS` deepest blocks of the decoder drop in training.
     """
 
     def __init__(
-        self, n_inputs: int, n_channels: int, channels: Sequence[int], activations: Activations
+        self,
+        n_inputs: int,
+        n_channels: int,
+        channels: Sequence[int],
+        activations: Activations,
+        *,
+        dropout: float,
     ) -> None:
         super().__init__()
         widths = [n_inputs, *channels]
@@ -151,7 +158,7 @@ class SourceUNet(nn.Module):
         outputs = [1, *channels[:-1]]
         inputs = [2 * width for width in channels[:-1]] + [channels[-1]]
         self.up = nn.ModuleList(
-            UpBlock(n_in, n_out, activations, DROPOUT if depth < N_DROPOUTS else 0.0)
+            UpBlock(n_in, n_out, activations, dropout if depth < N_DROPOUTS else 0.0)
             for depth, (n_in, n_out) in enumerate(zip(inputs[::-1], outputs[::-1], strict=True))
         )
         self.last = nn.Conv2d(1, n_channels, 4, dilation=2, padding=3)
@@ -194,7 +201,7 @@ class UNet(SeparationNetwork):
         Channels of the mixture.
     n_seen_bins
         The lowest bins, which the networks see; a multiple of ``2 ** len(channels)``.
-    channels, activations
+    channels, activations, dropout
         Of each `SourceUNet`.
     gains
         ``sigmoid``: each network's own; ``softmax``: those of all networks sum to one.
@@ -230,6 +237,7 @@ class UNet(SeparationNetwork):
         gains: Literal["sigmoid", "softmax"] = "sigmoid",
         masks: Literal["ratio", "shared"] = "ratio",
         hpss: bool = False,
+        dropout: float = 0.5,
     ) -> None:
         super().__init__()
         self.targets = tuple(targets)
@@ -247,7 +255,9 @@ class UNet(SeparationNetwork):
             raise ValueError(f"sources joined as {self.joined}, expected targets of {self.targets}")
         self.networks = nn.ModuleDict(
             {
-                source: SourceUNet((1 + hpss) * n_channels, n_channels, channels, activations)
+                source: SourceUNet(
+                    (1 + hpss) * n_channels, n_channels, channels, activations, dropout=dropout
+                )
                 for source in (*self.targets, *self.joined)
             }
         )

@@ -9,10 +9,12 @@ import torch
 from libsep.errors import ConfigError, ModelError
 from libsep.nets.band_split_unet import BandSplitUNet
 from libsep.nets.network import SeparationNetwork
+from libsep.nets.unet import UNet
 from libsep.separation.registry import find_model
 from libsep.separation.weights import load_network
 from libsep.training.state import State
 from libsep.training.weights.growth import can_grow, grow
+from libsep.training.weights.narrowing import can_narrow, narrow
 
 READ_ERRORS = (OSError, RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError)
 """What torch raises for a file that is no checkpoint, or one of another network."""
@@ -49,7 +51,8 @@ def load_weights(origin: str, network: SeparationNetwork) -> None:
     """Give ``network`` the weights of a model, or the averaged weights of a checkpoint.
 
     A model that is smaller, or that has targets which ``network`` lacks, is grown (see
-    `libsep.training.weights.growth`).
+    `libsep.training.weights.growth`); a U-Net that is wider is narrowed (see
+    `libsep.training.weights.narrowing`).
 
     Parameters
     ----------
@@ -89,6 +92,11 @@ def _begun(network: SeparationNetwork, trained: SeparationNetwork) -> bool:
     if isinstance(network, BandSplitUNet) and isinstance(trained, BandSplitUNet):
         if can_grow(trained, network):
             grow(network, trained)
+            return True
+        return False
+    if isinstance(network, UNet) and isinstance(trained, UNet):
+        if can_narrow(trained, network):
+            narrow(network, trained)
             return True
         return False
     if type(network) is not type(trained) or network.targets != trained.targets:
