@@ -1,11 +1,14 @@
 """Short-time Fourier transform and its inverse, exact to rounding and without edge effects."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Complex, Float
 from torch import Tensor
+
+FRAMES_PER_PART = 64
+"""Frames that are transformed back at once: few, so that they stay in the processor's cache."""
 
 
 def stft(
@@ -88,20 +91,55 @@ def istft(
     if n_bins != n_fft // 2 + 1 or count != n_frames(n_samples, n_fft, hop_length):
         expected = (n_fft // 2 + 1, n_frames(n_samples, n_fft, hop_length))
         raise ValueError(f"spectrum of {(n_bins, count)} bins and frames, expected {expected}")
-    lead = spectrum.shape[:-2]
-    if count == 0 or spectrum.numel() == 0:
-        return spectrum.real.new_zeros((*lead, n_samples))
-    window = _window(n_fft, hop_length, spectrum.real)
-    n_overlaps = n_fft // hop_length
-    weight = window / window.square().view(n_overlaps, hop_length).sum(0).repeat(n_overlaps)
-    frames = torch.fft.irfft(spectrum.transpose(-1, -2), n=n_fft, dim=-1) * weight
-    blocks = frames.view(*lead, count, n_overlaps, hop_length)
-    total = frames.new_zeros((*lead, count + n_overlaps - 1, hop_length))
-    for index, block in enumerate(blocks.unbind(-2)):
-        total[..., index : index + count, :] += block
-    left = n_fft - hop_length
-    signal: Tensor = total.flatten(-2)[..., left : left + n_samples]
-    return signal
+    inverse = InverseStft(tuple(spectrum.shape[:-2]), n_fft, hop_length, n_samples, spectrum.real)
+    for part in torch.split(spectrum.transpose(-1, -2), FRAMES_PER_PART, dim=-2):
+        inverse.add(part)
+    return inverse.signal()
+
+
+class InverseStft:
+    """The signal of a spectrogram that is given to it a few frames at a time; see `istft`.
+
+    Parameters
+    ----------
+    lead
+        Sizes of the axes before frames and bins.
+    n_fft, hop_length
+        As for `stft`.
+    n_samples
+        Length of the signal.
+    like
+        A tensor of the type and on the device that the signal shall have.
+    """
+
+    def __init__(
+        self, lead: Sequence[int], n_fft: int, hop_length: int, n_samples: int, like: Tensor
+    ) -> None:
+        window = _window(n_fft, hop_length, like)
+        self._n_fft, self._n_samples = n_fft, n_samples
+        n_overlaps = n_fft // hop_length
+        squares = window.square().view(n_overlaps, hop_length).sum(0)
+        self._weight = window.view(n_overlaps, hop_length) / squares
+        n_hops = n_frames(n_samples, n_fft, hop_length) + n_overlaps - 1
+        self._total = like.new_zeros((*lead, n_hops, hop_length))
+        self._n_added = 0
+
+    def add(self, frames: Complex[Tensor, "*lead N F"]) -> None:
+        """Add the next frames, which stand before the bins here."""
+        if frames.numel() == 0:
+            return
+        samples = torch.fft.irfft(frames, n=self._n_fft, dim=-1)
+        blocks = samples.unflatten(-1, self._weight.shape).unbind(-2)
+        for index, (block, weight) in enumerate(zip(blocks, self._weight, strict=True)):
+            first = self._n_added + index
+            self._total[..., first : first + frames.shape[-2], :].addcmul_(block, weight)
+        self._n_added += frames.shape[-2]
+
+    def signal(self) -> Float[Tensor, "*lead T"]:
+        """Return the sum, once all frames were added."""
+        left = self._n_fft - self._weight.shape[1]
+        signal: Tensor = self._total.flatten(-2)[..., left : left + self._n_samples]
+        return signal
 
 
 def n_frames(n_samples: int, n_fft: int, hop_length: int) -> int:

@@ -1,6 +1,5 @@
 """A U-Net over split frequency bands with a recurrent bottleneck: one network, all targets."""
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Complex, Float
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from libsep.dsp.hpss import harmonic_share_by_means
 from libsep.dsp.stft import istft, stft
@@ -29,17 +27,11 @@ class ConvBlock(nn.Module):
     def __init__(self, n_channels: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(n_channels, n_channels, 3, padding=1, bias=False)
-        self.norm: nn.Module = nn.BatchNorm2d(n_channels)
+        self.norm = nn.BatchNorm2d(n_channels)
 
     def forward(self, x: Float[Tensor, "B D F N"]) -> Float[Tensor, "B D F N"]:
         """Return the activated features."""
         return F.silu(self.norm(self.conv(x)))
-
-    def fold(self) -> None:
-        """Move the normalisation, with its running statistics, into the convolution."""
-        if isinstance(self.norm, nn.BatchNorm2d):
-            self.conv = fuse_conv_bn_eval(self.conv, self.norm)
-            self.norm = nn.Identity()
 
 
 class FrequencyBottleneck(nn.Module):
@@ -282,10 +274,6 @@ class BandSplitUNet(SeparationNetwork):
         last = mixture - others.sum(1)  # one inverse transform less, and the sum is exact
         return torch.cat([others, last[:, None]], dim=1)
 
-    def folded(self) -> "BandSplitUNet":
-        """Return a copy whose batch normalisations are part of the convolutions."""
-        return fold_batch_norm(self)
-
     def _features(self, seen: Complex[Tensor, "B C bins N"]) -> Float[Tensor, "B D bins N2"]:
         """Real and imaginary parts as channels: unit deviation, compressed, frames even."""
         n_batch, _, n_bins, n_frames = seen.shape
@@ -299,15 +287,6 @@ class BandSplitUNet(SeparationNetwork):
         parts = torch.view_as_real(seen).permute(0, 1, 4, 2, 3)
         x = parts.reshape(n_batch, -1, n_bins, n_frames)
         return F.pad(x, (0, n_frames % 2)).contiguous(memory_format=torch.channels_last)
-
-
-def fold_batch_norm(network: BandSplitUNet) -> BandSplitUNet:
-    """Return a copy for inference whose batch normalisations are part of the convolutions."""
-    folded = copy.deepcopy(network).eval()
-    for module in folded.modules():
-        if isinstance(module, ConvBlock):
-            module.fold()
-    return folded
 
 
 def _rows_of_bands(

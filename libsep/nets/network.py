@@ -21,10 +21,6 @@ class SeparationNetwork(nn.Module):
         """
         raise NotImplementedError
 
-    def folded(self) -> "SeparationNetwork":
-        """Return this network as it is fastest for inference; a copy if anything is changed."""
-        return self
-
 
 def others_of_spectra(
     estimates: Complex[Tensor, "B S C F N"], spectrum: Complex[Tensor, "B C F N"]

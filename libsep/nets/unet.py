@@ -6,7 +6,7 @@ separation tool with pre-trained models", Journal of Open Source Software 5(50),
 are ``(B, channel, N, F)``: frames before bins, as the public weights have them.
 """
 
-import copy
+import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from libsep.dsp.hpss import harmonic_share_by_means
 from libsep.dsp.stft import istft, stft
 from libsep.nets.network import SeparationNetwork, with_last
-from libsep.nets.subpixel import subpixel_kernel, unshuffle_into
 
 EPSILON = 1e-10
 """Added to the sum of the squared magnitudes where it divides, as in Spleeter."""
@@ -32,11 +31,15 @@ Activations = Literal["relu", "elu"]
 """``relu``: leaky (0.2) on the way down, plain on the way up; ``elu``: ELU both ways."""
 
 
-def activation(activations: Activations, way: Literal["down", "up"]) -> Callable[[Tensor], Tensor]:
+def activation(
+    activations: Activations, way: Literal["down", "up"], *, in_place: bool = False
+) -> Callable[[Tensor], Tensor]:
     """Return the function that follows the convolutions on the way down or up."""
     if activations == "elu":
-        return F.elu
-    return F.relu if way == "up" else (lambda x: F.leaky_relu(x, 0.2))
+        return functools.partial(F.elu, inplace=in_place)
+    if way == "up":
+        return functools.partial(F.relu, inplace=in_place)
+    return functools.partial(F.leaky_relu, negative_slope=0.2, inplace=in_place)
 
 
 class DownBlock(nn.Module):
@@ -63,6 +66,7 @@ class UpBlock(nn.Module):
         self.conv = nn.ConvTranspose2d(n_in, n_out, 5, 2, padding=1)
         self.norm = nn.BatchNorm2d(n_out, eps=NORM_EPSILON, momentum=0.01)
         self.dropout = nn.Dropout(dropout)
+        self.activations = activations
         self.activation = activation(activations, "up")
 
     def forward(
@@ -71,56 +75,6 @@ class UpBlock(nn.Module):
         """Return twice as many frames and bins, after the encoder's features ``skip``."""
         x = self.dropout(self.norm(self.activation(self.conv(x)[..., :-1, :-1])))
         return x if skip is None else torch.cat([skip.to(x.dtype), x], dim=1)
-
-
-class Affine(nn.Module):
-    """A batch normalisation with fixed statistics, in one pass over the features."""
-
-    def __init__(self, norm: nn.Module) -> None:
-        super().__init__()
-        assert isinstance(norm, nn.BatchNorm2d)
-        assert norm.running_var is not None
-        assert norm.running_mean is not None
-        scale = norm.weight / (norm.running_var + norm.eps).sqrt()
-        self.register_buffer("scale", scale.detach())
-        self.register_buffer("shift", (norm.bias - norm.running_mean * scale).detach())
-        self.scale: Tensor
-        self.shift: Tensor
-
-    def forward(self, x: Float[Tensor, "B D N F"]) -> Float[Tensor, "B D N F"]:
-        """Return the normalised features."""
-        return torch.addcmul(self.shift[:, None, None], x, self.scale[:, None, None])
-
-
-class FoldedUpBlock(nn.Module):
-    """An `UpBlock` for inference: the same numbers from one plain convolution.
-
-    A transposed convolution of stride 2 is four plain ones, one for each parity of row and column,
-    interleaved. As one convolution 3 × 3 with four times the channels it is three times as fast on
-    a CPU, although it has 36 instead of 25 products for each pair of channels.
-    """
-
-    def __init__(self, block: nn.Module) -> None:
-        super().__init__()
-        assert isinstance(block, UpBlock)
-        assert block.conv.bias is not None
-        self.register_buffer("kernel", subpixel_kernel(block.conv.weight.detach()))
-        self.register_buffer("bias", block.conv.bias.detach().repeat(4))
-        self.kernel: Tensor
-        self.bias: Tensor
-        self.affine = Affine(block.norm)
-        self.activation = block.activation
-
-    def forward(
-        self, x: Float[Tensor, "B D N2 F2"], skip: Float[Tensor, "B E N F"] | None
-    ) -> Float[Tensor, "B _ N F"]:
-        """Return what the `UpBlock` returns in evaluation."""
-        x = self.activation(F.conv2d(x, self.kernel, self.bias, padding=1))
-        affine = self.affine
-        x = torch.addcmul(
-            affine.shift.repeat(4)[:, None, None], x, affine.scale.repeat(4)[:, None, None]
-        )
-        return unshuffle_into(skip, x)
 
 
 class SourceUNet(nn.Module):
@@ -149,6 +103,7 @@ class SourceUNet(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
+        self.activations = activations
         widths = [n_inputs, *channels]
         self.down = nn.ModuleList(DownBlock(*pair) for pair in itertools.pairwise(widths))
         # The deepest level is not normalised: Spleeter's file has such values, its graph no use.
@@ -175,11 +130,6 @@ class SourceUNet(nn.Module):
             x = up(x, skips.pop())
         logits: Tensor = self.last(x)
         return logits
-
-    def fold(self) -> None:
-        """Make it as fast as it can be for inference; it cannot be trained any more."""
-        self.norms = nn.ModuleList(Affine(norm) for norm in self.norms)
-        self.up = nn.ModuleList(FoldedUpBlock(up) for up in self.up)
 
 
 class UNet(SeparationNetwork):
@@ -279,11 +229,20 @@ class UNet(SeparationNetwork):
         padded = padded.contiguous(memory_format=torch.channels_last)
         logits = torch.stack([network(padded).float() for network in self.networks.values()], dim=1)
         logits = logits[..., :n_frames, :]
+        n_bins = spectrum.shape[2]
+        return self.masks_of_logits(logits, magnitude, n_bins).transpose(-1, -2)
+
+    def masks_of_logits(
+        self,
+        logits: Float[Tensor, "B sources C N F"],
+        magnitude: Float[Tensor, "B C N F"],
+        n_bins: int,
+    ) -> Float[Tensor, "B S C N bins"]:
+        """Return the masks of the targets, of all ``n_bins`` bins, frames before bins."""
         gains = logits.softmax(1) if self.gains == "softmax" else logits.sigmoid()
         masks = self._joined(self._masks_of_gains(gains, magnitude))
-        n_above = spectrum.shape[2] - self.n_seen_bins
-        above = masks.mean(-1, keepdim=True).expand(*masks.shape[:-1], n_above)
-        return torch.cat([masks, above], dim=-1).transpose(-1, -2)
+        above = masks.mean(-1, keepdim=True)
+        return torch.cat([masks, above.expand(*masks.shape[:-1], n_bins - masks.shape[-1])], dim=-1)
 
     def _masks_of_gains(
         self, gains: Float[Tensor, "B sources C N F"], magnitude: Float[Tensor, "B C N F"]
@@ -310,11 +269,3 @@ class UNet(SeparationNetwork):
         spectrum = stft(mixture, self.n_fft, self.hop_length)
         estimates = self.masks(spectrum)[:, :-1] * spectrum[:, None]
         return with_last(istft(estimates, self.n_fft, self.hop_length, n_samples), mixture)
-
-    def folded(self) -> "UNet":
-        """Return a copy for inference, whose parts are the fastest that give the same numbers."""
-        folded = copy.deepcopy(self).eval()
-        for network in folded.networks.values():
-            assert isinstance(network, SourceUNet)
-            network.fold()
-        return folded

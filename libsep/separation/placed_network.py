@@ -11,6 +11,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from libsep.errors import ConfigError
+from libsep.nets.folding import folded
 from libsep.nets.magnitude import MagnitudeNetwork, Reconstruction
 from libsep.separation.cpu import has_native_bfloat16, processor_name
 from libsep.separation.registry import Model
@@ -69,7 +70,7 @@ class PlacedNetwork:
         self.model = model
         self._device = _find_device(device)
         self._dtype = _find_precision(self._device, precision)
-        self.network = load_network(model).folded().to(self._device)
+        self.network = folded(load_network(model), self._dtype).to(self._device)
         if reconstruct is not None and isinstance(self.network, MagnitudeNetwork):
             self.network.reconstruction = reconstruct
         self._max_batch: int | None = None
@@ -121,11 +122,13 @@ class PlacedNetwork:
         ConfigError
             The device's memory is too small even for `LEAST_WINDOW_S`.
         """
+        heard = np.flatnonzero(segments.any(axis=(1, 2)))
+        if len(heard) == len(segments) > 0:
+            return self._compute_within_memory(segments.copy())  # they may be read-only
         n_batch, n_channels, n_samples = segments.shape
         estimates = np.zeros(
             (n_batch, len(self.model.targets), n_channels, n_samples), dtype=np.float32
         )
-        heard = np.flatnonzero(segments.any(axis=(1, 2)))
         if len(heard):
             estimates[heard] = self._compute_within_memory(segments[heard])
         return estimates

@@ -9,6 +9,7 @@ from jaxtyping import Float32
 from libsep.datasets.songs import Song
 from libsep.evaluation.scores import Scores, score_song
 from libsep.metrics import high_band_db, lsd, onset_lsd, sharpness_db
+from libsep.nets.folding import folded
 from libsep.nets.network import SeparationNetwork
 
 SEGMENT_S = 12.0
@@ -33,11 +34,11 @@ def validate(
     Of `HEARD_TARGETS` come ``lsd``, ``onset_lsd``, ``sharpness_db`` and ``high_band_db`` (see
     `libsep.metrics`), as means over the pieces in which they are defined.
     """
-    folded = network.folded()
+    inference = folded(network, torch.bfloat16 if is_bfloat16 else torch.float32)
     measures: Measures = {"sdr_db": {}}
     for song in songs:
         separated = separate_in_segments(
-            folded, song.mixture(), sample_rate, is_bfloat16=is_bfloat16
+            inference, song.mixture(), sample_rate, is_bfloat16=is_bfloat16
         )
         estimates = dict(zip(network.targets, separated, strict=True))
         measures["sdr_db"][song.name] = score_song(song, estimates)

@@ -12,12 +12,14 @@ import os
 from pathlib import Path
 
 import numpy as np
+import torch
 from jaxtyping import Float32, Int16
 
 from libsep.datasets.audio_cache import FULL_SCALE
 from libsep.datasets.songs import UNSCORED, Song
 from libsep.errors import ConfigError, ModelError
 from libsep.media.decode import SAMPLE_RATE
+from libsep.nets.folding import folded
 from libsep.separation.registry import find_model
 from libsep.separation.weights import load_network
 from libsep.track import TARGETS
@@ -45,7 +47,7 @@ class VocalsStage:
     def __init__(self, name: str) -> None:
         try:
             model = find_model(name)
-            network = load_network(model).folded()
+            network = folded(load_network(model), torch.float32)
         except ModelError as exc:
             raise ConfigError(f"material.vocals_stage: {exc}") from exc
         if VOCALS not in network.targets or model.sample_rate != SAMPLE_RATE:

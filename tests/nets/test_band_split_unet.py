@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from libsep.dsp.stft import stft
-from libsep.nets.band_split_unet import SIZES, BandSplitUNet, fold_batch_norm
+from libsep.nets.band_split_unet import SIZES, BandSplitUNet
 
 SMALL = {"n_fft": 256, "hop_length": 64, "channels": [8, 8, 8], "hidden": 8, "n_dual_path": 1,
          "n_convs": 1, "band_bins": [32, 32, 64], "band_strides": [2, 4, 8]}  # fmt: skip
@@ -65,21 +65,6 @@ def test_one_item_of_a_batch_does_not_change_another(
     changed[1] *= -3
     torch.testing.assert_close(network.separate(changed)[[0, 2]], together[[0, 2]])
     torch.testing.assert_close(network.separate(mixture[:1]), together[:1], rtol=1e-4, atol=1e-5)
-
-
-def test_folding_the_normalisation_changes_no_estimate(mixture: torch.Tensor) -> None:
-    torch.manual_seed(3)
-    network = BandSplitUNet(**SMALL).train()
-    with torch.no_grad():
-        for _ in range(3):
-            network.separate(mixture)  # moves the running statistics
-    network.eval()
-    folded = fold_batch_norm(network)
-    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
-    assert any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
-    torch.testing.assert_close(
-        folded.separate(mixture), network.separate(mixture), rtol=0, atol=1e-4
-    )
 
 
 def test_the_nyquist_bin_is_shared_equally(network: BandSplitUNet, mixture: torch.Tensor) -> None:

@@ -125,12 +125,6 @@ def test_gradient_reaches_every_parameter(name: str, mixture: torch.Tensor) -> N
     assert without == []
 
 
-@torch.inference_mode()
-def test_folding_changes_nothing(network: SeparationNetwork, mixture: torch.Tensor) -> None:
-    folded = network.folded().separate(mixture)
-    torch.testing.assert_close(folded, network.separate(mixture), rtol=0, atol=1e-5)
-
-
 def test_hdemucs_has_the_parameters_of_torchaudio() -> None:
     with torch.device("meta"):
         state = HybridDemucs().network.state_dict()

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from libsep.errors import ModelError
+from libsep.nets.folding import folded
 from libsep.nets.unet import UNet
 from libsep.separation import spleeter
 from libsep.separation.catalogue import CatalogueEntry
@@ -123,7 +124,7 @@ def test_the_masks_are_those_of_spleeters_graph(
     by_name = dict(zip(sources, masks, strict=True))
     if "piano" in by_name:
         by_name["other"] = by_name["other"] + by_name.pop("piano")
-    for network_ in (network, network.folded()):
+    for network_ in (network, folded(network, torch.float32)):
         with torch.inference_mode():
             ours = network_.masks(spectrum)[0].numpy()
         for place, target in enumerate(targets):
