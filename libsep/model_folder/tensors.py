@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ import torch
 import yaml
 from safetensors.torch import save
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from libsep.errors import ModelError, StemsError
 from libsep.media.atomic import replacing
@@ -93,7 +94,8 @@ def filled(
         fit the network.
     """
     tensors = read_tensors(stored.weights_path, description, stored.sha256)
-    network = build()
+    with _NoRandomWeights():
+        network = build()
     fill(network, tensors, stored.weights_path)
     return network.eval().requires_grad_(requires_grad=False)
 
@@ -239,6 +241,21 @@ def check_sha256(path: Path, expected: str) -> None:
         raise ModelError(
             f"{path}: sha256 is {found}, expected {expected} (incomplete download or copy?)"
         )
+
+
+class _NoRandomWeights(TorchFunctionMode):
+    """Leaves weights unset that are to be read: drawing them takes longer, and their memory."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        if func in (Tensor.uniform_, Tensor.normal_):
+            return args[0]
+        return func(*args, **(kwargs or {}))
 
 
 def _identity(description: Description) -> dict[str, Any]:

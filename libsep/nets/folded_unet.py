@@ -45,7 +45,7 @@ class FoldedUNet(SeparationNetwork):
         self.hpss, self.dtype = network.hpss, dtype
         sources = network.networks.values()
         self.networks = nn.ModuleList(_Source(source, dtype) for source in sources)
-        self._masks = network.masks_of_logits
+        self._masks = network.masking
 
     def separate(self, mixture: Float[Tensor, "B C T"]) -> Float[Tensor, "B S C T"]:
         """Return the estimates of a mixture: same scale and length, and they add up to it."""

@@ -6,6 +6,7 @@ separation tool with pre-trained models", Journal of Open Source Software 5(50),
 are ``(B, channel, N, F)``: frames before bins, as the public weights have them.
 """
 
+import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -132,6 +133,45 @@ class SourceUNet(nn.Module):
         return logits
 
 
+@dataclasses.dataclass(frozen=True)
+class Masking:
+    """How the networks' logits become the masks of the targets; see `UNet`."""
+
+    targets: tuple[str, ...]
+    joined: Mapping[str, str]
+    gains: Literal["sigmoid", "softmax"]
+    masks: Literal["ratio", "shared"]
+
+    def __call__(
+        self,
+        logits: Float[Tensor, "B sources C N F"],
+        magnitude: Float[Tensor, "B C N F"],
+        n_bins: int,
+    ) -> Float[Tensor, "B S C N bins"]:
+        """Return the masks of all ``n_bins`` bins, frames before bins; they sum to one."""
+        gains = logits.softmax(1) if self.gains == "softmax" else logits.sigmoid()
+        masks = self._joined(self._masks_of_gains(gains, magnitude))
+        above = masks.mean(-1, keepdim=True)
+        return torch.cat([masks, above.expand(*masks.shape[:-1], n_bins - masks.shape[-1])], dim=-1)
+
+    def _masks_of_gains(
+        self, gains: Float[Tensor, "B sources C N F"], magnitude: Float[Tensor, "B C N F"]
+    ) -> Float[Tensor, "B sources C N F"]:
+        n_sources = gains.shape[1]
+        if self.masks == "shared":
+            return gains + (1 - gains.sum(1, keepdim=True)) / n_sources
+        power = (gains * magnitude[:, None]).square() + EPSILON / n_sources
+        return power / power.sum(1, keepdim=True)
+
+    def _joined(self, masks: Float[Tensor, "B sources C N F"]) -> Float[Tensor, "B S C N F"]:
+        """Add the masks of further sources to those of their targets."""
+        of_targets = list(masks.unbind(1))
+        for target, mask in zip(self.joined.values(), of_targets[len(self.targets) :], strict=True):
+            place = self.targets.index(target)
+            of_targets[place] = of_targets[place] + mask
+        return torch.stack(of_targets[: len(self.targets)], dim=1)
+
+
 class UNet(SeparationNetwork):
     """One `SourceUNet` for each source; masks of their estimates on the mixture.
 
@@ -198,7 +238,8 @@ class UNet(SeparationNetwork):
         self.n_seen_bins = n_seen_bins
         self.n_levels = len(channels)
         self.multiple = 2**self.n_levels
-        self.gains, self.mask_kind, self.hpss = gains, masks, hpss
+        self.hpss = hpss
+        self.masking = Masking(self.targets, self.joined, gains, masks)
         if n_seen_bins % self.multiple or n_seen_bins > n_fft // 2:
             raise ValueError(f"{n_seen_bins} bins, expected a multiple of {self.multiple}")
         if not set(self.joined.values()) <= set(self.targets):
@@ -230,36 +271,7 @@ class UNet(SeparationNetwork):
         logits = torch.stack([network(padded).float() for network in self.networks.values()], dim=1)
         logits = logits[..., :n_frames, :]
         n_bins = spectrum.shape[2]
-        return self.masks_of_logits(logits, magnitude, n_bins).transpose(-1, -2)
-
-    def masks_of_logits(
-        self,
-        logits: Float[Tensor, "B sources C N F"],
-        magnitude: Float[Tensor, "B C N F"],
-        n_bins: int,
-    ) -> Float[Tensor, "B S C N bins"]:
-        """Return the masks of the targets, of all ``n_bins`` bins, frames before bins."""
-        gains = logits.softmax(1) if self.gains == "softmax" else logits.sigmoid()
-        masks = self._joined(self._masks_of_gains(gains, magnitude))
-        above = masks.mean(-1, keepdim=True)
-        return torch.cat([masks, above.expand(*masks.shape[:-1], n_bins - masks.shape[-1])], dim=-1)
-
-    def _masks_of_gains(
-        self, gains: Float[Tensor, "B sources C N F"], magnitude: Float[Tensor, "B C N F"]
-    ) -> Float[Tensor, "B sources C N F"]:
-        n_sources = gains.shape[1]
-        if self.mask_kind == "shared":
-            return gains + (1 - gains.sum(1, keepdim=True)) / n_sources
-        power = (gains * magnitude[:, None]).square() + EPSILON / n_sources
-        return power / power.sum(1, keepdim=True)
-
-    def _joined(self, masks: Float[Tensor, "B sources C N F"]) -> Float[Tensor, "B S C N F"]:
-        """Add the masks of further sources to those of their targets."""
-        of_targets = list(masks.unbind(1))
-        for target, mask in zip(self.joined.values(), of_targets[len(self.targets) :], strict=True):
-            place = self.targets.index(target)
-            of_targets[place] = of_targets[place] + mask
-        return torch.stack(of_targets[: len(self.targets)], dim=1)
+        return self.masking(logits, magnitude, n_bins).transpose(-1, -2)
 
     def separate(self, mixture: Float[Tensor, "B C T"]) -> Float[Tensor, "B S C T"]:
         """Return the estimates of a mixture: same scale and length, and they add up to it."""

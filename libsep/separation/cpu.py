@@ -1,6 +1,7 @@
 """What the processor and the C library can do for a network on one core."""
 
 import ctypes
+import gc
 import logging
 import platform
 
@@ -30,6 +31,13 @@ def tune_allocator() -> bool:
     if refused:
         logger.warning("glibc refused %s: the network will be slower", ", ".join(refused))
     return not refused
+
+
+def return_free_memory() -> None:
+    """Give back what this process has freed so far and, as `tune_allocator` wants it, has kept."""
+    if platform.libc_ver()[0] == "glibc":
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def use_one_thread() -> None:

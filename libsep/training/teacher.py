@@ -13,6 +13,7 @@ from torch import Tensor
 
 from libsep.errors import ConfigError, ModelError
 from libsep.media.decode import SAMPLE_RATE
+from libsep.nets.folding import folded
 from libsep.separation.registry import find_model
 from libsep.separation.weights import load_network
 from libsep.track import TARGETS
@@ -47,7 +48,8 @@ class Teacher:
     ) -> None:
         try:
             model = find_model(name)
-            network = load_network(model).folded().eval().to(device)
+            dtype = torch.bfloat16 if is_bfloat16 else torch.float32
+            network = folded(load_network(model), dtype).to(device)
         except ModelError as exc:
             raise ConfigError(f"teacher: {exc}") from exc
         named = [target for target in targets if target != "other"]

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -60,7 +62,7 @@ def test_what_two_gains_leave_over_is_shared_equally(spectrum: torch.Tensor) -> 
 def test_a_ratio_is_that_of_the_squared_magnitudes(spectrum: torch.Tensor) -> None:
     model = network(targets=["vocals", "rest"])
     found = model.masks(spectrum)[:, :, :, :96]
-    model.mask_kind = "shared"
+    model.masking = dataclasses.replace(model.masking, masks="shared")
     shared = model.masks(spectrum)[:, 0, :, :96]
     ratio = found[:, 0] / found[:, 1]  # (v / a)²
     assert ((ratio > 1) == (shared > 0.5)).float().mean() > 0.999

@@ -10,7 +10,7 @@ from libsep.batch.separators.batching import Batcher
 from libsep.config import SeparationConfig
 from libsep.pipeline.restoring import StemMaker
 from libsep.restoration.model import RestorationModel, located_restoration_model
-from libsep.separation.cpu import tune_allocator, use_one_thread
+from libsep.separation.cpu import return_free_memory, tune_allocator, use_one_thread
 from libsep.separation.faults import is_sticky
 from libsep.separation.registry import Model, located
 from libsep.separation.separator import Separator
@@ -43,6 +43,7 @@ def loaded(
     )
     restoration_model = restoration_model and located_restoration_model(restoration_model)
     maker = StemMaker.loaded(separator, restoration_model)
+    return_free_memory()  # the weights as they were read, several times what is kept of them
     return separator, Batcher(maker.separate, separator.segments_per_batch)
 
 
