@@ -6,6 +6,7 @@ frames. All other files are one piece.
 
 import dataclasses
 import os
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,15 @@ from libsep.media.edit_list import Edit, read_edits
 from libsep.media.ffmpeg import file_url
 from libsep.media.ogg_links import Link, read_links
 from libsep.media.pcm_header import W64_MAGIC, PcmHeader, read_pcm_header
-from libsep.media.tag_blocks import find_blocks
+from libsep.media.tag_blocks import Layout, find_blocks
 from libsep.units import format_bytes
 
-_FRAMED = (b"fLaC", b"wvpk")
+_FRAMED = (b"fLaC", b"wvpk", b"#!AMR", b"\x0b\x77", b"\x77\x0b")
+"""How files begin that are frames only, of which ffmpeg takes tags for more; the last are AC-3."""
+
+_MPEG_FRAME = re.compile(rb"\xff[\xe2-\xff]")
+"""The same of MP3, MP2 and AAC (ADTS), where it knows the usual tags."""
+
 _UNTAGGED = (
     b"RIFF", b"RF64", b"BW64", b"FORM", b"FRM8", b"DSD ", b".snd", b"caff", W64_MAGIC, b"wvpk",
     bytes.fromhex("1a45dfa3"), bytes.fromhex("3026b2758e66cf11"),
@@ -94,8 +100,8 @@ def pieces_of(path: Path, stream: int = 0) -> Pieces:
 def piece_between_tags(path: Path) -> Piece | None:
     """Return the audio of a file that ffmpeg reads wrongly with the tags around it.
 
-    It takes tags behind FLAC and WavPack for damaged frames, and does not open most containers
-    that have a tag in front. None: it reads the file as it is.
+    It takes tags around bare frames for damaged frames, which may cost the last one, and does not
+    open most containers that have a tag in front. None: it reads the file as it is.
 
     Raises
     ------
@@ -104,15 +110,27 @@ def piece_between_tags(path: Path) -> Piece | None:
     """
     with path.open("rb") as file:
         head = file.read(8)
-        if not head.startswith((b"ID3", b"APETAGEX", *_FRAMED)):
+        if not head.startswith((b"ID3", b"APETAGEX", *_FRAMED)) and not _MPEG_FRAME.match(head):
             return None
         layout = find_blocks(file, file.seek(0, os.SEEK_END))
         file.seek(layout.start)
         head = file.read(len(W64_MAGIC))
-    if layout.leading and (head.startswith(_UNTAGGED) or head[4:8] == b"ftyp"):
+    if _is_misread(head, layout):
         return _piece_of_bytes(path, layout.start, layout.end)
-    is_misread = head.startswith(_FRAMED) and layout.trailing
-    return _piece_of_bytes(path, layout.start, layout.end) if is_misread else None
+    return None
+
+
+def _is_misread(head: bytes, layout: Layout) -> bool:
+    """Return whether ffmpeg is wrong about audio that begins with ``head`` between its tags."""
+    leading = {block.kind for block in layout.leading}
+    trailing = {block.kind for block in layout.trailing}
+    if head.startswith(_FRAMED) and (trailing or (leading and head[:4] != b"fLaC")):
+        return True
+    if _MPEG_FRAME.match(head) and trailing & {"id3", "lyrics3"}:
+        return True
+    return "ape" in leading or (
+        bool(leading) and (head.startswith(_UNTAGGED) or head[4:8] == b"ftyp")
+    )
 
 
 def _piece_of_bytes(path: Path, start: int, end: int) -> Piece:

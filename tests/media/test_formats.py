@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from libsep.library.names import TRACK_EXTENSIONS, Reason, why_not_file
-from libsep.media.decode import decode_file
+from libsep.media.decode import Decoder, decode_file
 
 from ..conftest import Encode, tone
 
@@ -45,6 +45,50 @@ def test_a_container_is_a_track_and_gives_its_audio(encode: Encode, name: str) -
     level_db = 10 * np.log10(np.mean(np.square(middle)))
     # The codec of telephones, AMR, takes 3 dB off a tone of 441 Hz.
     assert level_db == pytest.approx(20 * np.log10(0.3) - 3.01, abs=3.0)
+
+
+def id3v2(*, has_footer: bool) -> bytes:
+    """Return an ID3v2.4 tag; one behind the audio ends in a footer (ID3v2.4, 3.4)."""
+    title = b"\3" + b"Ode " * 30
+    body = b"TIT2" + bytes([0, 0, 0, len(title), 0, 0]) + title
+    lengths = bytes([4, 0, 0x10 * has_footer, 0, 0, len(body) >> 7, len(body) & 0x7F])
+    return b"ID3" + lengths + body + (b"3DI" + lengths) * has_footer
+
+
+APE_ITEM = struct.pack("<II", 3, 0) + b"Title\0Ode"
+APE_HEAD, APE_FOOT = (
+    struct.pack("<8sIIII8x", b"APETAGEX", 2000, len(APE_ITEM) + 32, 1, flags)
+    for flags in (0xA0000000, 0x80000000)
+)
+APE = APE_HEAD + APE_ITEM + APE_FOOT
+ID3V1 = b"TAG" + b"Ode".ljust(125, b"\0")
+AROUND = {
+    "front": (id3v2(has_footer=False), b""),
+    "front-ape": (APE, b""),
+    "id3v1": (b"", ID3V1),
+    "footer": (b"", id3v2(has_footer=True)),
+    "all": (id3v2(has_footer=False), id3v2(has_footer=True) + APE + ID3V1),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "around"),
+    [
+        ("x.ac3", "front"), ("x.ac3", "id3v1"), ("x.mp3", "front-ape"), ("x.mp3", "footer"),
+        ("x.amr", "all"),
+    ],
+)  # fmt: skip
+def test_tags_around_bare_frames_cost_no_sample_and_no_warning(
+    encode: Encode, ffmpeg: Path, name: str, around: str
+) -> None:
+    path = encode(name, tone(441, 0.3), *FORMATS.get(name, ()))
+    front, behind = AROUND[around]
+    frames = path.read_bytes()
+    bare = decode_file(path)
+    path.write_bytes(front + frames + behind)
+    with Decoder(path, ffmpeg=ffmpeg, block_samples=44100) as decoder:
+        np.testing.assert_array_equal(np.concatenate(list(decoder), axis=1), bare)
+    assert decoder.warnings == []
 
 
 def dsf(density: bytes) -> bytes:
