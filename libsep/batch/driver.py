@@ -17,7 +17,7 @@ from libsep.batch.schedule.plan import Attempt, Plan
 from libsep.batch.separators.fleet import Fleet
 from libsep.batch.separators.loading import Separators
 from libsep.batch.stops import Stops
-from libsep.batch.tasks import process_attempt
+from libsep.batch.tasks import process_attempt, warm_up
 from libsep.batch.verdicts import Verdicts
 from libsep.errors import ClusterError, LibsepError, SeparatorsLostError
 from libsep.ledger import Ledger
@@ -128,6 +128,9 @@ class Driver:
             The run cannot go on.
         """
         self._start_loads()
+        if self._fleet.nodes.is_single:
+            # The process of the first track starts while the separators load, not after them.
+            ray.remote(warm_up).options(max_retries=0).remote()
         # A track keeps the separators that it starts with, so the first ones wait for all of them.
         while self._separators.is_loading:
             self._wait()

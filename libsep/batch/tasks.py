@@ -173,6 +173,10 @@ def _living_nodes() -> set[str]:
     return {node["NodeID"] for node in ray.nodes() if node["Alive"]}
 
 
+def warm_up() -> None:
+    """Do nothing: a process that is about to has imported all that a track needs."""
+
+
 def process_attempt(
     attempt: Attempt,
     settings: Settings,
