@@ -85,16 +85,16 @@ def main() -> None:
         print(json.dumps(measure(*sys.argv[2:4])))
         return
     names = sys.argv[1:] or [
-        "fast",
+        "small",
         "vocals",
         "generic",
         *(entry.name for entry in read_catalogue()),
     ]
     precisions = ["float32", "bfloat16"] if has_native_bfloat16() else ["float32"]
     print(f"{processor_name()}, torch {torch.__version__}, one thread, one segment at a time\n")
-    print("| model | parameters | precision | × real time | CPU time, fast = 1 | memory |")
+    print("| model | parameters | precision | × real time | CPU time, small = 1 | memory |")
     print("|---|---:|---|---:|---:|---:|")
-    base = {precision: run("fast", precision)["cpu_s"] for precision in precisions}
+    base = {precision: run("small", precision)["cpu_s"] for precision in precisions}
     for name in names:
         for precision in precisions:
             found = run(name, precision)

@@ -79,7 +79,7 @@ def cluster_of(n_nodes: int) -> Iterator[None]:
 def measure(folder: Path, n_slots: int, sleep_s: float) -> tuple[float, float, float]:
     """Return tracks a second with all slots busy; CPU of the driver for a track, and a second."""
     config = Config().replaced(run={"separators": 1, "min_free_bytes": 0})
-    model = find_model("fast")
+    model = find_model("small")
     settings = Settings(config=config, models={model.name: model}, output_root=folder, run="nodes")
     given = Assignment(
         model=model.name,

@@ -79,7 +79,7 @@ TERMS: dict[str, Any] = {
 TRAINED = "trained.json"
 """What a training took: CPU time, steps, seconds of audio."""
 
-SHIPPED = ("fast", "vocals", "generic")
+SHIPPED = ("small", "fast", "vocals", "generic")
 """Models that come with libsep, trained for hours, and partly by others (see their cards)."""
 
 OWN_PHASE = ("SVSGAN encoder-LSTM", "NMF")

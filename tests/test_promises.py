@@ -55,12 +55,12 @@ def test_every_command_has_help_and_stands_in_the_readme(command: str) -> None:
     assert f"`libsep {command} " in README or f"`libsep {command}`" in README
 
 
-@pytest.mark.parametrize("command", ["list", "show", "pull", "chain", "average"])
+@pytest.mark.parametrize("command", ["list", "show", "pull", "chain", "blend", "average"])
 def test_every_command_for_models_has_help(command: str) -> None:
     result = CliRunner().invoke(app, ["models", command, "--help"])
     assert result.exit_code == 0
     assert len(result.output) > 200
-    assert "`libsep models list\\|show\\|pull\\|chain\\|average`" in README
+    assert "`libsep models list\\|show\\|pull\\|chain\\|blend\\|average`" in README
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -164,13 +164,19 @@ def test_the_default_model_has_the_targets_of_a_stem_file() -> None:
     assert find_model(Config().separation.model).targets == TARGETS
 
 
-def test_the_fast_model_beats_what_it_was_before_and_the_mixture() -> None:
-    scores = find_model("fast").scores
+@pytest.mark.parametrize(
+    ("name", "before", "least_db"),
+    [("small", "small of version 0.1", 0.0), ("fast", "small", 1.0)],
+)
+def test_a_model_beats_what_was_before_it_and_the_mixture(
+    name: str, before: str, least_db: float
+) -> None:
+    scores = find_model(name).scores
     assert len(scores) == 3
     for score in scores:
-        assert score.values["mean"] > score.beside["fast of version 0.1"]["mean"]
+        assert score.values["mean"] > score.beside[before]["mean"] + least_db
         assert score.values["mean"] > score.beside["mixture/4"]["mean"] + 1
-        for target in TARGETS:  # other of three mono rock songs is hardly separated, says its card
+        for target in TARGETS:  # other of three mono rock songs is hardly separated, say the cards
             assert score.values[target] > score.beside["mixture/4"][target] - 0.05
 
 

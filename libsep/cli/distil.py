@@ -44,7 +44,7 @@ def distil(
     start: Annotated[
         str,
         typer.Option("--from", help="Begin with these weights: a model, a checkpoint, or random."),
-    ] = "fast",
+    ] = "small",
     genre: Annotated[
         str | None,
         typer.Option(help="Only tracks of this genre; the student becomes its model if it passes."),

@@ -33,7 +33,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "models list": ("libsep models list",),
     "models show": ("libsep models show generic",),
     "models pull": ("libsep models pull scnet",),
-    "models average": ("libsep models average models/mine runs/a/best.pt fast --about about.yaml",),
+    "models average": ("libsep models average models/mine runs/a/best.pt small --about me.yaml",),
+    "models blend": (
+        "libsep models blend ~/models/both accompaniment ~/models/mine --weight 2 --weight 1",
+    ),
     "models chain": ("libsep models chain ~/models/mine vocals scnet",),
 }
 """Commands by their name, and what one types."""

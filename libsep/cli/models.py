@@ -176,6 +176,25 @@ def average(
     print(f"{model.name} lies in {model.folder}")
 
 
+@models.command(epilog=epilog("models blend"))
+def blend(
+    folder: Annotated[Path, typer.Argument(help="Model folder to write.")],
+    parts: Annotated[list[str], typer.Argument(help="Models with the same targets.")],
+    weight: Annotated[
+        list[float] | None,
+        typer.Option(min=0, help="Of each part, in order; repeatable. By default all are equal."),
+    ] = None,
+) -> None:
+    """Make a model that averages what several find: better than each of them, and slower.
+
+    Unlike averaged weights, the parts may be different networks.
+    """
+    from libsep.separation import blend as blending
+
+    model = blending.blend(folder, parts, weight or [1.0] * len(parts))
+    print(f"{model.name} lies in {model.folder}, sha256 {model.sha256}")
+
+
 class _Bar:
     """One file in a display of several."""
 

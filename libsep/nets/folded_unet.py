@@ -57,7 +57,7 @@ class FoldedUNet(SeparationNetwork):
             seen = spectrum[..., : self.n_seen_bins]
             magnitude = seen.real.square().addcmul_(seen.imag, seen.imag).sqrt_()
             padded = self._padded(magnitude)
-            logits = torch.stack([network(padded) for network in self.networks], dim=1)
+            logits = torch.cat([network(padded) for network in self.networks], dim=1)
             lead = (len(mixture), len(self.targets) - 1, self.n_channels)
             inverse = InverseStft(lead, self.n_fft, self.hop_length, n_samples, mixture)
             logits = logits[..., : spectrum.shape[2], :]
@@ -95,9 +95,10 @@ class _Source(nn.Module):
         assert network.last.bias is not None
         self.last = kept_kernel(network.last.weight, dtype)
         self.last_bias = kept(network.last.bias, dtype)
+        self._n_sources = network.last.groups
         self._activation = activation(network.activations, "down", in_place=True)
 
-    def forward(self, padded: Float[Tensor, "B inputs N2 F2"]) -> Float[Tensor, "B C N F"]:
+    def forward(self, padded: Float[Tensor, "B inputs N2 F2"]) -> Float[Tensor, "B sources C N F"]:
         """Return the logits of the gains."""
         skips: list[Tensor | None] = [None]
         x = self.down[0](padded)
@@ -108,7 +109,9 @@ class _Source(nn.Module):
             x = down(padded)
         for up in self.up:
             x = up(x, skips.pop())
-        return F.conv2d(x, self.last, self.last_bias, dilation=2, padding=3)
+        n_sources = self._n_sources
+        logits = F.conv2d(x, self.last, self.last_bias, dilation=2, padding=3, groups=n_sources)
+        return logits.view(len(logits), n_sources, -1, *logits.shape[2:])
 
 
 class _Down(nn.Module):

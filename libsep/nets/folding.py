@@ -3,6 +3,7 @@
 import torch
 
 from libsep.nets.band_split_unet import BandSplitUNet
+from libsep.nets.blend import Blend
 from libsep.nets.folded_band_split import FoldedBandSplitUNet
 from libsep.nets.folded_unet import FoldedUNet
 from libsep.nets.network import SeparationNetwork
@@ -26,4 +27,7 @@ def folded(network: SeparationNetwork, dtype: torch.dtype) -> SeparationNetwork:
         return FoldedBandSplitUNet(network, dtype)
     if isinstance(network, UNet):
         return FoldedUNet(network, dtype)
+    if isinstance(network, Blend):
+        members = [folded(member, dtype) for member in network.networks]
+        return Blend(members, network.shares)
     return network

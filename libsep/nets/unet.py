@@ -25,8 +25,12 @@ EPSILON = 1e-10
 """Added to the sum of the squared magnitudes where it divides, as in Spleeter."""
 
 NORM_EPSILON = 1e-3
+DROPOUT = 0.5
 N_DROPOUTS = 3
-"""Blocks of the decoder, from the deepest, that drop features in training."""
+"""The deepest blocks of the decoder drop half of their features in training."""
+
+JOINT = "joint"
+"""Name of the network of all sources."""
 
 Activations = Literal["relu", "elu"]
 """``relu``: leaky (0.2) on the way down, plain on the way up; ``elu``: ELU both ways."""
@@ -79,7 +83,7 @@ class UpBlock(nn.Module):
 
 
 class SourceUNet(nn.Module):
-    """The U-Net of one source: logits of the gain of each cell of a magnitude spectrogram.
+    """The U-Net of a source, or of several: logits of the gain of each cell of a spectrogram.
 
     Parameters
     ----------
@@ -90,8 +94,8 @@ class SourceUNet(nn.Module):
         ``2 ** len(channels)``.
     activations
         See `Activations`.
-    dropout
-        Share of the features that the `N_DROPOUTS` deepest blocks of the decoder drop in training.
+    n_sources
+        Sources whose gains it finds; they share all features but the finest.
     """
 
     def __init__(
@@ -100,8 +104,7 @@ class SourceUNet(nn.Module):
         n_channels: int,
         channels: Sequence[int],
         activations: Activations,
-        *,
-        dropout: float,
+        n_sources: int = 1,
     ) -> None:
         super().__init__()
         self.activations = activations
@@ -111,16 +114,17 @@ class SourceUNet(nn.Module):
         self.norms = nn.ModuleList(
             nn.BatchNorm2d(width, eps=NORM_EPSILON, momentum=0.01) for width in channels[:-1]
         )
-        outputs = [1, *channels[:-1]]
+        outputs = [n_sources, *channels[:-1]]
         inputs = [2 * width for width in channels[:-1]] + [channels[-1]]
         self.up = nn.ModuleList(
-            UpBlock(n_in, n_out, activations, dropout if depth < N_DROPOUTS else 0.0)
+            UpBlock(n_in, n_out, activations, DROPOUT if depth < N_DROPOUTS else 0.0)
             for depth, (n_in, n_out) in enumerate(zip(inputs[::-1], outputs[::-1], strict=True))
         )
-        self.last = nn.Conv2d(1, n_channels, 4, dilation=2, padding=3)
+        n_last = n_sources * n_channels
+        self.last = nn.Conv2d(n_sources, n_last, 4, dilation=2, padding=3, groups=n_sources)
         self.activation = activation(activations, "down")
 
-    def forward(self, magnitude: Float[Tensor, "B inputs N F"]) -> Float[Tensor, "B C N F"]:
+    def forward(self, magnitude: Float[Tensor, "B inputs N F"]) -> Float[Tensor, "B sources C N F"]:
         """Return the logits of the gains."""
         skips: list[Tensor | None] = [None]
         x = self.down[0](magnitude)
@@ -129,8 +133,10 @@ class SourceUNet(nn.Module):
             x = down(self.activation(norm(x)))
         for up in self.up:
             x = up(x, skips.pop())
-        logits: Tensor = self.last(x)
-        return logits
+        # In bfloat16 the gradient of a grouped convolution is no number (torch 2.11 on a CPU).
+        with torch.autocast(x.device.type, enabled=False):
+            logits: Tensor = self.last(x.float())
+        return logits.view(len(logits), self.last.groups, -1, *logits.shape[2:])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,6 +147,7 @@ class Masking:
     joined: Mapping[str, str]
     gains: Literal["sigmoid", "softmax"]
     masks: Literal["ratio", "shared"]
+    rest: str | None = None
 
     def __call__(
         self,
@@ -150,6 +157,10 @@ class Masking:
     ) -> Float[Tensor, "B S C N bins"]:
         """Return the masks of all ``n_bins`` bins, frames before bins; they sum to one."""
         gains = logits.softmax(1) if self.gains == "softmax" else logits.sigmoid()
+        if self.rest is not None:
+            place = self.targets.index(self.rest)
+            left = (1 - gains.sum(1, keepdim=True)).clamp(min=0)
+            gains = torch.cat([gains[:, :place], left, gains[:, place:]], dim=1)
         masks = self._joined(self._masks_of_gains(gains, magnitude))
         above = masks.mean(-1, keepdim=True)
         return torch.cat([masks, above.expand(*masks.shape[:-1], n_bins - masks.shape[-1])], dim=-1)
@@ -173,7 +184,7 @@ class Masking:
 
 
 class UNet(SeparationNetwork):
-    """One `SourceUNet` for each source; masks of their estimates on the mixture.
+    """A `SourceUNet` for each source, or for all; masks of their estimates on the mixture.
 
     The estimates add up to the mixture. Above the bins that the networks see, a frame's mask is the
     mean of its mask below. The networks hear the level of the mixture, which they expect near that
@@ -183,6 +194,11 @@ class UNet(SeparationNetwork):
     ----------
     targets
         Names of the targets, in the order of the axis ``S``.
+    rest
+        A target without a network, whose gain is what the gains of the others lack of one. One
+        network of the vocals then also gives the accompaniment.
+    joint
+        Whether one network finds the gains of all sources, so that they share features.
     joined
         Sources beside the targets that have a network too, each with the target that it goes into.
     n_fft, hop_length
@@ -191,7 +207,7 @@ class UNet(SeparationNetwork):
         Channels of the mixture.
     n_seen_bins
         The lowest bins, which the networks see; a multiple of ``2 ** len(channels)``.
-    channels, activations, dropout
+    channels, activations
         Of each `SourceUNet`.
     gains
         ``sigmoid``: each network's own; ``softmax``: those of all networks sum to one.
@@ -199,6 +215,8 @@ class UNet(SeparationNetwork):
         ``ratio``: a source's share of the squared magnitudes. ``shared``: its gain, and an equal
         share of what all gains lack of one or have too much; so a cell is decided by what one
         network finds in it and by what the others leave.
+    fixed_norms
+        Whether normalisations keep their statistics in training, which then were learnt before.
     hpss
         Whether the networks see the magnitudes of what is harmonic and of what is percussive, which
         add up to those of the mixture, in place of these; see `libsep.dsp.hpss`.
@@ -206,7 +224,8 @@ class UNet(SeparationNetwork):
     Raises
     ------
     ValueError
-        ``n_seen_bins`` does not fit the levels, or a source is joined to no target.
+        ``n_seen_bins`` does not fit the levels, a source is joined to no target, or ``rest`` is
+        none, or stands beside gains that leave nothing.
 
     References
     ----------
@@ -217,6 +236,8 @@ class UNet(SeparationNetwork):
         self,
         *,
         targets: Sequence[str] = ("drums", "bass", "other", "vocals"),
+        rest: str | None = None,
+        joint: bool = False,
         joined: Mapping[str, str] | None = None,
         n_fft: int = 4096,
         hop_length: int = 1024,
@@ -226,8 +247,8 @@ class UNet(SeparationNetwork):
         activations: Activations = "relu",
         gains: Literal["sigmoid", "softmax"] = "sigmoid",
         masks: Literal["ratio", "shared"] = "ratio",
+        fixed_norms: bool = False,
         hpss: bool = False,
-        dropout: float = 0.5,
     ) -> None:
         super().__init__()
         self.targets = tuple(targets)
@@ -238,21 +259,32 @@ class UNet(SeparationNetwork):
         self.n_seen_bins = n_seen_bins
         self.n_levels = len(channels)
         self.multiple = 2**self.n_levels
-        self.hpss = hpss
-        self.masking = Masking(self.targets, self.joined, gains, masks)
+        self.hpss, self.fixed_norms = hpss, fixed_norms
+        self.masking = Masking(self.targets, self.joined, gains, masks, rest)
         if n_seen_bins % self.multiple or n_seen_bins > n_fft // 2:
             raise ValueError(f"{n_seen_bins} bins, expected a multiple of {self.multiple}")
         if not set(self.joined.values()) <= set(self.targets):
             raise ValueError(f"sources joined as {self.joined}, expected targets of {self.targets}")
+        if rest is not None and (rest not in self.targets or gains == "softmax"):
+            raise ValueError(f"rest {rest}, expected one of {self.targets}, with gains sigmoid")
+        sources = [source for source in (*self.targets, *self.joined) if source != rest]
+        networks = {JOINT: len(sources)} if joint else dict.fromkeys(sources, 1)
+        n_inputs = (1 + hpss) * n_channels
         self.networks = nn.ModuleDict(
             {
-                source: SourceUNet(
-                    (1 + hpss) * n_channels, n_channels, channels, activations, dropout=dropout
-                )
-                for source in (*self.targets, *self.joined)
+                name: SourceUNet(n_inputs, n_channels, channels, activations, n_sources)
+                for name, n_sources in networks.items()
             }
         )
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub lacks it
+
+    def train(self, mode: bool = True) -> "UNet":  # noqa: FBT001, FBT002 # torch's signature
+        """Turn training on or off, for the normalisations only if they learn."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d) and self.fixed_norms:
+                module.eval()
+        return self
 
     def forward(self, spectrum: Complex[Tensor, "B C F N"]) -> Complex[Tensor, "B S C F N"]:
         """Return the spectrograms of the estimates, which add up to ``spectrum``."""
@@ -268,7 +300,7 @@ class UNet(SeparationNetwork):
             seen = torch.cat([harmonic, magnitude - harmonic], dim=1)
         padded = F.pad(seen, (0, 0, 0, -n_frames % self.multiple))
         padded = padded.contiguous(memory_format=torch.channels_last)
-        logits = torch.stack([network(padded).float() for network in self.networks.values()], dim=1)
+        logits = torch.cat([network(padded).float() for network in self.networks.values()], dim=1)
         logits = logits[..., :n_frames, :]
         n_bins = spectrum.shape[2]
         return self.masking(logits, magnitude, n_bins).transpose(-1, -2)

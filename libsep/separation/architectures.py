@@ -1,10 +1,12 @@
 """The networks that a model's description may name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from libsep.errors import ModelError
 from libsep.model_folder.tensors import made
 from libsep.nets.band_split_unet import BandSplitUNet
+from libsep.nets.blend import Blend
 from libsep.nets.demucs import Demucs
 from libsep.nets.hdemucs import HybridDemucs
 from libsep.nets.network import SeparationNetwork
@@ -33,6 +35,10 @@ ARCHITECTURES: Mapping[str, Callable[..., SeparationNetwork]] = {
 }
 """What builds the network of each name that ``architecture`` may have, from its arguments."""
 
+BLEND = "blend"
+"""Several of them, whose estimates are averaged: ``members``, a list of architectures and their
+arguments, and ``weights``."""
+
 
 def build_network(info: ModelInfo) -> SeparationNetwork:
     """Return the network that ``info`` describes, with random weights.
@@ -42,15 +48,24 @@ def build_network(info: ModelInfo) -> SeparationNetwork:
     ModelError
         There is no such architecture, its arguments do not fit it, or its targets are others.
     """
-    try:
-        architecture = ARCHITECTURES[info.architecture]
-    except KeyError as exc:
-        names = ", ".join(ARCHITECTURES)
+    if info.architecture not in (*ARCHITECTURES, BLEND):
+        names = ", ".join((*ARCHITECTURES, BLEND))
         message = f"{info.name}: architecture {info.architecture!r} is unknown, there are: {names}"
-        raise ModelError(message) from exc
-    network = made(info, architecture, info.arguments)
+        raise ModelError(message)
+    network: SeparationNetwork = made(
+        info, ARCHITECTURES.get(info.architecture, _blend), info.arguments
+    )
     if network.targets != info.targets:
         raise ModelError(
             f"{info.name}: targets are {info.targets}, but those of the network {network.targets}"
         )
     return network
+
+
+def _blend(members: Sequence[Mapping[str, Any]], weights: Sequence[float]) -> Blend:
+    """Return a blend with random weights; an unknown architecture is a `ValueError`."""
+    for member in members:
+        if member.get("architecture") not in ARCHITECTURES:
+            raise ValueError(f"member {member}, expected an architecture of {list(ARCHITECTURES)}")
+    return Blend([ARCHITECTURES[each["architecture"]](**each["arguments"]) for each in members],
+                 weights)  # fmt: skip

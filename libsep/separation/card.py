@@ -8,7 +8,7 @@ from libsep.separation.model import Score
 from libsep.track import TARGETS
 
 SPEED_CLASSES = ((3.0, "light"), (12.0, "heavy"), (float("inf"), "for a GPU"))
-"""Up to which CPU time, as a multiple of the one of ``fast``, a model is called what."""
+"""Up to which CPU time, as a multiple of the one of ``small``, a model is called what."""
 
 
 def model_card(entry: CatalogueEntry) -> str:
@@ -44,7 +44,7 @@ SDR in dB as published by others; libsep has not measured it.
 
 
 MAX_SUGGESTED_COST = 12.0
-"""CPU time, as a multiple of the one of ``fast``, up to which a model is suggested to anybody."""
+"""CPU time, as a multiple of the one of ``small``, up to which a model is suggested to anybody."""
 
 
 def better_model_hint() -> str:
@@ -81,11 +81,11 @@ def _change(entry: CatalogueEntry) -> str:
 
 
 def format_cost(cost: float | None) -> str:
-    """Return CPU time as a multiple of the one of ``fast``, with a word for it."""
+    """Return CPU time as a multiple of the one of ``small``, with a word for it."""
     if cost is None:
         return "not known"
     word = next(word for limit, word in SPEED_CLASSES if cost <= limit)
-    return f"{cost:g} × fast ({word})"
+    return f"{cost:g} × small ({word})"
 
 
 def scores_table(scores: Sequence[Score]) -> str:

@@ -65,7 +65,7 @@ class ModelInfo(Description):
     """Length of the segments that it wants, in seconds; None: any, so the configuration's."""
 
     cost: Annotated[float, Field(gt=0)] | None = None
-    """CPU time per second of music, as a multiple of the one of ``fast``; None: not known."""
+    """CPU time per second of music, as a multiple of the one of ``small``; None: not known."""
 
     notice: str = ""
     """What the licence of the weights asks of who uses them, or leaves open."""

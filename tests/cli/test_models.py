@@ -58,16 +58,16 @@ def test_the_list_tells_what_is_here_and_what_can_be_pulled(libsep: LibsepModels
     assert "measured" in lines["generic"]
     assert "super-resolution" in lines["super_resolution"]
     assert "shipped" in lines["super_resolution"]
-    assert "can be pulled" in lines["small"]
-    assert "6.5, published: a test set" in lines["small"]
-    assert "0.5 × fast" in lines["small"]
-    assert "research-only" in lines["small-restricted"]
-    assert lines["small-unpinned"].count("not known") == 2
+    assert "can be pulled" in lines["little"]
+    assert "6.5, published: a test set" in lines["little"]
+    assert "0.5 × small" in lines["little"]
+    assert "research-only" in lines["little-restricted"]
+    assert lines["little-unpinned"].count("not known") == 2
     rows = libsep("models", "list", "--json").json
-    (small,) = [row for row in rows if row["name"] == "small"]
-    (score,) = small["published"]
+    (little,) = [row for row in rows if row["name"] == "little"]
+    (score,) = little["published"]
     assert (score["test_set"], score["values"]) == ("a test set", {"drums": 7.25, "mean": 6.5})
-    assert small["measured"] == []
+    assert little["measured"] == []
 
 
 @pytest.mark.slow
@@ -75,9 +75,9 @@ def test_a_public_model_is_pulled_shown_and_used(
     libsep: LibsepModels, encode: Callable[..., Path], rng: np.random.Generator, tmp_path: Path
 ) -> None:
     source = encode("song.flac", (0.1 * rng.standard_normal((2, 30000))).astype(np.float32))
-    before = libsep("models", "show", "small")
+    before = libsep("models", "show", "little")
     assert "url: http://127.0.0.1" in before.out
-    name = "small-restricted"
+    name = "little-restricted"
     ended = libsep("models", "pull", name, "--accept-licence")
     assert ended.code == 0, ended.err
     assert ended.out == f"{name} lies in {tmp_path / 'shelf' / name}\n"
@@ -95,7 +95,7 @@ def test_a_public_model_is_pulled_shown_and_used(
 
 
 def test_a_restricted_licence_has_to_be_accepted(libsep: LibsepModels, server: FileServer) -> None:
-    refused = libsep("models", "pull", "small-restricted")
+    refused = libsep("models", "pull", "little-restricted")
     assert refused.code == 2
     assert "research-only: Copyright somebody." in refused.err
     assert "--accept-licence is needed" in refused.err
@@ -106,7 +106,7 @@ def test_a_file_and_its_hash_can_be_given(libsep: LibsepModels, tmp_path: Path) 
     path = tmp_path / "mine.ckpt"
     path.write_bytes(CONTENT)
     sha256 = hashlib.sha256(CONTENT).hexdigest()
-    ended = libsep("models", "pull", "small-unpinned", "--from", path, "--sha256", sha256)
+    ended = libsep("models", "pull", "little-unpinned", "--from", path, "--sha256", sha256)
     assert ended.code == 0, ended.err
 
 
@@ -116,8 +116,8 @@ def test_what_goes_wrong_is_one_line_and_exit_code_2(
 ) -> None:
     server.content = CONTENT[:-1] + b"x"
     for arguments, message in (
-        (("pull", "small"), "sha256 of the"),
-        (("pull", "large"), "no public model is called 'large', there are: small,"),
+        (("pull", "little"), "sha256 of the"),
+        (("pull", "large"), "no public model is called 'large', there are: little,"),
         (("show", "large"), "no model is called 'large'"),
     ):
         ended = libsep("models", *arguments)

@@ -26,6 +26,10 @@ NETWORKS: dict[str, Callable[[], SeparationNetwork]] = {
     "magnitudes of harmonics, shared": lambda: UNet(
         **MAGNITUDES, targets=["vocals", "rest"], masks="shared", hpss=True, activations="elu"
     ),
+    "magnitudes of one source and the rest": lambda: UNet(
+        **MAGNITUDES, targets=["vocals", "rest"], rest="rest", masks="shared"
+    ),
+    "magnitudes, one network for all": lambda: UNet(**MAGNITUDES, joint=True, gains="softmax"),
     "magnitudes, joined": lambda: UNet(**MAGNITUDES, joined={"piano": "other"}, gains="softmax"),
 }
 

@@ -53,9 +53,39 @@ def test_what_two_gains_leave_over_is_shared_equally(spectrum: torch.Tensor) -> 
     model = network(targets=["vocals", "rest"], masks="shared")
     magnitude = spectrum.abs()[:, :, :96].transpose(-1, -2)
     padded = torch.nn.functional.pad(magnitude, (0, 0, 0, 3))  # 21 frames, 24 in three levels
-    own, other = (net(padded)[..., :21, :].sigmoid() for net in model.networks.values())
+    own, other = (net(padded)[:, 0, :, :21].sigmoid() for net in model.networks.values())
     mask = model.masks(spectrum)[:, 0, :, :96].transpose(-1, -2)
     torch.testing.assert_close(mask, (own + 1 - other) / 2)
+
+
+@torch.inference_mode()
+def test_one_network_of_two_also_says_what_the_rest_is(spectrum: torch.Tensor) -> None:
+    both = network(targets=["vocals", "rest"])
+    alone = network(targets=["rest", "vocals"], rest="rest", masks="shared")
+    assert list(alone.networks) == ["vocals"]
+    alone.networks["vocals"].load_state_dict(both.networks["vocals"].state_dict())
+    seen = spectrum.abs()[:, :, :96].mT
+    gain = both.networks["vocals"](torch.nn.functional.pad(seen, (0, 0, 0, 3)))[:, 0, :, :21]
+    rest, vocals = alone.masks(spectrum)[..., :96, :].unbind(1)
+    torch.testing.assert_close(vocals, gain.sigmoid().mT)
+    torch.testing.assert_close(rest, 1 - vocals)
+
+
+def test_one_network_finds_the_gains_of_all_and_keeps_its_statistics(
+    spectrum: torch.Tensor,
+) -> None:
+    model = network(joint=True, gains="softmax", fixed_norms=True).train()
+    assert list(model.networks) == ["joint"]
+    statistics = {name: x.clone() for name, x in model.state_dict().items() if "running" in name}
+    with torch.autocast("cpu", torch.bfloat16):
+        masks = model.masks(spectrum)
+    torch.testing.assert_close(masks.sum(1), torch.ones_like(masks[:, 0]))
+    assert masks.std(dim=1).min() > 0
+    masks[:, 1].sum().backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+    assert all(torch.equal(model.state_dict()[name], x) for name, x in statistics.items())
 
 
 @torch.inference_mode()
@@ -92,6 +122,8 @@ def test_half_of_the_deepest_features_are_dropped_in_training(spectrum: torch.Te
         ({"n_seen_bins": 97}, "97 bins, expected a multiple of 8"),
         ({"n_seen_bins": 136}, "136 bins"),
         ({"joined": {"piano": "keys"}}, "expected targets"),
+        ({"rest": "keys"}, "rest keys, expected one of"),
+        ({"rest": "other", "gains": "softmax"}, "rest other, .*gains sigmoid"),
     ],
 )
 def test_what_does_not_fit_is_refused(wrong: dict[str, object], message: str) -> None:

@@ -49,10 +49,10 @@ def write_catalogue(path: Path, url: str, content: bytes) -> Path:
         "files": [file],
     }
     models = [
-        values | {"name": "small"},
-        values | {"name": "small-restricted", "is_restricted": True, "licence": "research-only"},
-        values | {"name": "small-unpinned", "files": [{"url": url}], "published": []},
-        values | {"name": "small-large", "arguments": ARGUMENTS | {"dims": [4, 8, 8]}},
+        values | {"name": "little"},
+        values | {"name": "little-restricted", "is_restricted": True, "licence": "research-only"},
+        values | {"name": "little-unpinned", "files": [{"url": url}], "published": []},
+        values | {"name": "little-large", "arguments": ARGUMENTS | {"dims": [4, 8, 8]}},
     ]
     path.write_text(yaml.safe_dump({"models": models}))
     return path

@@ -42,17 +42,17 @@ def server(tmp_path: Path, shelf: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 def test_a_pulled_model_separates_without_network(server: FileServer, shelf: Path) -> None:
-    with pytest.raises(ModelError, match="'small' is not on this machine yet: libsep models pull"):
-        find_model("small")
+    with pytest.raises(ModelError, match="'little' is not on this machine yet: libsep models pull"):
+        find_model("little")
     told: list[str] = []
     pull(
-        find_entry("small"), on_progress=lambda name: lambda done, _: told.append(f"{name} {done}")
+        find_entry("little"), on_progress=lambda name: lambda done, _: told.append(f"{name} {done}")
     )
     assert told[-1] == f"a.ckpt {len(CONTENT)}"
     server.shutdown()
-    model = find_model("small")
-    assert (model.segment_s, model.folder) == (2.5, shelf / "small")
-    assert "small" in [listed.name for listed in list_models()]
+    model = find_model("little")
+    assert (model.segment_s, model.folder) == (2.5, shelf / "little")
+    assert "little" in [listed.name for listed in list_models()]
     assert {path.name for path in model.folder.iterdir()} == {
         "model.yaml", "model.safetensors", "README.md",
     }  # fmt: skip
@@ -70,8 +70,8 @@ def test_a_pulled_model_separates_without_network(server: FileServer, shelf: Pat
 
 
 def test_a_model_is_fetched_once(server: FileServer, shelf: Path) -> None:
-    first = pull(find_entry("small"))
-    again = pull(find_entry("small"))
+    first = pull(find_entry("little"))
+    again = pull(find_entry("little"))
     assert again == first
     assert server.ranges == [None]
     assert not any((shelf / ".downloads").iterdir())
@@ -81,9 +81,9 @@ def test_a_model_is_fetched_once(server: FileServer, shelf: Path) -> None:
 def test_a_model_whose_weights_are_damaged_is_fetched_again(
     server: FileServer, shelf: Path, damage: Callable[[Path], object]
 ) -> None:
-    first = pull(find_entry("small"))
+    first = pull(find_entry("little"))
     damage(first.weights_path)
-    assert pull(find_entry("small")) == first
+    assert pull(find_entry("little")) == first
     assert server.ranges == [None, None]
     Separator(first, device="cpu", precision="float32")
 
@@ -93,8 +93,8 @@ def test_a_file_of_the_user_needs_no_network(
 ) -> None:
     (tmp_path / "mine.pt").write_bytes(CONTENT)
     (tmp_path / "a.ckpt").write_bytes(CONTENT)
-    assert pull(find_entry("small"), given=tmp_path / "mine.pt").folder == shelf / "small"
-    assert pull(find_entry("small-restricted"), given=tmp_path).folder.is_dir()
+    assert pull(find_entry("little"), given=tmp_path / "mine.pt").folder == shelf / "little"
+    assert pull(find_entry("little-restricted"), given=tmp_path).folder.is_dir()
     assert server.ranges == []
     assert (tmp_path / "mine.pt").read_bytes() == CONTENT
 
@@ -102,15 +102,15 @@ def test_a_file_of_the_user_needs_no_network(
 def test_a_wrong_file_of_the_user_is_refused_and_kept(server: FileServer, tmp_path: Path) -> None:
     (tmp_path / "mine.pt").write_bytes(CONTENT[:-1])
     with pytest.raises(ModelError, match=r"mine\.pt: sha256 is"):
-        pull(find_entry("small"), given=tmp_path / "mine.pt")
+        pull(find_entry("little"), given=tmp_path / "mine.pt")
     with pytest.raises(ModelError, match=r"nothing/a\.ckpt|No such file"):
-        pull(find_entry("small"), given=tmp_path / "nothing")
+        pull(find_entry("little"), given=tmp_path / "nothing")
     assert (tmp_path / "mine.pt").exists()
-    assert not is_pulled(find_entry("small"))
+    assert not is_pulled(find_entry("little"))
 
 
 def test_a_model_without_a_known_hash_wants_one(server: FileServer) -> None:
-    entry = find_entry("small-unpinned")
+    entry = find_entry("little-unpinned")
     with pytest.raises(ModelError, match=r"nobody has published the sha256 of .* --sha256"):
         pull(entry)
     with pytest.raises(ModelError, match="expected 0000"):
@@ -120,15 +120,15 @@ def test_a_model_without_a_known_hash_wants_one(server: FileServer) -> None:
 
 def test_a_hash_that_contradicts_the_catalogue_is_refused(server: FileServer) -> None:
     with pytest.raises(ModelError, match=f"sha256 of a.ckpt is [0-9a-f]{{64}}, not {'0' * 64}"):
-        pull(find_entry("small"), sha256="0" * 64)
+        pull(find_entry("little"), sha256="0" * 64)
     assert server.ranges == []
 
 
 def test_a_checkpoint_that_does_not_fit_leaves_no_model(server: FileServer) -> None:
-    with pytest.raises(ModelError, match=r"small-large: .* \(another checkpoint\?\)"):
-        pull(find_entry("small-large"))
-    assert not is_pulled(find_entry("small-large"))
-    assert "small-large" not in [model.name for model in list_models()]
+    with pytest.raises(ModelError, match=r"little-large: .* \(another checkpoint\?\)"):
+        pull(find_entry("little-large"))
+    assert not is_pulled(find_entry("little-large"))
+    assert "little-large" not in [model.name for model in list_models()]
 
 
 def test_several_files_cannot_be_given_as_one(shelf: Path, tmp_path: Path) -> None:

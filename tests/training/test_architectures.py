@@ -127,7 +127,7 @@ def test_what_a_network_cannot_do_is_refused(tmp_path: Path) -> None:
         new_network(wrong.network)
     adversarial = settings("demucs", adversarial={})
     job = Job(
-        adversarial, data=(), validation=(tmp_path,), out=tmp_path, cache=tmp_path, start="fast"
+        adversarial, data=(), validation=(tmp_path,), out=tmp_path, cache=tmp_path, start="small"
     )
     with pytest.raises(ConfigError, match="needs the network band_split_unet"):
         check_start(job)

@@ -74,7 +74,7 @@ def test_parts_that_say_too_little_are_refused(
 ) -> None:
     about = tmp_path / "about.yaml"
     with pytest.raises(ConfigError, match="1 weights for 2 parts"):
-        average_weights([str(checkpoint), "fast"], [1.0], about, tmp_path / "mean")
+        average_weights([str(checkpoint), "small"], [1.0], about, tmp_path / "mean")
     with pytest.raises(ConfigError, match="no part is a checkpoint"):
         average_weights([str(start.folder)], [1.0], about, tmp_path / "mean")
     (checkpoint.parent / "config.yaml").unlink()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Sequence
 
 SMALL_COST = 4.0
-"""Cost, as a multiple of the one of `fast`, up to which two models share a GPU."""
+"""Cost, as a multiple of the one of `small`, up to which two models share a GPU."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from libsep.separation.registry import Model
 
 TYPICAL_COST = 1.0
-"""Cost of a model whose description does not say, as a multiple of the one of `fast`."""
+"""Cost of a model whose description does not say, as a multiple of the one of `small`."""
 
 
 def described_costs(models: Mapping[str, Model]) -> dict[str, float]:
-    """Return what models cost by their descriptions, as multiples of the cost of `fast`."""
+    """Return what models cost by their descriptions, as multiples of the cost of `small`."""
     return {name: model.cost or TYPICAL_COST for name, model in models.items()}
 
 

@@ -33,9 +33,9 @@ class Pace:
     Parameters
     ----------
     model_costs
-        Cost of each model as a multiple of the one of `fast`.
+        Cost of each model as a multiple of the one of `small`.
     cpu_s_per_audio_s
-        CPU seconds of a whole conversion with `fast` per second of audio.
+        CPU seconds of a whole conversion with `small` per second of audio.
     crowd
         Tracks in flight per CPU core: so much longer each takes.
     """

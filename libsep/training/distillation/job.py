@@ -38,7 +38,7 @@ class DistillationJob:
     data: tuple[Path, ...] = ()
     validation: tuple[Path, ...] = ()
     choice: tuple[Path, ...] = ()
-    start: str = "fast"
+    start: str = "small"
     behind: Model | None = None
     max_hours: float = 8.0
 

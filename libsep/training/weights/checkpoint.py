@@ -14,7 +14,7 @@ from libsep.separation.registry import find_model
 from libsep.separation.weights import load_network
 from libsep.training.state import State
 from libsep.training.weights.growth import can_grow, grow
-from libsep.training.weights.narrowing import can_narrow, narrow
+from libsep.training.weights.transfer import can_transfer, transfer
 
 READ_ERRORS = (OSError, RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError)
 """What torch raises for a file that is no checkpoint, or one of another network."""
@@ -51,8 +51,8 @@ def load_weights(origin: str, network: SeparationNetwork) -> None:
     """Give ``network`` the weights of a model, or the averaged weights of a checkpoint.
 
     A model that is smaller, or that has targets which ``network`` lacks, is grown (see
-    `libsep.training.weights.growth`); a U-Net that is wider is narrowed (see
-    `libsep.training.weights.narrowing`).
+    `libsep.training.weights.growth`). A U-Net for several targets may begin with one for their sum
+    (see `libsep.training.weights.transfer`).
 
     Parameters
     ----------
@@ -94,11 +94,9 @@ def _begun(network: SeparationNetwork, trained: SeparationNetwork) -> bool:
             grow(network, trained)
             return True
         return False
-    if isinstance(network, UNet) and isinstance(trained, UNet):
-        if can_narrow(trained, network):
-            narrow(network, trained)
-            return True
-        return False
+    if isinstance(network, UNet) and isinstance(trained, UNet) and can_transfer(trained, network):
+        transfer(network, trained)
+        return True
     if type(network) is not type(trained) or network.targets != trained.targets:
         return False
     try:
