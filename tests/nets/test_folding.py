@@ -1,5 +1,7 @@
 """What is folded for inference gives the numbers of the network that it was made of."""
 
+import gc
+import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -104,6 +106,15 @@ def test_a_copy_is_not_trained_and_other_networks_stay_what_they_are(
     assert not list(filter(lambda parameter: parameter.requires_grad, fast.parameters()))
     other = Svsgan(n_fft=512, hop_length=256, hidden=(16, 8))
     assert folded(other, torch.float32) is other
+
+
+def test_a_copy_holds_nothing_of_the_network_that_it_was_made_of() -> None:
+    network = UNet(**MAGNITUDES)
+    fast, alive = folded(network, torch.bfloat16), weakref.ref(network)
+    del network
+    gc.collect()
+    assert alive() is None
+    assert fast.targets
 
 
 @pytest.mark.gpu

@@ -133,3 +133,11 @@ def test_what_no_network_fits_is_not_saved(
     info = tiny_model.model_copy(update={field: value})
     with pytest.raises(ModelError, match=message):
         save_model(tmp_path / "other", info, BandSplitUNet(**tiny_model.arguments))
+
+
+def test_no_random_weights_are_drawn_for_a_network_that_is_read(tiny_model: Model) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    load_network(tiny_model)
+    assert torch.equal(torch.rand(1), expected)
