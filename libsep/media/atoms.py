@@ -8,7 +8,7 @@ from io import BufferedIOBase
 import numpy as np
 from jaxtyping import Int64, Shaped
 
-CONTAINERS = (b"moov", b"trak", b"edts", b"mdia", b"minf", b"stbl", b"udta")
+CONTAINERS = (b"moov", b"trak", b"edts", b"mdia", b"minf", b"stbl", b"udta", b"moof", b"traf")
 """Atoms that hold nothing but other atoms."""
 
 MAX_DEPTH = 8
@@ -81,7 +81,7 @@ def header(kind: bytes, n_bytes: int) -> bytes:
     return struct.pack(">I4sQ", 1, kind, n_bytes + 16)
 
 
-def spans(file: BufferedIOBase, start: int, end: int) -> Iterator[Span]:
+def spans(file: BufferedIOBase, start: int, end: int, *, limit: int = MAX_ATOMS) -> Iterator[Span]:
     """Yield where the atoms between two positions of a file lie, reading only their headers.
 
     Raises
@@ -89,14 +89,14 @@ def spans(file: BufferedIOBase, start: int, end: int) -> Iterator[Span]:
     MalformedAtomError
         They do not fill the place exactly, or are too many.
     """
-    for _ in range(MAX_ATOMS):
+    for _ in range(limit):
         if start == end:
             return
         file.seek(start)
         span = _parse_header(file.read(16), start, end)
         yield span
         start = span.end
-    raise MalformedAtomError(f"more than {MAX_ATOMS} atoms in one place")
+    raise MalformedAtomError(f"more than {limit} atoms in one place")
 
 
 def read_atom(file: BufferedIOBase, span: Span) -> Atom:
@@ -183,3 +183,33 @@ def set_chunk_offsets(table: Atom, offsets: Int64[np.ndarray, " N"], *, is_wide:
     """Give a table other positions, as ``co64`` if ``is_wide``, else as ``stco``."""
     table.kind, dtype = (b"co64", ">u8") if is_wide else (b"stco", ">u4")
     table.payload = table.payload[:8] + offsets.astype(dtype).tobytes()
+
+
+def chunk_places(table: Atom) -> Int64[np.ndarray, "N 2"]:
+    """Return where each chunk of a track begins and ends, by the tables in its ``stbl``.
+
+    Raises
+    ------
+    MalformedAtomError
+        A table is missing, shorter than it says, or contradicts another.
+    """
+    stsz = table.first(b"stsz")
+    if len(stsz.payload) < 12:
+        raise MalformedAtomError("table stsz is shorter than it says")
+    packet_bytes, n_packets = struct.unpack_from(">II", stsz.payload, 4)
+    starts = chunk_offsets(table.first(b"co64" if table.all(b"co64") else b"stco"))
+    stsc = table_entries(table.first(b"stsc"), ">u4", 4, width=3).astype(np.int64)
+    first_chunks = stsc[:, 0] - 1
+    n_runs = np.diff(first_chunks, append=len(starts))
+    if (n_runs < 0).any() or (len(first_chunks) and first_chunks[0] != 0):
+        raise MalformedAtomError("chunks of stsc are out of order")
+    packets_per_chunk = np.repeat(stsc[:, 1], n_runs)
+    if packets_per_chunk.sum() != n_packets or len(packets_per_chunk) != len(starts):
+        raise MalformedAtomError(f"stsc counts {packets_per_chunk.sum()} packets, not {n_packets}")
+    ends = np.cumsum(packets_per_chunk)
+    if packet_bytes:
+        sizes = packets_per_chunk * packet_bytes
+    else:
+        packet_ends = np.cumsum(table_entries(stsz, ">u4", 8)[:, 0], dtype=np.int64)
+        sizes = np.diff(np.concatenate([[0], packet_ends])[ends], prepend=0)
+    return np.stack([starts, starts + sizes], axis=1)

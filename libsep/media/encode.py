@@ -11,7 +11,9 @@ import numpy as np
 from jaxtyping import Float32, Int32
 
 from libsep.errors import StemsError
+from libsep.media.atoms import MalformedAtomError
 from libsep.media.ffmpeg import STALL_TIMEOUT_S, Process, file_url
+from libsep.media.fragments import FRAGMENTED, defragment
 from libsep.media.stems import STREAM_NAMES
 from libsep.units import amplitude_to_db
 
@@ -177,6 +179,14 @@ class StemEncoder:
         if self.n_samples == 0:
             raise StemsError(self._path, "no samples to encode")
         self._process.finish()
+        try:
+            with self._path.open("r+b") as file:
+                defragment(file)
+        except MalformedAtomError as exc:
+            message = f"expected an MP4 in fragments as ffmpeg writes it: {exc}"
+            raise StemsError(self._path, message) from exc
+        except OSError as exc:
+            raise StemsError(self._path, f"cannot be written: {exc.strerror}") from exc
 
     def _measure_peak(self, samples: Float32[np.ndarray, "T C"]) -> None:
         peak = float(max(samples.max(initial=0.0), -samples.min(initial=0.0)))
@@ -228,6 +238,7 @@ def _graph(path: Path, codec: Codec, sample_rate: int, options: dict[str, Any]) 
         movie_timescale=sample_rate,
         map_metadata=-1,
         map_chapters=-1,
+        **FRAGMENTED,
         **options,
         **metadata,
     )

@@ -5,13 +5,16 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import Int64
+
 from libsep.errors import StemsError
 from libsep.media.atoms import (
     MAX_32_BIT,
     Atom,
     MalformedAtomError,
-    Span,
     chunk_offsets,
+    chunk_places,
     header,
     read_atom,
     set_chunk_offsets,
@@ -77,7 +80,8 @@ def finalise(encoded: Path, final: Path) -> None:
 
     The order becomes ``ftyp moov free mdat``, which is quick to open and which Mixxx can parse at
     any size. Only the first track is enabled, all are in alternate group 0, and the manifest is in
-    ``moov/udta/stem``. Tags and audio stay as they are, byte for byte.
+    ``moov/udta/stem``. Tags and audio stay as they are, byte for byte; what lies between the chunks
+    of samples is left out.
 
     Raises
     ------
@@ -86,11 +90,11 @@ def finalise(encoded: Path, final: Path) -> None:
     """
     try:
         with encoded.open("rb") as source, final.open("wb") as goal:
-            moov, mdat = _open_encoded(source)
+            moov, stretches = _open_encoded(source)
             _mark_tracks(moov)
             _set_manifest(moov)
-            goal.write(render_head(moov, mdat))
-            _copy(source, mdat, goal)
+            goal.write(render_head(moov, stretches))
+            _copy(source, stretches, goal)
     except MalformedAtomError as exc:
         raise StemsError(encoded, f"expected an MP4 as ffmpeg writes it: {exc}") from exc
     except OSError as exc:
@@ -151,8 +155,8 @@ def find_stem_atom(file: BufferedIOBase) -> bytes | None:
     return file.read(min(end - start, MAX_MANIFEST_BYTES))
 
 
-def _open_encoded(file: BufferedIOBase) -> tuple[Atom, Span]:
-    """Return the ``moov`` and the place of the ``mdat`` of what the encoder wrote."""
+def _open_encoded(file: BufferedIOBase) -> tuple[Atom, Int64[np.ndarray, "N 2"]]:
+    """Return the ``moov`` of what the encoder wrote, and the stretches that its chunks fill."""
     top = list(spans(file, 0, file.seek(0, 2)))
     moovs = [span for span in top if span.kind == b"moov"]
     mdats = [span for span in top if span.kind == b"mdat"]
@@ -165,11 +169,22 @@ def _open_encoded(file: BufferedIOBase) -> tuple[Atom, Span]:
     n_tracks = len(moov.all(b"trak"))
     if n_tracks != len(STREAM_NAMES):
         raise MalformedAtomError(f"{n_tracks} tracks, expected {len(STREAM_NAMES)}")
-    for table in offset_tables(moov):
-        offsets = chunk_offsets(table)
-        if offsets.size and not mdats[0].body <= offsets.min() <= offsets.max() < mdats[0].end:
-            raise MalformedAtomError("a chunk lies outside mdat")
-    return moov, mdats[0]
+    tables = moov.all(b"trak", b"mdia", b"minf", b"stbl")
+    chunks = np.concatenate([chunk_places(table) for table in tables])
+    if len(chunks) == 0:
+        raise MalformedAtomError("no samples")
+    if not mdats[0].body <= chunks.min() <= chunks.max() <= mdats[0].end:
+        raise MalformedAtomError("a chunk lies outside mdat")
+    return moov, _join(chunks)
+
+
+def _join(chunks: Int64[np.ndarray, "N 2"]) -> Int64[np.ndarray, "M 2"]:
+    """Return the stretches of a file that chunks fill without a gap, in their order."""
+    chunks = chunks[np.argsort(chunks[:, 0], kind="stable")]
+    starts, ends = chunks[:, 0], np.maximum.accumulate(chunks[:, 1])
+    is_first = np.append(True, starts[1:] > ends[:-1])
+    is_last = np.append(is_first[1:], True)
+    return np.stack([starts[is_first], ends[is_last]], axis=1)
 
 
 def _mark_tracks(moov: Atom) -> None:
@@ -205,38 +220,52 @@ def offset_tables(moov: Atom) -> list[Atom]:
     ]
 
 
-def render_head(moov: Atom, mdat: Span) -> bytes:
+def render_head(moov: Atom, stretches: Int64[np.ndarray, "N 2"]) -> bytes:
     """Return everything before the samples, with all positions moved to where they will be.
 
     How long the head is depends on the width of the positions, but not on their values. They get
     64 bits only if 32 do not suffice (five lossless streams of two hours).
+
+    Parameters
+    ----------
+    moov
+        The index, which is changed.
+    stretches
+        From where to where the samples lie in the file that it is the index of.
     """
     tables = offset_tables(moov)
+    starts, lengths = stretches[:, 0], stretches[:, 1] - stretches[:, 0]
+    moves = np.cumsum(lengths) - lengths - starts
+    n_bytes = int(lengths.sum())
     old = [chunk_offsets(table) for table in tables]
+    placed = [each + moves[np.searchsorted(starts, each, side="right") - 1] for each in old]
     for is_wide in (False, True):
-        for table, offsets in zip(tables, old, strict=True):
+        for table, offsets in zip(tables, placed, strict=True):
             set_chunk_offsets(table, offsets, is_wide=is_wide)
-        shift = len(_head(moov, mdat)) - mdat.body
-        new = [offsets + shift for offsets in old]
+        n_head = len(_head(moov, n_bytes))
+        new = [offsets + n_head for offsets in placed]
         if is_wide or max(offsets.max(initial=0) for offsets in new) <= MAX_32_BIT:
             break
     for table, offsets in zip(tables, new, strict=True):
         set_chunk_offsets(table, offsets, is_wide=is_wide)
-    return _head(moov, mdat)
+    return _head(moov, n_bytes)
 
 
-def _head(moov: Atom, mdat: Span) -> bytes:
+def _head(moov: Atom, n_bytes: int) -> bytes:
     parts = (Atom(b"ftyp", BRANDS), moov, Atom(b"free", bytes(FREE_BYTES)))
-    return b"".join(atom.render() for atom in parts) + header(b"mdat", mdat.end - mdat.body)
+    return b"".join(atom.render() for atom in parts) + header(b"mdat", n_bytes)
 
 
-def _copy(source: BufferedIOBase, mdat: Span, goal: BufferedIOBase) -> None:
+def _copy(
+    source: BufferedIOBase, stretches: Int64[np.ndarray, "N 2"], goal: BufferedIOBase
+) -> None:
     """Append the samples to ``goal``."""
-    source.seek(mdat.body)
-    left = mdat.end - mdat.body
-    while left:
-        block = source.read(min(left, COPY_BYTES))
-        if not block:
-            raise MalformedAtomError("mdat ends before its size")
-        goal.write(block)
-        left -= len(block)
+    for start, end in stretches.tolist():
+        source.seek(start)
+        left = end - start
+        while left:
+            block = source.read(min(left, COPY_BYTES))
+            if not block:
+                raise MalformedAtomError("mdat ends before its size")
+            goal.write(block)
+            left -= len(block)

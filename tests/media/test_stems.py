@@ -8,7 +8,6 @@ import pytest
 from libsep.errors import StemsError
 from libsep.media.atoms import (
     Atom,
-    Span,
     chunk_offsets,
     header,
     read_atom,
@@ -139,12 +138,14 @@ def test_finalising_twice_changes_nothing(stem, tmp_path) -> None:
 
 
 def moov_with_chunks(offsets: list[int]) -> Atom:
-    """Return a ``moov`` of five tracks with one chunk each."""
+    """Return a ``moov`` of five tracks with one chunk of 50 bytes each."""
     traks = []
     for offset in offsets:
         stco = Atom(b"stco", struct.pack(">III", 0, 1, 0))
         set_chunk_offsets(stco, np.array([offset]), is_wide=offset > 0xFFFFFFFF)
-        minf = Atom(b"minf", children=[Atom(b"stbl", children=[stco])])
+        stsc = Atom(b"stsc", struct.pack(">IIIII", 0, 1, 1, 1, 1))
+        stsz = Atom(b"stsz", struct.pack(">III", 0, 50, 1))
+        minf = Atom(b"minf", children=[Atom(b"stbl", children=[stsc, stsz, stco])])
         mdia = Atom(b"mdia", children=[minf])
         traks.append(Atom(b"trak", children=[Atom(b"tkhd", bytes(84)), mdia]))
     return Atom(b"moov", children=[Atom(b"mvhd", bytes(100)), *traks])
@@ -162,8 +163,7 @@ def moov_with_chunks(offsets: list[int]) -> Atom:
 def test_positions_follow_the_samples_at_any_size(last, mdat_end, kind, mdat_header) -> None:
     offsets = [100, 200, 300, 400, last]
     moov = moov_with_chunks(offsets)
-    mdat = Span(b"mdat", 40, 48, mdat_end)
-    head = render_head(moov, mdat)
+    head = render_head(moov, np.array([[48, mdat_end]]))
     tables = offset_tables(moov)
     assert {table.kind for table in tables} == {kind}
     # A packet is as far behind the new beginning of the samples as it was behind the old one.

@@ -9,15 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
-from libsep.media.atoms import (
-    Atom,
-    MalformedAtomError,
-    Span,
-    chunk_offsets,
-    read_atom,
-    spans,
-    table_entries,
-)
+from libsep.media.atoms import Atom, MalformedAtomError, Span, chunk_places, read_atom, spans
 from libsep.media.stems import MAX_MOOV_BYTES
 from libsep.units import samples_to_seconds
 
@@ -112,7 +104,7 @@ def _read_track(trak: Atom) -> TrackFacts:
     table = trak.first(b"mdia", b"minf", b"stbl")
     stsd = table.first(b"stsd").payload
     n_descriptions, _, codec = struct.unpack_from(">II4s", stsd, 4)
-    packet_bytes, n_packets = struct.unpack_from(">II", table.first(b"stsz").payload, 4)
+    n_packets = struct.unpack_from(">I", table.first(b"stsz").payload, 8)[0]
     return TrackFacts(
         flags=int.from_bytes(trak.first(b"tkhd").payload[1:4]),
         handler=trak.first(b"mdia", b"hdlr").payload[8:12].decode("latin-1"),
@@ -123,7 +115,7 @@ def _read_track(trak: Atom) -> TrackFacts:
         duration=duration,
         n_packets=n_packets,
         edits=tuple(_edit_list(trak)),
-        chunks=_chunks(table, packet_bytes, n_packets),
+        chunks=chunk_places(table),
     )
 
 
@@ -135,23 +127,3 @@ def _edit_list(trak: Atom) -> Iterator[tuple[int, int]]:
             position = 8 + index * struct.calcsize(layout)
             duration, media_time, _ = struct.unpack_from(layout, elst.payload, position)
             yield duration, media_time
-
-
-def _chunks(table: Atom, packet_bytes: int, n_packets: int) -> Int64[np.ndarray, "N 2"]:
-    """Return where each chunk begins and ends, from the sizes of the packets in it."""
-    starts = chunk_offsets(table.first(b"co64" if table.all(b"co64") else b"stco"))
-    stsc = table_entries(table.first(b"stsc"), ">u4", 4, width=3).astype(np.int64)
-    first_chunks = stsc[:, 0] - 1
-    n_runs = np.diff(first_chunks, append=len(starts))
-    if (n_runs < 0).any() or (len(first_chunks) and first_chunks[0] != 0):
-        raise MalformedAtomError("chunks of stsc are out of order")
-    packets_per_chunk = np.repeat(stsc[:, 1], n_runs)
-    if packets_per_chunk.sum() != n_packets or len(packets_per_chunk) != len(starts):
-        raise MalformedAtomError(f"stsc counts {packets_per_chunk.sum()} packets, not {n_packets}")
-    ends = np.cumsum(packets_per_chunk)
-    if packet_bytes:
-        sizes = packets_per_chunk * packet_bytes
-    else:
-        packet_ends = np.cumsum(table_entries(table.first(b"stsz"), ">u4", 8)[:, 0], dtype=np.int64)
-        sizes = np.diff(np.concatenate([[0], packet_ends])[ends], prepend=0)
-    return np.stack([starts, starts + sizes], axis=1)

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mutagen.mp4 import MP4, MP4FreeForm
 
@@ -30,7 +31,8 @@ def rewrite(path: Path, edit: Edit) -> None:
         moov = read_atom(file, top[b"moov"])
     edit(moov)
     mdat = top[b"mdat"]
-    path.write_bytes(render_head(moov, mdat) + data[mdat.body : mdat.end])
+    head = render_head(moov, np.array([[mdat.body, mdat.end]]))
+    path.write_bytes(head + data[mdat.body : mdat.end])
 
 
 def move_chunks(path: Path, index: slice, distance: int) -> None:
@@ -147,7 +149,7 @@ def _muxed_from_five_files(path: Path, ffmpeg: Path) -> None:
 
 MUTATIONS: dict[str, tuple[set[str], Callable[..., None]]] = {
     "all offsets +3": ({"A20", "B5"}, lambda p, f: move_chunks(p, slice(None), 3)),
-    "one track's offsets stale": ({"A20", "B5"}, lambda p, f: move_chunks(p, slice(2, 3), -5000)),
+    "one track's offsets stale": ({"A20", "B5"}, lambda p, f: move_chunks(p, slice(0, 1), -5000)),
     "third track enabled": ({"A15", "B4"}, lambda p, f: rewrite(p, _enable_third)),
     "no stem atom": ({"A8", "B1"}, lambda p, f: rewrite(p, _drop_stem)),
     "version 0": ({"A11", "B1"}, lambda p, f: rewrite(p, _version_0)),
