@@ -93,6 +93,18 @@ def test_bit_rate_and_coder_reach_the_encoder(ffmpeg, tmp_path, sources) -> None
     assert sizes[256, "twoloop"] != sizes[256, "fast"]
 
 
+@pytest.mark.parametrize("aac_coder", ["twoloop", "fast"])
+def test_aac_keeps_what_lies_above_20_khz(ffmpeg, tmp_path, rng, aac_coder) -> None:
+    noise = np.fft.rfft(rng.standard_normal((2, 22050)))
+    noise[:, np.fft.rfftfreq(22050, 1 / 44100) < 20500] = 0
+    hiss = 0.1 * np.fft.irfft(noise)
+    path = tmp_path / "x.mp4"
+    stems = np.stack([hiss, hiss, 0 * hiss, 0 * hiss, 0 * hiss]).astype(np.float32)
+    encode_all(path, stems, 4410, ffmpeg=ffmpeg, aac_coder=aac_coder)
+    decoded = decode_file(path)[:, : hiss.shape[1]]
+    assert np.sum((decoded - hiss) ** 2) < 0.3 * np.sum(hiss**2)
+
+
 def test_stems_after_aac_still_add_up_to_the_mixture(ffmpeg, tmp_path) -> None:
     """Of music: intensity stereo alone would leave -28 dB, not -40."""
     example, span = example_stem_file(), slice(44100, 3 * 44100)
