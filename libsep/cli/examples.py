@@ -33,7 +33,9 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "models list": ("libsep models list",),
     "models show": ("libsep models show generic",),
     "models pull": ("libsep models pull scnet",),
-    "models average": ("libsep models average models/mine runs/a/best.pt small --about me.yaml",),
+    "models average": (
+        "libsep models average models/mine runs/a/best.pt small --about about.yaml",
+    ),
     "models blend": (
         "libsep models blend ~/models/both accompaniment ~/models/mine --weight 2 --weight 1",
     ),
