@@ -278,10 +278,6 @@ class TrainingConfig(Section):
     """Shares of the weights of ``--from`` that each validation tries, beside none of them; of a
     supervised training."""
 
-    teacher: Annotated[str, Field(min_length=1)] | None = None
-    """A model whose estimates of each mixture are learnt, in place of the sources that it was mixed
-    of; of a supervised training."""
-
     network: NetworkConfig = NetworkConfig()
     material: MaterialConfig = MaterialConfig()
     augment: AugmentConfig = AugmentConfig()
@@ -297,8 +293,4 @@ class TrainingConfig(Section):
     def _check_stages(self) -> "TrainingConfig":
         if self.adversarial is not None and self.frame_adversarial is not None:
             raise ValueError("adversarial and frame_adversarial: expected one of them at most")
-        if self.teacher is not None and (
-            self.adversarial or self.frame_adversarial or self.network.architecture == "nmf"
-        ):
-            raise ValueError("teacher: is for supervised training by gradients alone")
         return self

@@ -12,7 +12,6 @@ from libsep.training.interpolation import validate_between
 from libsep.training.material.examples import Examples
 from libsep.training.state import State
 from libsep.training.step import merged, train_step
-from libsep.training.teacher import Teacher
 from libsep.training.validate import Measures
 
 
@@ -59,22 +58,18 @@ class Supervised:
         self.validates_start = validates_start
         self.state = state
         self._config = config
-        self.examples = examples
+        self._examples = examples
         self._is_bfloat16 = uses_bfloat16(config)
-        self._teacher = opened_teacher(config)
 
     def step(self) -> dict[str, float]:
         """Take a step on this worker's own examples."""
         config = self._config
-        sources, partitions = self.examples.parted_batch(
+        sources, partitions = self._examples.parted_batch(
             config.seed, distributed.worker(), self.state.step, config.optimiser.n_batch
         )
-        sources = merged(sources.to(config.device), config.network.targets)
-        if self._teacher is not None:
-            sources, partitions = self._teacher.sources(sources.sum(1)), []
         return train_step(
             self.state,
-            sources,
+            merged(sources.to(config.device), config.network.targets),
             config.loss,
             config.optimiser,
             is_bfloat16=self._is_bfloat16,
@@ -89,24 +84,6 @@ class Supervised:
     def judge(self, means: Means) -> Verdict:
         """Prefer the highest mean SDR."""
         return judge_sdr(self.state, means)
-
-
-def opened_teacher(config: TrainingConfig) -> Teacher | None:
-    """Return the model that a training learns from, if there is one.
-
-    Raises
-    ------
-    ConfigError
-        As `Teacher`.
-    """
-    if config.teacher is None:
-        return None
-    return Teacher(
-        config.teacher,
-        config.network.targets,
-        device=config.device,
-        is_bfloat16=uses_bfloat16(config),
-    )
 
 
 def uses_bfloat16(config: TrainingConfig) -> bool:
