@@ -1,8 +1,14 @@
-"""What this machine lets the process use."""
+"""What this machine lets the process use, and how sparingly Python uses it."""
 
+import contextlib
+import gc
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
+
+OBJECTS_BETWEEN_SEARCHES = 50_000
+"""How many objects are made between two searches for garbage where most objects are kept."""
 
 
 def n_cores() -> int:
@@ -18,3 +24,18 @@ def _quota() -> int:
         return math.ceil(int(quota) / int(period))
     except (OSError, ValueError):  # no such file, or the quota is "max"
         return 1 << 16
+
+
+@contextlib.contextmanager
+def rare_garbage_search() -> Iterator[None]:
+    """Let Python search for garbage rarely while a great many objects are made that are kept.
+
+    By default it looks for circles of objects that nobody refers to after every 700 new ones: with
+    a million tracks in memory that takes a quarter of the time, and finds nothing.
+    """
+    usual = gc.get_threshold()
+    gc.set_threshold(OBJECTS_BETWEEN_SEARCHES, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)

@@ -1,12 +1,13 @@
-"""How many cores there are for us."""
+"""How many cores there are for us, and when Python searches for garbage."""
 
+import gc
 import os
 import subprocess
 import sys
 
 import pytest
 
-from libsep.machine import n_cores
+from libsep.machine import n_cores, rare_garbage_search
 
 
 def test_there_is_at_least_one_core_and_no_more_than_the_machine_has() -> None:
@@ -21,3 +22,16 @@ def test_a_process_that_is_bound_to_one_core_sees_one() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "1"
+
+
+def test_garbage_is_searched_for_rarely_and_afterwards_as_before_also_after_an_error() -> None:
+    before = gc.get_threshold()
+
+    @rare_garbage_search()
+    def within() -> tuple[int, int, int]:
+        return gc.get_threshold()
+
+    assert within()[0] > 10 * before[0]
+    with pytest.raises(OSError, match="lost"), rare_garbage_search():
+        raise OSError("lost")
+    assert gc.get_threshold() == before

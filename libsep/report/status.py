@@ -5,6 +5,7 @@ from typing import Any
 
 from libsep.ledger import Ledger, run_in_work
 from libsep.library.omissions import Omission, read_note
+from libsep.machine import rare_garbage_search
 from libsep.report.summary import Summary
 from libsep.track import Outcome
 
@@ -39,6 +40,7 @@ class Status:
         }
 
 
+@rare_garbage_search()
 def read_status(ledger: Ledger, in_work: str | None = None) -> Status:
     """Return the state of the output folder that ``ledger`` belongs to.
 
@@ -85,4 +87,6 @@ def _standing(last: Outcome, conversion: Outcome | None) -> Outcome:
         return last
     if conversion is None:
         return dataclasses.replace(last, status="done", action="convert")
+    if (conversion.genre, conversion.genre_reason) == (last.genre, last.genre_reason):
+        return conversion  # as of most tracks; to copy it takes longer than to read its row
     return dataclasses.replace(conversion, genre=last.genre, genre_reason=last.genre_reason)
