@@ -31,6 +31,8 @@ class FolderHints:
 
     def find(self, track: Track) -> tuple[str, str] | None:
         """Return the genre of a track's folder and the pattern that says so, or None."""
+        if not self._patterns:
+            return None
         source = _normalised(track.source)
         for text, pattern, genre in self._patterns:
             if pattern.match(source):

@@ -1,6 +1,7 @@
 """Which model a track is given, and why: options, tags, hints, and last its sound."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import re
@@ -18,6 +19,8 @@ from libsep.track import Heard, Track
 
 Source = Literal["option", "table", "tag", "folder", "playlist", "sound", "fallback"]
 """What a decision rests on."""
+
+_MAX_REMEMBERED = 1 << 12  # libraries hold few different genre tags, and a scan asks for each track
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +74,8 @@ class Router:
         self._folders = FolderHints(config.folders)
         self._playlists = PlaylistHints(config.playlists)
         self._check_models()
+        self._by_table = functools.lru_cache(_MAX_REMEMBERED)(self._find_by_table)
+        self._by_tag = functools.lru_cache(_MAX_REMEMBERED)(self._find_by_tag)
 
     def by_metadata(self, track: Track) -> Route | None:
         """Return the route of a track by option, user's table, tags, folder and playlist.
@@ -82,13 +87,13 @@ class Router:
             return Route(GENERIC, self._default_model, reason, "option")
         if self._config.genre is not None:
             return self._route(self._config.genre, "one genre for every track", "option")
-        by_table = self._by_table(track)
+        by_table = self._by_table(track.genres)
         if by_table is not None:
             return by_table
-        by_tag, by_hint = self._by_tag(track), self._by_hint(track)
+        by_tag, by_hint = self._by_tag(track.genres), self._by_hint(track)
         found = (by_hint or by_tag) if self._config.hints_first else (by_tag or by_hint)
         if found is None and not self._config.listen:
-            return self.fallback(self._judge(track).reason)
+            return self.fallback(self._judge(track.genres).reason)
         return found
 
     def by_sound(self, heard: Heard, track: Track | None = None) -> Route:
@@ -99,7 +104,7 @@ class Router:
         """
         why = ""
         if track is not None and (labels_of(track.genres) or not heard.tags):
-            why = f"{self._judge(track).reason}; "
+            why = f"{self._judge(track.genres).reason}; "
         probabilities = heard.probabilities
         genre = max(probabilities, key=lambda name: probabilities[name], default=GENERIC)
         probability = probabilities.get(genre, 0.0)
@@ -128,18 +133,18 @@ class Router:
         )
         return hashlib.sha256(content.encode() + digest_source()).hexdigest()
 
-    def _by_table(self, track: Track) -> Route | None:
-        found = self._table.find(self._labels(track))
+    def _find_by_table(self, genres: tuple[str, ...]) -> Route | None:
+        found = self._table.find(self._labels(genres))
         if found is None:
             return None
         entry, reason = found
         if entry.model is None:
             return self._route(entry.genre or GENERIC, reason, "table")
-        genre = entry.genre or self._judge(track).genre or GENERIC
+        genre = entry.genre or self._judge(genres).genre or GENERIC
         return Route(genre, entry.model, f"{reason} → {genre}, model {entry.model}", "table")
 
-    def _by_tag(self, track: Track) -> Route | None:
-        verdict = self._judge(track)
+    def _find_by_tag(self, genres: tuple[str, ...]) -> Route | None:
+        verdict = self._judge(genres)
         return self._route(verdict.genre, verdict.reason, "tag") if verdict.genre else None
 
     def _by_hint(self, track: Track) -> Route | None:
@@ -151,15 +156,15 @@ class Router:
             return self._route(playlist[0], f"playlist {quoted((playlist[1],))}", "playlist")
         return None
 
-    def _judge(self, track: Track) -> Verdict:
-        labels = self._labels(track)
-        if not labels and (ignored := labels_of(track.genres)):
+    def _judge(self, genres: tuple[str, ...]) -> Verdict:
+        labels = self._labels(genres)
+        if not labels and (ignored := labels_of(genres)):
             return Verdict(None, f"{quoted(ignored)} in the user's table: says nothing")
         return judge(labels)
 
-    def _labels(self, track: Track) -> tuple[str, ...]:
-        """Return the labels of a track without those that the user wants ignored."""
-        labels = labels_of(track.genres)
+    def _labels(self, genres: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the labels in genre tags without those that the user wants ignored."""
+        labels = labels_of(genres)
         return tuple(label for label in labels if not self._table.ignores(label))
 
     def _route(self, genre: str, reason: str, source: Source) -> Route:

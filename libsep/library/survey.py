@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import operator
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,9 +19,12 @@ from libsep.library.reasons import LeftOut
 from libsep.library.rebuild import outcomes_from_files
 from libsep.library.scan import named, scan
 from libsep.library.walk import FoundFile, Problem
+from libsep.machine import rare_garbage_search
 from libsep.media.atomic import remove_stale
 from libsep.media.stems import EXTENSION, EXTENSIONS
 from libsep.track import Assignment, Outcome, Track, path_to_text, text_to_path
+
+_route = operator.attrgetter(*(field.name for field in dataclasses.fields(Assignment)))
 
 ListFiles = Callable[
     [
@@ -65,6 +69,7 @@ class Survey:
         return dataclasses.replace(self, work=work, n_beyond_limit=n_beyond_limit)
 
 
+@rare_garbage_search()
 def survey(
     library: Path | ListFiles,
     stems: Path | OutputSize,
@@ -175,11 +180,11 @@ def _with_new_route(
     The model itself is the same, or the track would be converted. What the row of the conversion
     measured stays with that row, so that it is not counted twice.
     """
-    columns = assignment.columns() if assignment is not None else {}
-    columns["tag_genres"] = track.genres
-    if all(getattr(previous, name) == value for name, value in columns.items()):
+    is_new = assignment is not None and _route(assignment) != _route(previous)
+    if not is_new and previous.tag_genres == track.genres:
         return
-    row = dataclasses.replace(previous, **columns)
+    columns = assignment.columns() if assignment is not None else {}
+    row = dataclasses.replace(previous, **columns, tag_genres=track.genres)
     if row.status == "failed":
         yield row
         return

@@ -1,6 +1,7 @@
 """Every track gets its model: by what is known of it, by its sound, or by what was heard before."""
 
 import dataclasses
+import functools
 from collections.abc import Iterable
 
 from libsep.config import Config
@@ -14,6 +15,8 @@ from libsep.track import TARGETS, Assignment, Heard, Outcome, Track
 
 NOT_HEARD = "no tag tells, and it could not be listened to"
 """Reason for the model of a track whose sound could not be decoded."""
+
+_MAX_REMEMBERED = 1 << 12  # tracks with one genre tag have one assignment
 
 
 class Assigner:
@@ -46,6 +49,7 @@ class Assigner:
             available=[model.name for model in list_models()],
             threshold=classifier.threshold if classifier is not None else 0.0,
         )
+        self._assignment = functools.lru_cache(_MAX_REMEMBERED)(self._made_of)
 
     def assign(self, track: Track, previous: Outcome | None) -> Assignment | None:
         """Return the model of a track, and why; None if only its sound can tell.
@@ -143,7 +147,7 @@ class Assigner:
             return False
         return (previous.size_bytes, previous.mtime_ns) == (track.size_bytes, track.mtime_ns)
 
-    def _assignment(self, route: Route) -> Assignment:
+    def _made_of(self, route: Route) -> Assignment:
         model = self._model(route.model)
         return Assignment(
             model=model.name,
