@@ -108,11 +108,11 @@ def measure(folder: Path, n_slots: int, sleep_s: float) -> tuple[float, float, f
 
 def track(number: int) -> Track:
     """Return a track that is nowhere."""
-    source = Path(f"{number:05d}.flac")
+    name = f"{number:05d}"
     return Track(
-        path=Path("/nowhere") / source,
-        source=source,
-        output=source.with_suffix(".stem.mp4"),
+        path_name=f"/nowhere/{name}.flac",
+        source_name=f"{name}.flac",
+        output_name=f"{name}.stem.mp4",
         size_bytes=1,
         mtime_ns=1,
         duration_s=240.0,
@@ -123,10 +123,10 @@ def sleeper(sleep_s: float) -> Any:
     """Return what stands in for the work of a track."""
 
     def sleep(attempt: Attempt, *_: object) -> Outcome:
-        source = path_to_text(attempt.track.source)
+        source = path_to_text(attempt.track.source_name)
         # As tracks differ in length; if all ended at once, the last moment would decide the rate.
         time.sleep(sleep_s * random.Random(source).uniform(0.5, 1.5))
-        return Outcome(source=source, output=path_to_text(attempt.track.output), status="done")
+        return Outcome(source=source, output=path_to_text(attempt.track.output_name), status="done")
 
     return sleep
 

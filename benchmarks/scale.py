@@ -114,13 +114,11 @@ def library(n_tracks: int, n_models: int) -> Iterator[Attempt]:
         for number in range(n_models)
     ]
     for number in range(n_tracks):
-        source = Path(
-            f"Artist {number // 100:05d}/Album {number // 10:06d}/{number:07d} Title.flac"
-        )
+        name = f"Artist {number // 100:05d}/Album {number // 10:06d}/{number:07d} Title"
         track = Track(
-            path=Path("/music") / source,
-            source=source,
-            output=source.with_suffix(".stem.mp4"),
+            path_name=f"/music/{name}.flac",
+            source_name=f"{name}.flac",
+            output_name=f"{name}.stem.mp4",
             size_bytes=30_000_000 + number,
             mtime_ns=1_700_000_000_000_000_000 + number,
             duration_s=rng.uniform(120.0, 480.0),
@@ -146,7 +144,7 @@ def simulate(attempts: Sequence[Attempt], n_slots: int, ledger: Ledger) -> float
             plan.loaded(slot)
         while (taken := plan.take()) is not None:
             attempt, _ = taken
-            ledger.started(path_to_text(attempt.track.source))
+            ledger.started(path_to_text(attempt.track.source_name))
             took_s = attempt.track.expected_s * (SEPARATE_S + OTHER_S)
             heapq.heappush(ends, (now_s + took_s, n_started, attempt))
             n_started += 1
@@ -154,7 +152,7 @@ def simulate(attempts: Sequence[Attempt], n_slots: int, ledger: Ledger) -> float
         plan.ended(attempt)
         audio_s = attempt.track.expected_s
         costs.note(attempt.model, audio_s=audio_s, separate_s=audio_s * SEPARATE_S)
-        source = path_to_text(attempt.track.source)
+        source = path_to_text(attempt.track.source_name)
         ledger.append(dataclasses.replace(outcome(number), source=source))
     return now_s
 

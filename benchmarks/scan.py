@@ -99,8 +99,8 @@ def outcomes_of(tracks: list[Track], *, output_size_bytes: int) -> list[Outcome]
         digest = hashlib.sha256(str(number).encode()).hexdigest()
         outcomes.append(
             Outcome(
-                source=path_to_text(track.source),
-                output=path_to_text(track.output),
+                source=path_to_text(track.source_name),
+                output=path_to_text(track.output_name),
                 status="done",
                 tag_genres=track.genres,
                 config_sha256=settings,

@@ -20,22 +20,47 @@ ASSUMED_DURATION_S = 240.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Track:
-    """One recording in the library, as the scan saw it.
+class FoundFile:
+    """A file of the library that is a track by its name, with the size and time of the scan.
 
-    ``source`` and ``output`` are relative to the library and to the output folder. ``size_bytes``
-    and ``mtime_ns`` are those of the scan: they tell later whether the file has changed since.
-    ``duration_s`` is what the file's header claims, in seconds; None where it does not say.
-    ``genres`` are those of its tags, as they stand.
+    ``path_name`` is its path and ``source_name`` its path relative to the library, as the operating
+    system takes them: `Path` objects of a million tracks would take half a gigabyte more.
+    ``size_bytes`` and ``mtime_ns`` tell later whether the file has changed since. ``duration_s`` is
+    the length that the header claims, in seconds, None where it does not say; ``genres`` are those
+    of its tags, as they stand.
     """
 
-    path: Path
-    source: Path
-    output: Path
+    path_name: str
+    source_name: str
     size_bytes: int
     mtime_ns: int
     duration_s: float | None = None
     genres: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return Path(self.path_name)
+
+    @property
+    def source(self) -> Path:
+        """Its path relative to the library."""
+        return Path(self.source_name)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Track(FoundFile):
+    """One recording in the library, as the scan saw it.
+
+    ``output_name`` is the path of its stem file relative to the output folder.
+    """
+
+    output_name: str
+
+    @property
+    def output(self) -> Path:
+        """The path of its stem file, relative to the output folder."""
+        return Path(self.output_name)
 
     @property
     def expected_s(self) -> float:
@@ -166,7 +191,7 @@ class Outcome:
         return row
 
 
-def path_to_text(path: Path) -> str:
+def path_to_text(path: Path | str) -> str:
     r"""Return a path as valid Unicode that `text_to_path` turns back into the same bytes.
 
     A byte that is not UTF-8 becomes ``\xNN``, and a backslash becomes two.

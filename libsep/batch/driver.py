@@ -174,7 +174,7 @@ class Driver:
     def _start_tracks(self) -> None:
         while (taken := self._plan.take()) is not None:
             attempt, slots = taken
-            self._ledger.started(path_to_text(attempt.track.source), attempt=attempt.number)
+            self._ledger.started(path_to_text(attempt.track.source_name), attempt=attempt.number)
             submit = self._submit.options(max_retries=0, num_cpus=1, **self._fleet.near(slots))
             roster = self._separators.roster
             task = submit.remote(attempt, self._shared_settings, roster, slots, self._n_submitted)
@@ -270,7 +270,7 @@ class Driver:
 
     def _crashed(self, attempt: Attempt) -> None:
         if self._plan.crashed(attempt):
-            source = path_to_text(attempt.track.source)
+            source = path_to_text(attempt.track.source_name)
             self._ledger.process_died(source, attempt=attempt.number)
             return
         message = f"its process, or the run, died {attempt.number} times"
@@ -292,8 +292,8 @@ class Driver:
         track = attempt.track
         columns = attempt.assignment.columns() if attempt.assignment is not None else {}
         return Outcome(
-            source=path_to_text(track.source),
-            output=path_to_text(track.output),
+            source=path_to_text(track.source_name),
+            output=path_to_text(track.output_name),
             status="failed",
             kind=kind,
             stage="process",

@@ -3,7 +3,6 @@
 import dataclasses
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from libsep.config import RoutingConfig
@@ -73,11 +72,10 @@ def route_songs(
     )
     routes = {}
     for song in songs:
-        name = Path(song.name)
         track = Track(
-            path=name,
-            source=name,
-            output=name,
+            path_name=song.name,
+            source_name=song.name,
+            output_name=song.name,
             size_bytes=0,
             mtime_ns=0,
             genres=(song.genre,) if song.genre else (),

@@ -17,13 +17,12 @@ from libsep.ledger import FOLDER, Ledger, ledger_of, run_in_work
 from libsep.library.omissions import Omission, Omissions
 from libsep.library.scan import scan
 from libsep.library.survey import ListFiles
-from libsep.library.walk import FoundFile
 from libsep.machine import n_cores
 from libsep.media.atomic import is_temporary
 from libsep.media.stems import EXTENSIONS
 from libsep.media.tags import read_fingerprint
 from libsep.media.verify import verify_stems
-from libsep.track import Outcome, path_to_text, text_to_path
+from libsep.track import FoundFile, Outcome, path_to_text, text_to_path
 
 Severity = Literal["error", "remark"]
 
@@ -192,7 +191,7 @@ def _tracks(
         follow_symlinks=config.follow_symlinks,
         on_left_out=left_out,
     )
-    return {path_to_text(track.source): track for track in found}
+    return {path_to_text(track.source_name): track for track in found}
 
 
 def _expected(
@@ -206,7 +205,7 @@ def _expected(
         return tracks, 0, findings
     named: dict[str, FoundFile] = {}
     try:
-        named = {path_to_text(track.source): track for track in listed}
+        named = {path_to_text(track.source_name): track for track in listed}
     except ConfigError as exc:
         findings.append(Finding("remark", FOLDER, f"which tracks were listed is not known: {exc}"))
     known = {source: track for source, track in tracks.items() if source in latest}

@@ -14,10 +14,9 @@ from pathlib import Path
 from libsep.errors import TrackError
 from libsep.library.names import TRACK_EXTENSIONS, extension_of
 from libsep.library.reasons import LeftOut, Reason
-from libsep.library.walk import FoundFile
 from libsep.media.stems import is_stem_file
 from libsep.media.tags import Header, read_header
-from libsep.track import Outcome, path_to_text
+from libsep.track import FoundFile, Outcome, path_to_text
 
 logger = logging.getLogger(__name__)
 
@@ -149,7 +148,7 @@ def with_known_header(file: FoundFile, known: Mapping[str, Outcome]) -> FoundFil
 
     It must where it has changed since, or where the outcome does not know the genres of its tags.
     """
-    row = known.get(path_to_text(file.source))
+    row = known.get(path_to_text(file.source_name))
     if row is None or row.tag_genres is None:
         return None
     if (row.size_bytes, row.mtime_ns) != (file.size_bytes, file.mtime_ns):

@@ -3,7 +3,6 @@
 import fnmatch
 import re
 from collections.abc import Collection
-from pathlib import Path
 
 from libsep.config import ScanConfig
 from libsep.library.reasons import Reason
@@ -107,7 +106,7 @@ def without_extension(name: str) -> str:
     return name.rstrip(" .")[: -len(extension) - 1] if extension in TRACK_EXTENSIONS else name
 
 
-def why_not_any(source: Path, exclude: Collection[str]) -> Why | None:
+def why_not_any(source: str, exclude: Collection[str]) -> Why | None:
     """Return why neither a file nor a folder is looked at; None if it is.
 
     Names that begin with a dot are names like others (``...And Justice for All``): only those that
@@ -116,11 +115,11 @@ def why_not_any(source: Path, exclude: Collection[str]) -> Why | None:
     Parameters
     ----------
     source
-        Its path, relative to the library.
+        Its path, relative to the library, with ``/`` between folders.
     exclude
         Glob patterns (``*`` matches ``/`` too).
     """
-    name = source.name
+    name = source.rpartition("/")[2]
     folded = name.lower()
     if folded in SYSTEM_NAMES:
         return Reason.SYSTEM, name
@@ -128,8 +127,7 @@ def why_not_any(source: Path, exclude: Collection[str]) -> Why | None:
         return Reason.SYSTEM, name if match.group() == folded else f"{match.group()}*"
     if folded.endswith(".download") or is_temporary(name) or _UNFINISHED_PATTERN.match(folded):
         return Reason.UNFINISHED, shown_extension(name)
-    text = source.as_posix() if exclude else ""
-    if any(fnmatch.fnmatchcase(text, pattern) for pattern in exclude):
+    if any(fnmatch.fnmatchcase(source, pattern) for pattern in exclude):
         return Reason.EXCLUDED, ""
     return None
 

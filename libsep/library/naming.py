@@ -4,12 +4,11 @@ import hashlib
 import os
 import unicodedata
 from collections.abc import Mapping
-from pathlib import Path
 
 from libsep.library.names import without_extension
 from libsep.media.atomic import MAX_NAME_BYTES
 from libsep.media.stems import EXTENSION
-from libsep.track import path_to_text, text_to_path, unescaped
+from libsep.track import path_to_text, unescaped
 
 _HASH_DIGITS = 8
 
@@ -35,12 +34,13 @@ class Namer:
         self._known: dict[str, str] = {}  # as texts, which take less memory than paths
         for source, output_text in (known or {}).items():
             output = unescaped(output_text)
-            is_inside = not output.startswith("/") and ".." not in output.split("/")
-            if is_inside and self._reserve(output):
+            if _is_inside(output) and self._reserve(output):
                 self._known[source] = output_text
 
-    def output_for(self, source: Path) -> Path:
+    def output_for(self, source: str) -> str:
         """Return the output of a source; both are relative, to library and output folder.
+
+        They are paths as the operating system takes them, with ``/`` between folders.
 
         Raises
         ------
@@ -51,20 +51,18 @@ class Namer:
             raise ValueError(f"source: {source!r}, expected a path inside the library")
         source_text = path_to_text(source)
         if source_text in self._known:
-            return text_to_path(self._known[source_text])
+            return unescaped(self._known[source_text])
+        *folders, name = source.split("/")
         # A folder that is named like a stem file would collide with the stem file of that name.
-        parents = [
-            f"{part}~" if part.casefold().endswith(EXTENSION) else part
-            for part in source.parent.parts
-        ]
+        parents = [f"{part}~" if part.casefold().endswith(EXTENSION) else part for part in folders]
         digest = hashlib.sha256(os.fsencode(source)).hexdigest()[:_HASH_DIGITS]
-        for name in (
-            _fitting(without_extension(source.name), digest),
-            _fitting(source.name, digest),
-            _cut(source.name, f"~{digest}{EXTENSION}"),
+        for stem_name in (
+            _fitting(without_extension(name), digest),
+            _fitting(name, digest),
+            _cut(name, f"~{digest}{EXTENSION}"),
         ):
-            output = Path(*parents, name)
-            if self._reserve(os.fspath(output)):
+            output = "/".join((*parents, stem_name))
+            if self._reserve(output):
                 self._known[source_text] = path_to_text(output)
                 return output
         raise ValueError(f"source: {source_text}: all its names are taken")
@@ -86,8 +84,8 @@ def _key(text: str) -> str:
     return unicodedata.normalize("NFC", decomposed.casefold())
 
 
-def _is_inside(path: Path) -> bool:
-    return not path.is_absolute() and ".." not in path.parts and path.name != ""
+def _is_inside(path: str) -> bool:
+    return not path.startswith("/") and ".." not in path.split("/") and path != ""
 
 
 def _fitting(stem: str, digest: str) -> str:

@@ -17,7 +17,7 @@ Assign = Callable[[Track, Outcome | None], Assignment | None]
 """Gives a track its model, by itself and its last outcome; None if only its sound can tell."""
 
 
-OutputSize = Callable[[Path], int | None]
+OutputSize = Callable[[str], int | None]
 """Tells the size of a stem file, in bytes, by its path in the output; None if there is none."""
 
 ConfigOf = Callable[[Outcome | None], str]
@@ -95,14 +95,14 @@ def plan_tracks(
     """
     output_size = _sizes_in(outputs) if isinstance(outputs, Path) else outputs
     for track in tracks:
-        previous = latest.get(path_to_text(track.source))
+        previous = latest.get(path_to_text(track.source_name))
         assignment = assign(track, previous)
         # What will be heard is not known yet: then it is the model of the last time that counts.
         known = assignment or previous
         decision = decide(
             track,
             previous,
-            output_size(track.output),
+            output_size(track.output_name),
             wanted=(known.model_sha256 if known else "", _told(config_sha256, previous)),
             retry_failed=retry_failed,
         )
@@ -242,7 +242,7 @@ def _to_do(output_size_bytes: int | None, reason: str) -> Decision:
 
 
 def _sizes_in(folder: Path) -> OutputSize:
-    def size_bytes(output: Path) -> int | None:
+    def size_bytes(output: str) -> int | None:
         try:
             return os.stat(f"{folder}/{output}").st_size  # noqa: PTH116 - a path of each takes long
         except OSError:

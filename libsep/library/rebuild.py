@@ -27,9 +27,9 @@ def outcomes_from_files(output_root: Path) -> Iterator[Outcome]:
         Folder of the stem files; folders of systems and of libsep itself are not walked.
     """
     for folder, names, files in os.walk(output_root):
-        names[:] = sorted(name for name in names if not why_not_any(Path(name), ()))
+        names[:] = sorted(name for name in names if not why_not_any(name, ()))
         for name in sorted(files):
-            if why_not_any(Path(name), ()) or not name.casefold().endswith(EXTENSIONS):
+            if why_not_any(name, ()) or not name.casefold().endswith(EXTENSIONS):
                 continue
             path = Path(folder, name)
             try:

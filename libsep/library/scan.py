@@ -6,9 +6,9 @@ from pathlib import Path
 from libsep.library.headers import with_headers
 from libsep.library.naming import Namer
 from libsep.library.reasons import LeftOut
-from libsep.library.walk import FoundFile, Problem, Walk, log_left_out, log_problem
+from libsep.library.walk import Problem, Walk, log_left_out, log_problem
 from libsep.machine import n_cores
-from libsep.track import Outcome, Track
+from libsep.track import FoundFile, Outcome, Track
 
 
 def scan(
@@ -61,9 +61,9 @@ def named(files: Iterable[FoundFile], namer: Namer) -> Iterator[Track]:
     """Yield ``files`` as tracks, each with the path that its stem file gets from ``namer``."""
     for file in files:
         yield Track(
-            path=file.path,
-            source=file.source,
-            output=namer.output_for(file.source),
+            path_name=file.path_name,
+            source_name=file.source_name,
+            output_name=namer.output_for(file.source_name),
             size_bytes=file.size_bytes,
             mtime_ns=file.mtime_ns,
             duration_s=file.duration_s,

@@ -18,11 +18,11 @@ from libsep.library.plan import Action, Assign, ConfigOf, OutputSize, PlannedTra
 from libsep.library.reasons import LeftOut
 from libsep.library.rebuild import outcomes_from_files
 from libsep.library.scan import named, scan
-from libsep.library.walk import FoundFile, Problem
+from libsep.library.walk import Problem
 from libsep.machine import rare_garbage_search
 from libsep.media.atomic import remove_stale
 from libsep.media.stems import EXTENSION, EXTENSIONS
-from libsep.track import Assignment, Outcome, Track, path_to_text, text_to_path
+from libsep.track import Assignment, FoundFile, Outcome, Track, path_to_text, text_to_path
 
 _route = operator.attrgetter(*(field.name for field in dataclasses.fields(Assignment)))
 
@@ -309,15 +309,15 @@ def track_of_file(file: Path, output: Path | None = None) -> tuple[Track, Path]:
     if header is None or file.name.casefold().endswith(EXTENSIONS):
         raise ProbeError(file, "is a stem file already")
     if output is None or output.is_dir():
-        goal = (output or file.parent) / Namer().output_for(Path(file.name))
+        goal = (output or file.parent) / Namer().output_for(file.name)
     elif output.name.casefold().endswith(EXTENSIONS):
         goal = output
     else:
         raise ConfigError(f"{output}: expected a folder, or a name that ends with {EXTENSION}")
     track = Track(
-        path=file.absolute(),
-        source=Path(file.name),
-        output=Path(goal.name),
+        path_name=str(file.absolute()),
+        source_name=file.name,
+        output_name=goal.name,
         size_bytes=status.st_size,
         mtime_ns=status.st_mtime_ns,
         duration_s=header.duration_s,
@@ -328,4 +328,4 @@ def track_of_file(file: Path, output: Path | None = None) -> tuple[Track, Path]:
 
 def source_of(planned: PlannedTrack) -> str:
     """Return the key of a planned track in the ledger."""
-    return path_to_text(planned.track.source)
+    return path_to_text(planned.track.source_name)

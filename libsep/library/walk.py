@@ -18,24 +18,9 @@ from libsep.library.names import (
 )
 from libsep.library.reasons import LeftOut, Reason
 from libsep.library.sniff import sniff
+from libsep.track import FoundFile
 
 logger = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class FoundFile:
-    """A file of the library that is a track by its name, with the size and time of the scan.
-
-    ``source`` is the path relative to the library. ``duration_s`` is the length that the header
-    claims, in seconds, None where it does not say; ``genres`` are the tags', as they stand.
-    """
-
-    path: Path
-    source: Path
-    size_bytes: int
-    mtime_ns: int
-    duration_s: float | None = None
-    genres: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -113,7 +98,7 @@ class Walk:
         if stems is not None and stems.exists():
             self._barred.add(_inode(stems.stat()))
         self._visited: set[tuple[int, int]] = set()
-        self._linked: deque[Path] = deque()
+        self._linked: deque[str] = deque()
         try:
             if _inode(library.stat()) in self._barred:
                 raise ConfigError(f"{library}: library and output folder are the same")
@@ -123,13 +108,13 @@ class Walk:
 
     def __iter__(self) -> Iterator[FoundFile]:
         self._visited = set(self._barred)
-        self._linked = deque([self._library])
+        self._linked = deque([""])
         while self._linked:
             pending = [self._linked.popleft()]
             while pending:
-                folders: list[Path] = []
-                for entry in self._entries(pending.pop()):
-                    found = self._examine(entry, folders)
+                folder, folders = pending.pop(), list[str]()
+                for entry in self._entries(self._library / folder):
+                    found = self._examine(entry, f"{folder}{entry.name}", folders)
                     if found is not None:
                         yield found
                 pending.extend(reversed(folders))
@@ -148,35 +133,35 @@ class Walk:
             self._report(folder, f"folder cannot be read: {exc.strerror}")
             return []
 
-    def _examine(self, entry: os.DirEntry[str], folders: list[Path]) -> FoundFile | None:
+    def _examine(
+        self, entry: os.DirEntry[str], source: str, folders: list[str]
+    ) -> FoundFile | None:
         """Return the file if it is a track; put a folder where it is walked later."""
-        path = Path(entry.path)
-        source = path.relative_to(self._library)
         if why := why_not_any(source, self._exclude):
-            self._on_left_out(LeftOut(source, *why))
+            self._on_left_out(LeftOut(Path(source), *why))
             return None
         is_link = entry.is_symlink()
         if is_link and not self._follow_symlinks:
-            self._on_left_out(LeftOut(source, Reason.LINK))
+            self._on_left_out(LeftOut(Path(source), Reason.LINK))
             return None
         try:
             status = entry.stat()
         except OSError as exc:
             what = "link leads nowhere" if is_link else "file cannot be read"
-            self._report(path, f"{what}: {exc.strerror}")
+            self._report(Path(entry.path), f"{what}: {exc.strerror}")
             return None
         if stat.S_ISDIR(status.st_mode):
-            (self._linked if is_link else folders).append(path)
+            (self._linked if is_link else folders).append(f"{source}/")
             return None
         if not stat.S_ISREG(status.st_mode):
-            self._report(path, "no regular file but a pipe, socket or device")
+            self._report(Path(entry.path), "no regular file but a pipe, socket or device")
             return None
-        if why := why_no_track(path, self._extensions):
-            self._on_left_out(LeftOut(source, *why))
+        if why := why_no_track(entry.path, entry.name, self._extensions):
+            self._on_left_out(LeftOut(Path(source), *why))
             return None
         return FoundFile(
-            path=path,
-            source=source,
+            path_name=entry.path,
+            source_name=source,
             size_bytes=status.st_size,
             mtime_ns=status.st_mtime_ns,
         )
@@ -187,11 +172,11 @@ class Walk:
         self._on_left_out(LeftOut(path.relative_to(self._library), Reason.UNREADABLE))
 
 
-def why_no_track(path: Path, extensions: Collection[str]) -> Why | None:
+def why_no_track(path: str, name: str, extensions: Collection[str]) -> Why | None:
     """Return why a file is no track, by its name or else by its first bytes; None if it is one."""
-    if is_track_name(path.name, extensions):
+    if is_track_name(name, extensions):
         return None
-    return why_not_file(path.name) or why_not_content(path.name, sniff(path))
+    return why_not_file(name) or why_not_content(name, sniff(Path(path)))
 
 
 def _inode(status: os.stat_result) -> tuple[int, int]:

@@ -17,10 +17,10 @@ from libsep.library.headers import with_headers
 from libsep.library.names import why_not_any
 from libsep.library.reasons import LeftOut, Reason
 from libsep.library.survey import ListFiles, lister_of
-from libsep.library.walk import FoundFile, Problem, why_no_track
+from libsep.library.walk import Problem, why_no_track
 from libsep.machine import n_cores
 from libsep.storage.ends import Ends
-from libsep.track import Outcome
+from libsep.track import FoundFile, Outcome
 
 OUTSIDE = "Outside the library"
 """Folder of the output for tracks that do not lie in the library, below it with their whole path.
@@ -105,8 +105,8 @@ class ListedTracks:
                 status = path.stat()
                 genres[source] = entry.genre
                 yield FoundFile(
-                    path=path,
-                    source=source,
+                    path_name=str(path),
+                    source_name=str(source),
                     size_bytes=status.st_size,
                     mtime_ns=status.st_mtime_ns,
                 )
@@ -114,7 +114,9 @@ class ListedTracks:
     def _why_not(self, entry: Entry, path: Path, source: Path, scan: ScanConfig) -> LeftOut | None:
         if unwanted := why_not_wanted(entry, self.config):
             return LeftOut(source, Reason.NOT_WANTED, unwanted)
-        why = why_not_any(source, scan.exclude) or why_no_track(path, scan.extensions)
+        why = why_not_any(source.as_posix(), scan.exclude) or why_no_track(
+            str(path), path.name, scan.extensions
+        )
         return LeftOut(source, *why) if why else None
 
     def _source(self, path: Path) -> tuple[Path, bool]:

@@ -86,8 +86,8 @@ def _seconds(watch: Stopwatch) -> dict[str, Any]:
 def begun(track: Track, settings: Settings, assignment: Assignment, attempt: int) -> Outcome:
     """Return what is known of a track before anything is done with it, as a failure so far."""
     return Outcome(
-        source=path_to_text(track.source),
-        output=path_to_text(track.output),
+        source=path_to_text(track.source_name),
+        output=path_to_text(track.output_name),
         status="failed",
         tag_genres=track.genres,
         config_sha256=settings.config_sha256(None),

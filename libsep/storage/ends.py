@@ -13,7 +13,7 @@ from libsep.library.omissions import NOTE, Omission, write_note
 from libsep.library.plan import OutputSize
 from libsep.library.reasons import LeftOut
 from libsep.library.survey import ListFiles, locked_ledger
-from libsep.library.walk import FoundFile, Problem
+from libsep.library.walk import Problem
 from libsep.storage.connection import resolved
 from libsep.storage.ledger import LIBRARY_NOTE, copied_ledger, fetched_ledger, state_folder
 from libsep.storage.lock import run_in_store
@@ -21,7 +21,7 @@ from libsep.storage.places import RemoteFolder, parse_place
 from libsep.storage.scan import scan_store
 from libsep.storage.staging import Staging
 from libsep.storage.store import Store
-from libsep.track import Outcome
+from libsep.track import FoundFile, Outcome
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +151,7 @@ class Ends:
         except TransferError as exc:
             raise ConfigError(f"{self.stems}: cannot be listed: {exc.message}") from exc
         sizes = {each.name: each.size_bytes for each in found}
-        return lambda output: sizes.get(output.as_posix())
+        return sizes.get
 
     def note_left_out(self, omissions: Sequence[Omission]) -> None:
         """Keep what a run left out of the library beside its ledger, for ``libsep status``.

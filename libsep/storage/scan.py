@@ -20,13 +20,13 @@ from libsep.library.names import (
 from libsep.library.reasons import LeftOut, Reason
 from libsep.library.rebuild import outcome_of
 from libsep.library.sniff import sniff
-from libsep.library.walk import FoundFile, Problem, log_left_out
+from libsep.library.walk import Problem, log_left_out
 from libsep.media.stems import EXTENSIONS
 from libsep.media.tags import Header, read_fingerprint
 from libsep.storage.partial import copy_header
 from libsep.storage.scratch import Scratch
 from libsep.storage.store import Store, StoredObject
-from libsep.track import Outcome
+from libsep.track import FoundFile, Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ def outcomes_from_store(store: Store, storage: StorageConfig) -> Iterator[Outcom
     """
     for stored in store.objects():
         parts = stored.name.split("/")
-        if any(why_not_any(Path(part), ()) for part in parts):
+        if any(why_not_any(part, ()) for part in parts):
             continue
         if not parts[-1].casefold().endswith(EXTENSIONS):
             continue
@@ -148,7 +148,7 @@ class _Names:
             self._on_left_out(LeftOut(source, Reason.UNREADABLE))
             return False
         for folder in reversed((source, *source.parents[:-1])):
-            if why := why_not_any(folder, self._scan.exclude):
+            if why := why_not_any(folder.as_posix(), self._scan.exclude):
                 if folder not in self._folders:
                     self._folders.add(folder)
                     self._on_left_out(LeftOut(folder, *why))
@@ -187,9 +187,11 @@ def _with_header(
 
 
 def _as_file(stored: StoredObject) -> FoundFile:
-    source = Path(stored.name)
     return FoundFile(
-        path=source, source=source, size_bytes=stored.size_bytes, mtime_ns=stored.mtime_ns
+        path_name=stored.name,
+        source_name=stored.name,
+        size_bytes=stored.size_bytes,
+        mtime_ns=stored.mtime_ns,
     )
 
 

@@ -142,7 +142,7 @@ class Stage:
         self._check_source(track)
         with self._scratch.room(track.size_bytes, track.source) as folder:
             path = self._fetched(track, folder).path
-            yield dataclasses.replace(track, path=path)
+            yield dataclasses.replace(track, path_name=str(path))
 
     def deliver(self, track: Track, staged: Staged) -> StoredObject | None:
         """Upload the stem file of a track, if its output is in a store.
@@ -172,7 +172,7 @@ class Stage:
         """Return the track with local paths, after fetching it; size and time are the object's."""
         local = track
         if self._outputs is not None:
-            local = dataclasses.replace(local, output=Path(track.output.name))
+            local = dataclasses.replace(local, output_name=track.output.name)
         if self._sources is None:
             return local
         path = folder / "source" / fitting_name(track.source)
@@ -183,7 +183,7 @@ class Stage:
         except OSError as exc:
             message = f"scratch cannot be written: {exc.strerror}"
             raise TransferError(track.source, message) from exc
-        return dataclasses.replace(local, path=path)
+        return dataclasses.replace(local, path_name=str(path))
 
     def _fetch_existing(
         self, existing: StoredObject | None, folder: Path, model_sha256: str

@@ -1,7 +1,6 @@
 """How many separators each machine holds, and whose fault the death of a process is."""
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -89,8 +88,15 @@ def test_what_is_spread_is_as_even_as_the_weights_allow(count: int, sizes: list[
 
 
 def attempt(name: str) -> Attempt:
-    path = Path(name)
-    return Attempt(Track(path=path, source=path, output=path, size_bytes=1, mtime_ns=1))
+    return Attempt(
+        Track(
+            path_name=name,
+            source_name=name,
+            output_name=name,
+            size_bytes=1,
+            mtime_ns=1,
+        )
+    )
 
 
 def test_who_dies_shortly_before_or_after_a_node_is_innocent_and_who_dies_alone_is_not() -> None:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime
-from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -29,9 +28,13 @@ def assigned(model: str) -> Assignment:
 def attempt(
     name: str, duration_s: float, *, model: str | None = "m", number: int = 1, rank: int = 0
 ) -> Attempt:
-    path = Path(name)
     track = Track(
-        path=path, source=path, output=path, size_bytes=1, mtime_ns=1, duration_s=duration_s
+        path_name=name,
+        source_name=name,
+        output_name=name,
+        size_bytes=1,
+        mtime_ns=1,
+        duration_s=duration_s,
     )
     assignment = assigned(model) if model else None
     return Attempt(track, number=number, assignment=assignment, rank=rank)

@@ -2,7 +2,6 @@
 
 import collections
 import dataclasses
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -22,8 +21,7 @@ def assigned(model: str) -> Assignment:
 
 
 def attempt(name: str, number: int = 1, model: str | None = "m") -> Attempt:
-    path = Path(name)
-    track = Track(path=path, source=path, output=path, size_bytes=1, mtime_ns=1)
+    track = Track(path_name=name, source_name=name, output_name=name, size_bytes=1, mtime_ns=1)
     return Attempt(track, number=number, assignment=assigned(model) if model else None)
 
 

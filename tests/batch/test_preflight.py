@@ -184,7 +184,7 @@ def test_probes_are_spread_over_the_run(tiny_model: Model, tmp_path: Path) -> No
         config=Config(), models={"tiny": tiny_model}, output_root=tmp_path, run="test"
     )
     tracks = [
-        Track(path=Path(name), source=Path(name), output=Path(name), size_bytes=size, mtime_ns=0)
+        Track(path_name=name, source_name=name, output_name=name, size_bytes=size, mtime_ns=0)
         for size, name in enumerate(map(str, range(1000)))
     ]
     needs = needs_of(settings, tracks)

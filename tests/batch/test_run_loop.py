@@ -83,9 +83,9 @@ def test_a_track_that_takes_too_long_fails_and_the_others_do_not(
     os.mkfifo(slow)
     status = slow.stat()
     hanging = Track(
-        path=slow,
-        source=Path("slow.mp3"),
-        output=Path("slow.stem.mp4"),
+        path_name=str(slow),
+        source_name="slow.mp3",
+        output_name="slow.stem.mp4",
         size_bytes=status.st_size,
         mtime_ns=status.st_mtime_ns,
     )
@@ -101,9 +101,9 @@ def test_a_run_stops_when_track_after_track_fails_for_no_fault_of_its_own(
     gone = [
         Attempt(
             Track(
-                path=tmp_path / "unplugged" / f"{index}.mp3",
-                source=Path(f"{index}.mp3"),
-                output=Path(f"{index}.stem.mp4"),
+                path_name=str(tmp_path / "unplugged" / f"{index}.mp3"),
+                source_name=f"{index}.mp3",
+                output_name=f"{index}.stem.mp4",
                 size_bytes=1,
                 mtime_ns=1,
             )

@@ -2,7 +2,6 @@
 
 import dataclasses
 import heapq
-from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,9 +15,14 @@ LOAD_S = 0.5
 
 
 def attempt(model: str, index: int, duration_s: float, rank: int = 0) -> Attempt:
-    path = Path(f"{model}-{index}.mp3")
+    name = f"{model}-{index}.mp3"
     track = Track(
-        path=path, source=path, output=path, size_bytes=1, mtime_ns=1, duration_s=duration_s
+        path_name=name,
+        source_name=name,
+        output_name=name,
+        size_bytes=1,
+        mtime_ns=1,
+        duration_s=duration_s,
     )
     assignment = Assignment(
         model=model, model_sha256=model, genre="pop", genre_reason="", genre_source="tag"

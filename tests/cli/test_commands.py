@@ -150,9 +150,13 @@ def test_the_status_in_words_names_failures(libsep: Callable[..., Any], tmp_path
 
 
 def track(name: str, duration_s: float) -> Track:
-    path = Path(name)
     return Track(
-        path=path, source=path, output=path, size_bytes=1, mtime_ns=1, duration_s=duration_s
+        path_name=name,
+        source_name=name,
+        output_name=name,
+        size_bytes=1,
+        mtime_ns=1,
+        duration_s=duration_s,
     )
 
 

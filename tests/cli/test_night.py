@@ -130,9 +130,9 @@ def test_the_journal_of_a_long_run_is_short(
     names = [f"{index}.mp3" for index in range(MAX_LINES + 1)]
     tracks = [
         Track(
-            path=Path(name),
-            source=Path(name),
-            output=Path(name),
+            path_name=name,
+            source_name=name,
+            output_name=name,
             size_bytes=1,
             mtime_ns=1,
             duration_s=60.0,

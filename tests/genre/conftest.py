@@ -16,9 +16,9 @@ def make_track(tmp_path: Path) -> MakeTrack:
 
     def make(*genres: str, source: str = "a/track.flac") -> Track:
         return Track(
-            path=tmp_path / source,
-            source=Path(source),
-            output=Path(source).with_suffix(".stem.mp4"),
+            path_name=str(tmp_path / source),
+            source_name=source,
+            output_name=str(Path(source).with_suffix(".stem.mp4")),
             size_bytes=1,
             mtime_ns=1,
             genres=genres,

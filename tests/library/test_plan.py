@@ -23,7 +23,7 @@ ASSIGNED = Assignment(
 
 def track(**fields: object) -> Track:
     values = {"size_bytes": 10, "mtime_ns": 20, **fields}
-    return Track(path=Path("/x.mp3"), source=Path("x.mp3"), output=Path("x.stem.mp4"), **values)
+    return Track(path_name="/x.mp3", source_name="x.mp3", output_name="x.stem.mp4", **values)
 
 
 def outcome(**fields: object) -> Outcome:
@@ -115,7 +115,7 @@ def test_every_decision_says_why(
 
 def test_a_plan_takes_the_size_of_the_output_from_the_disk(tmp_path: Path) -> None:
     (tmp_path / "x.stem.mp4").write_bytes(bytes(30))
-    new = dataclasses.replace(track(), source=Path("y.mp3"), output=Path("y.stem.mp4"))
+    new = dataclasses.replace(track(), source_name="y.mp3", output_name="y.stem.mp4")
     planned = list(
         plan_tracks(
             [track(), new],

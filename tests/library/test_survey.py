@@ -212,9 +212,9 @@ def test_the_stems_of_two_libraries_do_not_replace_each_other(tmp_path: Path) ->
 
 def test_leftovers_of_killed_runs_go_and_all_else_stays(tmp_path: Path) -> None:
     track = Track(
-        path=Path("/x.mp3"),
-        source=Path("x.mp3"),
-        output=Path("a/x.stem.mp4"),
+        path_name="/x.mp3",
+        source_name="x.mp3",
+        output_name="a/x.stem.mp4",
         size_bytes=1,
         mtime_ns=1,
     )

@@ -15,8 +15,9 @@ from libsep.errors import ConfigError
 from libsep.library.reasons import LeftOut, Reason
 from libsep.library.scan import scan
 from libsep.library.survey import lister_of
-from libsep.library.walk import FoundFile, Problem
+from libsep.library.walk import Problem
 from libsep.pipeline.listed import ListedTracks, find_here, mapped, why_not_wanted
+from libsep.track import FoundFile
 
 
 @pytest.fixture

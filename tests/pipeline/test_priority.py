@@ -20,9 +20,9 @@ LIBRARY = Path("/music")
 def planned(name: str, *, days_old: float = 100.0, duration_s: float = 200.0) -> PlannedTrack:
     source = Path(name)
     track = Track(
-        path=LIBRARY / source,
-        source=source,
-        output=source,
+        path_name=str(LIBRARY / source),
+        source_name=str(source),
+        output_name=str(source),
         size_bytes=1,
         mtime_ns=int(NOW_S * 1e9 - days_old * DAY_NS),
         duration_s=duration_s,

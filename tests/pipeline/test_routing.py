@@ -24,9 +24,13 @@ MakeAssigner = Callable[..., Assigner]
 
 
 def track(*genres: str, mtime_ns: int = 20) -> Track:
-    path = Path("a/x.mp3")
     return Track(
-        path=path, source=path, output=path, size_bytes=10, mtime_ns=mtime_ns, genres=genres
+        path_name="a/x.mp3",
+        source_name="a/x.mp3",
+        output_name="a/x.mp3",
+        size_bytes=10,
+        mtime_ns=mtime_ns,
+        genres=genres,
     )
 
 

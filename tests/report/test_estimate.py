@@ -1,7 +1,5 @@
 """What a run is expected to take."""
 
-from pathlib import Path
-
 import pytest
 
 from libsep.report.estimate import CPU_S_PER_AUDIO_S, Estimate, estimate, n_within
@@ -9,9 +7,13 @@ from libsep.track import Outcome, Track
 
 
 def track(duration_s: float) -> Track:
-    path = Path("a")
     return Track(
-        path=path, source=path, output=path, size_bytes=1, mtime_ns=1, duration_s=duration_s
+        path_name="a",
+        source_name="a",
+        output_name="a",
+        size_bytes=1,
+        mtime_ns=1,
+        duration_s=duration_s,
     )
 
 

@@ -1,7 +1,5 @@
 """Outcomes, counted."""
 
-from pathlib import Path
-
 import pytest
 
 from libsep.cli.tables import bandwidth
@@ -51,9 +49,13 @@ def test_tracks_that_were_cut_off_and_restored_are_counted() -> None:
 
 
 def track(duration_s: float | None) -> Track:
-    path = Path("x")
     return Track(
-        path=path, source=path, output=path, size_bytes=1, mtime_ns=1, duration_s=duration_s
+        path_name="x",
+        source_name="x",
+        output_name="x",
+        size_bytes=1,
+        mtime_ns=1,
+        duration_s=duration_s,
     )
 
 

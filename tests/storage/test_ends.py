@@ -52,7 +52,7 @@ def test_a_library_is_listed_without_the_output_that_lies_in_it(
     assert [str(file.source) for file in found] == ["a.mp3"]
     sizes = ends.sizes()
     assert not isinstance(sizes, Path)
-    assert (sizes(Path("a.stem.mp4")), sizes(Path("b.stem.mp4"))) == (8, None)
+    assert (sizes("a.stem.mp4"), sizes("b.stem.mp4")) == (8, None)
 
 
 def test_stem_files_are_found_here_and_in_a_store(

@@ -11,11 +11,11 @@ from libsep.errors import TransferError
 from libsep.library.demo.files import example_stem_file
 from libsep.library.headers import read_headers
 from libsep.library.reasons import LeftOut
-from libsep.library.walk import FoundFile, Problem, Walk, log_left_out
+from libsep.library.walk import Problem, Walk, log_left_out
 from libsep.storage.partial import BLOCK_BYTES, copy_header
 from libsep.storage.scan import scan_store
 from libsep.storage.store import Store
-from libsep.track import Outcome
+from libsep.track import FoundFile, Outcome
 
 from ..conftest import tone
 from .conftest import S3Server

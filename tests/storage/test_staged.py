@@ -161,7 +161,7 @@ def test_a_local_track_goes_to_a_store_and_one_of_a_store_to_a_folder(
     convert.library, convert.output = None, RemoteFolder("s3", BUCKET, "stems")
     before, status = song.read_bytes(), song.stat()
     local = dataclasses.replace(
-        track, path=song, size_bytes=status.st_size, mtime_ns=status.st_mtime_ns
+        track, path_name=str(song), size_bytes=status.st_size, mtime_ns=status.st_mtime_ns
     )
     assert convert(local).status == "done"
     assert KEY in s3.sizes()

@@ -14,9 +14,9 @@ from libsep.errors import ConfigError, TrackError
 from libsep.genre.names import GENERIC, GENRES
 from libsep.genre.router import Router
 from libsep.genre.table import fold
-from libsep.library.walk import FoundFile, Walk
+from libsep.library.walk import Walk
 from libsep.media.tags import Header, read_header
-from libsep.track import Track
+from libsep.track import FoundFile, Track
 
 logger = logging.getLogger(__name__)
 
@@ -77,9 +77,9 @@ def _example(file: FoundFile, router: Router) -> Example | None:
         logger.warning("%s: left out: %s", file.path, exc)
         return None
     track = Track(
-        path=file.path,
-        source=file.source,
-        output=file.source,
+        path_name=file.path_name,
+        source_name=file.source_name,
+        output_name=file.source_name,
         size_bytes=file.size_bytes,
         mtime_ns=file.mtime_ns,
         genres=header.genres,

@@ -13,9 +13,16 @@ from libsep.training.distillation.blocks import plan_blocks
 
 
 def library(n_folders: int, n_tracks: int, duration_s: float | None = 240.0) -> list[Track]:
-    sources = [Path(f"album{a}", f"{t}.flac") for a in range(n_folders) for t in range(n_tracks)]
+    sources = [f"album{a}/{t}.flac" for a in range(n_folders) for t in range(n_tracks)]
     return [
-        Track(path=s, source=s, output=s, size_bytes=1, mtime_ns=1, duration_s=duration_s)
+        Track(
+            path_name=s,
+            source_name=s,
+            output_name=s,
+            size_bytes=1,
+            mtime_ns=1,
+            duration_s=duration_s,
+        )
         for s in sources
     ]
 

@@ -26,9 +26,13 @@ SAMPLES = {"drums+bass+other": np.full((2, 9), 3, np.int16), "vocals": np.ones((
 
 
 def block_of(path: Path, start_s: float = 0.0, *, is_held_back: bool = False) -> Block:
-    source = Path(path.name)
     track = Track(
-        path=path, source=source, output=source, size_bytes=1, mtime_ns=1, duration_s=12.0
+        path_name=str(path),
+        source_name=path.name,
+        output_name=path.name,
+        size_bytes=1,
+        mtime_ns=1,
+        duration_s=12.0,
     )
     return Block(track, start_s, 6.0, is_held_back)
 
