@@ -93,10 +93,17 @@ def train(
     if (model is None) != (about is None):
         raise typer.BadParameter("--model and --about belong together")
     if isinstance(loaded, config.RestorationTrainingConfig):
-        _refuse({"--from": start, "--unpaired": unpaired})
+        _refuse({"--unpaired": unpaired})
         print(
             train_restoration(
-                loaded, data, validation or [], out=out, cache=cache, model=model, about=about
+                loaded,
+                data,
+                validation or [],
+                start=start,
+                out=out,
+                cache=cache,
+                model=model,
+                about=about,
             )
         )
         return

@@ -12,6 +12,7 @@ def train_restoration(
     data: list[Path],
     validation: list[Path],
     *,
+    start: str | None,
     out: Path,
     cache: Path | None,
     model: Path | None,
@@ -28,6 +29,7 @@ def train_restoration(
         validation=tuple(validation),
         out=out,
         cache=cache or out / "cache",
+        start=start,
     )
     if about is not None:
         describe(settings, about)  # a wrong one is refused before the training, not after

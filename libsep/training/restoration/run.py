@@ -44,13 +44,17 @@ Say = Callable[[str], None]
 
 @dataclasses.dataclass(frozen=True)
 class RestorationJob:
-    """What a training is told, and where its files are; the cache may be shared."""
+    """What a training is told, and where its files are; the cache may be shared.
+
+    ``start`` is what it begins with: a model's name, its folder, or a checkpoint.
+    """
 
     config: RestorationTrainingConfig
     data: tuple[Path, ...]
     validation: tuple[Path, ...]
     out: Path
     cache: Path
+    start: str | None = None
 
 
 def train_restoration(job: RestorationJob, say: Say = logger.info) -> None:
@@ -63,7 +67,8 @@ def train_restoration(job: RestorationJob, say: Say = logger.info) -> None:
     Raises
     ------
     ConfigError
-        There is no full-band material, or the checkpoint belongs to another network.
+        There is no full-band material, the start is not there or damaged, or it or the checkpoint
+        belongs to another network.
     LedgerError
         Another training writes to the output folder.
     """
@@ -72,7 +77,7 @@ def train_restoration(job: RestorationJob, say: Say = logger.info) -> None:
     with RunLock(job.out, run=job.out.name):
         values = job.config.model_dump(mode="json")
         (job.out / CONFIG).write_text(yaml.safe_dump(values, sort_keys=False))
-        state = begin(job.config)
+        state = begin(job.config, job.start)
         if (job.out / CHECKPOINT).is_file():
             load_checkpoint(job.out / CHECKPOINT, state)
             say(f"goes on after step {state.step}")
@@ -120,6 +125,7 @@ class _Loop:
         say: Say,
     ) -> None:
         self._out = job.out
+        self._validates_start = job.start is not None
         self._config = job.config
         self._state = state
         self._examples = examples
@@ -137,6 +143,8 @@ class _Loop:
         config, state = self._config, self._state
         validated = saved = time.monotonic()
         metrics: dict[str, list[float]] = defaultdict(list)
+        if self._validates_start and state.step == 0 and self._subjects:
+            self._validate()  # the distance to keep, or to lower, is that of the start
         while state.step < config.optimiser.n_steps:
             batch = self._examples.batch(config.seed, state.step, config.optimiser.n_batch)
             step = restoration_step(state, batch, config, is_bfloat16=self._is_bfloat16)

@@ -10,6 +10,7 @@ from libsep.config import (
     RestorationTrainingConfig,
 )
 from libsep.dsp.stft import istft, stft
+from libsep.errors import ConfigError, ModelError
 from libsep.losses.adversarial import discriminator_loss, feature_loss, generator_loss
 from libsep.losses.missing_band import (
     Mask,
@@ -23,9 +24,12 @@ from libsep.losses.missing_band import (
 )
 from libsep.nets.stft_discriminator import StftDiscriminator
 from libsep.nets.super_resolution import AmplitudePhaseNet
+from libsep.restoration.model import find_restoration_model
+from libsep.restoration.weights import load_network
 from libsep.training.restoration.examples import Batch
 from libsep.training.state import Adversary, State, new_state
 from libsep.training.step import update_network
+from libsep.training.weights.checkpoint import load_average
 
 OTHER_SIZES = (512, 1024)
 """Windows of the losses of other resolutions, in samples."""
@@ -34,13 +38,44 @@ DISCRIMINATOR = "high_band"
 BETAS = (0.8, 0.99)
 
 
-def begin(config: RestorationTrainingConfig) -> State:
-    """Return the state before the first step; its weights follow from the seed."""
+def begin(config: RestorationTrainingConfig, start: str | None = None) -> State:
+    """Return the state before the first step; what is not trained yet follows from the seed.
+
+    Parameters
+    ----------
+    config
+        The training's.
+    start
+        Name of a super-resolution model, its folder, or a checkpoint (``.pt``); None: the weights
+        are random.
+
+    Raises
+    ------
+    ConfigError
+        There is no such start, it is damaged, or its network has another size.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = AmplitudePhaseNet(**config.network.model_dump())
+        if start is not None:
+            _load_start(start, network)
         adversary = new_adversary(config.adversarial) if config.adversarial else None
     return new_state(network, config.optimiser, adversary)
+
+
+def _load_start(origin: str, network: AmplitudePhaseNet) -> None:
+    """Give ``network`` the weights of a model, or the averaged weights of a checkpoint."""
+    if origin.endswith(".pt"):
+        load_average(origin, network)
+        return
+    try:
+        trained = load_network(find_restoration_model(origin))
+    except ModelError as exc:
+        raise ConfigError(f"{origin}: cannot be started from: {exc}") from exc
+    try:
+        network.load_state_dict(trained.state_dict())
+    except RuntimeError as exc:
+        raise ConfigError(f"{origin}: a network of another size: {exc}") from exc
 
 
 def restoration_step(

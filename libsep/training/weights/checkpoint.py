@@ -5,6 +5,7 @@ import pickle
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from libsep.errors import ConfigError, ModelError
 from libsep.nets.band_split_unet import BandSplitUNet
@@ -67,13 +68,7 @@ def load_weights(origin: str, network: SeparationNetwork) -> None:
         There is no such model or file, it is damaged, or ``network`` cannot grow out of it.
     """
     if origin.endswith(".pt"):
-        try:
-            values = torch.load(Path(origin), map_location="cpu", weights_only=True)
-            network.load_state_dict(values["average"])
-        except READ_ERRORS as exc:
-            raise ConfigError(
-                f"{origin}: cannot be started from (damaged, or another size of network?): {exc}"
-            ) from exc
+        load_average(origin, network)
         return
     try:
         model = find_model(origin)
@@ -85,6 +80,23 @@ def load_weights(origin: str, network: SeparationNetwork) -> None:
             f"{origin}: this {model.architecture} cannot begin the network (is it larger, or does "
             f"it lack one of the targets {', '.join(network.targets)}?)"
         )
+
+
+def load_average(path: str, network: nn.Module) -> None:
+    """Give ``network`` the averaged weights of a checkpoint.
+
+    Raises
+    ------
+    ConfigError
+        There is no such file, it is damaged, or it belongs to another network.
+    """
+    try:
+        values = torch.load(Path(path), map_location="cpu", weights_only=True)
+        network.load_state_dict(values["average"])
+    except READ_ERRORS as exc:
+        raise ConfigError(
+            f"{path}: cannot be started from (damaged, or another size of network?): {exc}"
+        ) from exc
 
 
 def _begun(network: SeparationNetwork, trained: SeparationNetwork) -> bool:

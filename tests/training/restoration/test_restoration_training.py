@@ -12,6 +12,8 @@ from libsep.config import RestorationTrainingConfig, parse
 from libsep.datasets.audio_cache import AudioCache
 from libsep.errors import ConfigError
 from libsep.restoration.band import first_bin
+from libsep.restoration.model import find_restoration_model
+from libsep.restoration.weights import load_network
 from libsep.training.records.curve import read_curve
 from libsep.training.restoration.examples import Examples, draw_response
 from libsep.training.restoration.export import export_restoration
@@ -24,6 +26,7 @@ from libsep.training.restoration.material import (
 )
 from libsep.training.restoration.run import RestorationJob, judge_distance, train_restoration
 from libsep.training.restoration.step import begin, restoration_step
+from libsep.training.weights.checkpoint import save_checkpoint
 
 from ...conftest import SAMPLE_RATE, write_wave
 
@@ -168,6 +171,26 @@ def test_a_step_moves_the_network_and_discriminators_come_later(recording: Recor
     assert state.n_examples == 6
 
 
+def test_a_training_begins_with_a_model_or_a_checkpoint(tmp_path: Path) -> None:
+    model = find_restoration_model("super_resolution")
+    whole = parse(RestorationTrainingConfig, {"kind": "super_resolution"}, origin="test")
+    state = begin(whole, "super_resolution")
+    trained = load_network(model).state_dict()
+    for weights in (state.network.state_dict(), state.average.state_dict()):
+        for name, tensor in trained.items():
+            assert torch.equal(weights[name], tensor), name
+    small = begin(config())
+    save_checkpoint(tmp_path / "small.pt", small)
+    again = begin(config(seed=1), str(tmp_path / "small.pt"))
+    assert torch.equal(again.network.gain_out.weight, small.average.gain_out.weight)
+    with pytest.raises(ConfigError, match="super_resolution: a network of another size"):
+        begin(config(), "super_resolution")
+    with pytest.raises(ConfigError, match="nothing: cannot be started from: no super-resolution"):
+        begin(config(), "nothing")
+    with pytest.raises(ConfigError, match=r"no\.pt: cannot be started from"):
+        begin(config(), str(tmp_path / "no.pt"))
+
+
 def test_the_gate_takes_adversarial_weights_only_if_the_distance_is_kept() -> None:
     settings = config(adversarial={"from_step": 10, "n_warmup_steps": 2})
     state = begin(settings)
@@ -213,3 +236,9 @@ def test_a_training_that_was_stopped_ends_with_the_same_weights(
     assert "goes on after step 2" in told
     again = export_restoration(tmp_path / "parts", "checkpoint.pt", about, tmp_path / "again")
     assert again.sha256 == model.sha256
+    later = dataclasses.replace(job("later"), start=str(tmp_path / "model"))
+    told.clear()
+    train_restoration(later, told.append)
+    first = read_curve(tmp_path / "later" / "curve.jsonl")[0]
+    assert first["step"] == 0, "the start is measured before the first step"
+    assert first["lsd_high/mean"] == pytest.approx(rows[-1]["lsd_high/mean"], rel=0.01)
