@@ -25,7 +25,7 @@ from libsep.library.plan import plan_tracks
 from libsep.library.scan import named, scan
 from libsep.media.ffmpeg import find_ffmpeg
 from libsep.pipeline import Assigner
-from libsep.pipeline.cutoffs import config_sha256, hit_model_of, restoration_model_of
+from libsep.pipeline.cutoffs import config_sha256, drum_models_of, restoration_model_of
 from libsep.track import Outcome, Track, path_to_text
 
 GENRES = ("Deep House", "Jazz", "Rock", "Hip-Hop", "Pop", "Folk")
@@ -92,7 +92,8 @@ def outcomes_of(tracks: list[Track], *, output_size_bytes: int) -> list[Outcome]
     """
     config = Config()
     assign = Assigner(config).assign
-    settings = config_sha256(config, restoration_model_of(config), None, hits=hit_model_of(config))
+    drums = drum_models_of(config)
+    settings = config_sha256(config, restoration_model_of(config), None, drums=drums)
     outcomes = []
     for number, track in enumerate(tracks):
         assignment = assign(track, None)

@@ -114,9 +114,16 @@ def _nodes(insecure: bool) -> str:
     from libsep.batch.cluster.preflight import check_nodes
     from libsep.restoration.model import list_restoration_models
     from libsep.separation.registry import list_models
-    from libsep.transients.model import list_hit_models
+    from libsep.transients.model import list_hit_models, list_sound_models
 
-    needs = Needs(models=(*list_models(), *list_restoration_models(), *list_hit_models()))
+    needs = Needs(
+        models=(
+            *list_models(),
+            *list_restoration_models(),
+            *list_hit_models(),
+            *list_sound_models(),
+        )
+    )
     with cluster_or_embedded_ray(n_cpus=1, object_store_bytes=100_000_000, is_insecure=insecure):
         return f"{ray_version()}, cluster: {check_nodes(needs)} nodes agree with this machine"
 
@@ -128,10 +135,11 @@ def _models() -> str:
     from libsep.separation import weights
     from libsep.separation.card import better_model_hint
     from libsep.separation.registry import list_models
-    from libsep.transients import weights as hit_weights
-    from libsep.transients.model import list_hit_models
+    from libsep.transients import weights as drum_weights
+    from libsep.transients.model import list_hit_models, list_sound_models
 
-    models, restorers, listeners = list_models(), list_restoration_models(), list_hit_models()
+    models, restorers = list_models(), list_restoration_models()
+    listeners, makers = list_hit_models(), list_sound_models()
     if not models:
         raise ModelError(f"{models_folder()}: no model in it")
     for model in models:
@@ -139,8 +147,10 @@ def _models() -> str:
     for restorer in restorers:
         restoration_weights.load_network(restorer)
     for listener in listeners:
-        hit_weights.load_network(listener)
-    loaded = (*models, *restorers, *listeners)
+        drum_weights.load_hit_network(listener)
+    for maker in makers:
+        drum_weights.load_sound_network(maker)
+    loaded = (*models, *restorers, *listeners, *makers)
     names = ", ".join(f"{model.name} ({model.licence})" for model in loaded)
     hint = better_model_hint()
     return f"{names}; {hint}" if hint else names

@@ -19,7 +19,7 @@ from libsep.errors import ModelError
 from libsep.genre.description import ClassifierInfo, StoredClassifier
 from libsep.restoration.model import RestorationInfo, RestorationModel
 from libsep.separation.model import KINDS, Model, ModelInfo
-from libsep.transients.model import HitInfo, HitModel
+from libsep.transients.model import HitInfo, HitModel, SoundInfo, SoundModel
 from libsep.units import format_bytes
 
 models = typer.Typer(
@@ -28,7 +28,7 @@ models = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-AnyInfo: TypeAlias = ModelInfo | RestorationInfo | ClassifierInfo | HitInfo
+AnyInfo: TypeAlias = ModelInfo | RestorationInfo | ClassifierInfo | HitInfo | SoundInfo
 
 COLUMNS = ("model", "state", "network", "targets", "licence", "size", "SDR in dB", "CPU time")
 
@@ -72,8 +72,7 @@ def show(name: NameArgument, as_json: JsonOption = False) -> None:
     from libsep.separation.catalogue import read_catalogue
     from libsep.separation.pull import is_pulled
     from libsep.separation.registry import find_model
-    from libsep.transients.model import KIND as HITS
-    from libsep.transients.model import find_hit_model
+    from libsep.transients.model import HITS, SOUNDS, find_hit_model, find_sound_model
 
     entries = {entry.name: entry for entry in read_catalogue()}
     if name in entries and not is_pulled(entries[name]):
@@ -82,7 +81,7 @@ def show(name: NameArgument, as_json: JsonOption = False) -> None:
     else:
         finders: dict[str | None, Callable[[str], Stored]]
         finders = {RESTORER: find_restoration_model, CLASSIFIER: find_classifier}
-        finders[HITS] = find_hit_model
+        finders |= {HITS: find_hit_model, SOUNDS: find_sound_model}
         model = finders.get(kind_of(name), find_model)(name)
         path = model.folder / CARD_FILE
         card = path.read_text(encoding="utf-8") if path.is_file() else ""
@@ -221,10 +220,11 @@ def _all_models() -> Iterator[tuple[AnyInfo, int | None, str]]:
     from libsep.restoration.model import list_restoration_models
     from libsep.separation.catalogue import read_catalogue
     from libsep.separation.registry import list_models, networks_of
-    from libsep.transients.model import list_hit_models
+    from libsep.transients.model import list_hit_models, list_sound_models
 
-    here: list[Model | RestorationModel | StoredClassifier | HitModel]
-    here = [*list_models(), *list_restoration_models(), *list_classifiers(), *list_hit_models()]
+    here: list[Model | RestorationModel | StoredClassifier | HitModel | SoundModel]
+    here = [*list_models(), *list_restoration_models(), *list_classifiers()]
+    here += [*list_hit_models(), *list_sound_models()]
     for model in here:
         is_shipped = model.folder.parent == models_folder()
         state = "shipped" if is_shipped else "pulled"
@@ -253,7 +253,9 @@ def _row(info: AnyInfo, size_bytes: int | None, place: str) -> dict[str, Any]:
         "targets": [],
         "licence": info.licence,
         "size_bytes": size_bytes,
-        "measured": dict(info.scores) if isinstance(info, RestorationInfo | HitInfo) else [],
+        "measured": dict(info.scores)
+        if isinstance(info, RestorationInfo | HitInfo | SoundInfo)
+        else [],
         "published": [],
         "cost": None,
     }

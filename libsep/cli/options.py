@@ -46,8 +46,8 @@ DrumTransientsOption = Annotated[
     str | None,
     typer.Option(
         "--drum-transients",
-        help="own (give attacks of drums the clean sound that the track itself has of them) or "
-        "off.",
+        help="own (give attacks of drums the clean sound that the track itself has of them), "
+        "generated (the most similar one that a generative network can make) or off.",
     ),
 ]
 PlaylistOption = Annotated[

@@ -37,7 +37,7 @@ from libsep.library.survey import (
     survey,
 )
 from libsep.pipeline import Assigner, Settings
-from libsep.pipeline.cutoffs import config_sha256, hit_model_of, restoration_model_of
+from libsep.pipeline.cutoffs import config_sha256, drum_models_of, restoration_model_of
 from libsep.pipeline.listed import listing_of
 from libsep.pipeline.priority import prioritised
 from libsep.report.summary import Summary
@@ -185,7 +185,7 @@ def _convert(
         output_root=options.stems.absolute(),
         run=run,
         restoration_model=restoration_model_of(options.config),
-        hit_model=hit_model_of(options.config),
+        drum_models=drum_models_of(options.config),
         log_folder=options.stems.absolute() / FOLDER / "runs" / run,
         staging=options.ends.staging,
     )
@@ -266,7 +266,7 @@ def look(options: RunOptions, ledger: Ledger, assigner: Assigner) -> Survey:
                 config_sha256,
                 options.config,
                 restoration_model_of(options.config),
-                hits=hit_model_of(options.config),
+                drums=drum_models_of(options.config),
             ),
             retry_failed=options.retry_failed,
             only_model_sha256=assigner.only_model_sha256(),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from libsep import config
-from libsep.cli.train_drum_hits import train_drum_hits
+from libsep.cli.train_drums import train_drums
 from libsep.cli.train_genre import train_genre
 from libsep.cli.train_presence import train_presence
 from libsep.cli.train_restoration import train_restoration
@@ -69,9 +69,9 @@ def train(
     """Train a separator, or what `kind` in SETTINGS names.
 
     `kind: genre` trains a genre classifier, `super_resolution` a network that restores treble,
-    `drum_hits` a detector of drum hits; `presence` finds passages of mixes in which a target is
-    silent. The run folder holds the checkpoint from which a stopped training goes on, and the
-    learning curve.
+    `drum_hits` a detector of drum hits, `drum_sounds` a generator of them; `presence` finds
+    passages of mixes in which a target is silent. The run folder holds the checkpoint from which a
+    stopped training goes on, and the learning curve.
     """
     from libsep.training.job import Job
 
@@ -82,9 +82,9 @@ def train(
         return
     if not data:
         raise typer.BadParameter("--data: expected at least one folder of sources")
-    if isinstance(loaded, config.DrumHitTrainingConfig):
+    if isinstance(loaded, config.DrumHitTrainingConfig | config.DrumSoundTrainingConfig):
         _refuse({"--validation": validation, "--from": start, "--unpaired": unpaired})
-        print(train_drum_hits(loaded, data, out=out, cache=cache, model=model, about=about))
+        print(train_drums(loaded, data, out=out, cache=cache, model=model, about=about))
         return
     if isinstance(loaded, config.PresenceTrainingConfig):
         _refuse({"--from": start, "--model": model, "--about": about})

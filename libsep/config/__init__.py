@@ -37,7 +37,7 @@ from libsep.config.training import (
     TrainingConfig,
 )
 from libsep.config.transients import TransientsConfig
-from libsep.config.transients_training import DrumHitTrainingConfig
+from libsep.config.transients_training import DrumHitTrainingConfig, DrumSoundTrainingConfig
 
 __all__ = [
     "STEM_FORMAT",
@@ -48,6 +48,7 @@ __all__ = [
     "DecodeConfig",
     "DistillationConfig",
     "DrumHitTrainingConfig",
+    "DrumSoundTrainingConfig",
     "EncodeConfig",
     "FrameAdversarialConfig",
     "Genre",

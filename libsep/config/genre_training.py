@@ -1,5 +1,6 @@
 """The knobs of ``libsep train`` for a genre classifier, and how it is told that it is one."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,7 +12,7 @@ from libsep.config.restoration_training import RestorationTrainingConfig
 from libsep.config.routing import RoutingConfig
 from libsep.config.section import Section, parse, read_values
 from libsep.config.training import TrainingConfig
-from libsep.config.transients_training import DrumHitTrainingConfig
+from libsep.config.transients_training import DrumHitTrainingConfig, DrumSoundTrainingConfig
 
 
 class GenreTrainingConfig(Section):
@@ -72,20 +73,31 @@ class GenreTrainingConfig(Section):
     """Start of all random numbers."""
 
 
-def load_training(
-    path: Path,
-) -> (
+AnyTrainingConfig = (
     TrainingConfig
     | GenreTrainingConfig
     | RestorationTrainingConfig
     | DrumHitTrainingConfig
+    | DrumSoundTrainingConfig
     | PresenceTrainingConfig
-):
+)
+
+OF_KIND: Mapping[str, type[AnyTrainingConfig]] = {
+    "genre": GenreTrainingConfig,
+    "super_resolution": RestorationTrainingConfig,
+    "drum_hits": DrumHitTrainingConfig,
+    "drum_sounds": DrumSoundTrainingConfig,
+    "presence": PresenceTrainingConfig,
+}
+"""What the ``kind`` of a file says that it trains; without one it trains a separator."""
+
+
+def load_training(path: Path) -> AnyTrainingConfig:
     """Read what ``libsep train`` is told: a file with ``kind: genre`` trains a classifier.
 
     One with ``kind: super_resolution`` trains a super-resolution network, one with
-    ``kind: drum_hits`` what hears hits of drums, one with ``kind: presence`` what hears which
-    targets are silent.
+    ``kind: drum_hits`` what hears hits of drums, one with ``kind: drum_sounds`` what makes sounds
+    of drums, one with ``kind: presence`` what hears which targets are silent.
 
     Raises
     ------
@@ -94,12 +106,5 @@ def load_training(
         range.
     """
     values = read_values(path)
-    if values.get("kind") == "genre":
-        return parse(GenreTrainingConfig, values, origin=str(path))
-    if values.get("kind") == "super_resolution":
-        return parse(RestorationTrainingConfig, values, origin=str(path))
-    if values.get("kind") == "drum_hits":
-        return parse(DrumHitTrainingConfig, values, origin=str(path))
-    if values.get("kind") == "presence":
-        return parse(PresenceTrainingConfig, values, origin=str(path))
-    return parse(TrainingConfig, values, origin=str(path))
+    section = OF_KIND.get(str(values.get("kind")), TrainingConfig)
+    return parse(section, values, origin=str(path))

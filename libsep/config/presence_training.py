@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from libsep.config.section import Section
+from libsep.config.small_training import SmallTrainingConfig
 from libsep.config.training import AugmentConfig, MaterialConfig, Target
 
 
@@ -24,7 +25,7 @@ class SearchConfig(Section):
     """Disk that passages may take, in GB; a minute of one takes 11 MB."""
 
 
-class PresenceTrainingConfig(Section):
+class PresenceTrainingConfig(SmallTrainingConfig):
     """How a network learns which targets sound in a window of ``material.segment_s``."""
 
     kind: Literal["presence"]
@@ -37,21 +38,11 @@ class PresenceTrainingConfig(Section):
     """How they are varied. Half of all windows lack one target more."""
 
     n_steps: Annotated[int, Field(ge=1)] = 1000
-    """Steps of the training."""
 
     n_batch: Annotated[int, Field(ge=2)] = 16
     """Windows per step, half of which are the others without one target."""
 
     log_interval: Annotated[int, Field(ge=1)] = 50
-    """Steps between two rows of the curve."""
-
     learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 2e-3
-    """Largest learning rate of AdamW; it falls to zero along a cosine."""
-
-    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.02
-    """Weight decay of AdamW."""
 
     search: SearchConfig = SearchConfig()
-
-    seed: int = 0
-    """Start of all random numbers."""

@@ -6,17 +6,21 @@ from pydantic import field_validator
 
 from libsep.config.section import Section
 
-DrumTransients = Literal["off", "own"]
+DrumTransients = Literal["off", "own", "generated"]
 
 
 class TransientsConfig(Section):
-    """Whether the attacks of drums are replaced after the separation, and what hears them."""
+    """Whether the attacks of drums are replaced after the separation, and what with."""
 
     drum_transients: DrumTransients = "off"
-    """``own`` takes the clean sound of a drum from the track itself: its cleanest strokes."""
+    """``own`` takes the clean sound of a drum from the track itself: its cleanest strokes;
+    ``generated`` the sound that is most like it of those that a generative network can make."""
 
     hits_model: str = "drum-hits"
     """Name of a model for hits of drums in models/, or the path of its folder."""
+
+    sounds_model: str = "drum-sounds"
+    """Name of a model for sounds of drums in models/, or the path of its folder."""
 
     @field_validator("drum_transients", mode="before")
     @classmethod

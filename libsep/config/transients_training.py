@@ -1,13 +1,22 @@
-"""The knobs of ``libsep train`` for a network that hears which drums are hit."""
+"""The knobs of ``libsep train`` for networks that hear drums, and that make their sounds."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from libsep.config.section import Section
+from libsep.config.small_training import SmallTrainingConfig
 
 
-class DrumHitTrainingConfig(Section):
+class DrumTrainingConfig(SmallTrainingConfig):
+    """What both trainings are told."""
+
+    kind: str
+
+    held_out_kits: tuple[str, ...] = ("was-*", "pearl-*", "lm-2")
+    """Glob patterns of the kits that are only judged by."""
+
+
+class DrumHitTrainingConfig(DrumTrainingConfig):
     """How a network learns the hits of drums from rendered drum parts."""
 
     kind: Literal["drum_hits"]
@@ -19,23 +28,32 @@ class DrumHitTrainingConfig(Section):
     n_judged_loops: Annotated[int, Field(ge=1)] = 100
     """Drum parts that are rendered on the held-out kits, to judge by."""
 
-    held_out_kits: tuple[str, ...] = ("was-*", "pearl-*", "lm-2")
-    """Glob patterns of the kits that are only judged by."""
 
-    n_steps: Annotated[int, Field(ge=1)] = 3000
-    """Steps of the training."""
+class DrumSoundTrainingConfig(DrumTrainingConfig):
+    """How a generative network learns the attacks of drums from one-shots."""
 
-    n_batch: Annotated[int, Field(ge=2)] = 128
-    """Hits per step."""
+    kind: Literal["drum_sounds"]
+    """Must be there: it tells such a file from one that trains a separator."""
 
-    log_interval: Annotated[int, Field(ge=1)] = 250
-    """Steps between two rows of the curve."""
+    n_steps: Annotated[int, Field(ge=1)] = 4500
+    n_batch: Annotated[int, Field(ge=2)] = 32
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 1e-3
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
 
-    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 3e-3
-    """Largest learning rate of AdamW; it falls to zero along a cosine."""
+    n_steps_alone: Annotated[int, Field(ge=0)] = 2500
+    """Steps in which the sounds are only to be like recorded ones, before the critic begins."""
 
-    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.02
-    """Weight decay of AdamW."""
+    n_judged: Annotated[int, Field(ge=1)] = 24
+    """Strokes of each drum, from held-out kits, that rows of the curve are judged by."""
 
-    seed: int = 0
-    """Start of all random numbers."""
+    likeness_weight: Annotated[float, Field(ge=0)] = 10.0
+    """Of one minus the correlation with the recorded sound."""
+
+    spectrum_weight: Annotated[float, Field(ge=0)] = 0.5
+    """Of the distance of the spectrograms, in nepers."""
+
+    code_weight: Annotated[float, Field(ge=0)] = 0.005
+    """Of the divergence of the codes from the normal distribution, in nats."""
+
+    adversarial_weight: Annotated[float, Field(ge=0)] = 1.0
+    """Of the critic's judgement (hinge loss)."""

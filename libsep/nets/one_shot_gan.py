@@ -80,7 +80,8 @@ class OneShotGenerator(nn.Module):
             x = layer(F.leaky_relu(x, SLOPE))
         sounds = self.head(F.leaky_relu(x, SLOPE))[:, 0]
         level: Tensor = sounds.square().mean(dim=1, keepdim=True).clamp(min=FLOOR).sqrt()
-        return sounds / level
+        levelled: Tensor = sounds / level
+        return levelled
 
 
 class _Trunk(nn.Module):
@@ -100,7 +101,8 @@ class _Trunk(nn.Module):
         x = sounds[:, None]
         for layer in self.layers:
             x = F.leaky_relu(layer(x), SLOPE)
-        return x.flatten(1)
+        features: Tensor = x.flatten(1)
+        return features
 
 
 class OneShotEncoder(nn.Module):
@@ -131,7 +133,8 @@ class _Projection(nn.Module):
 
     def forward(self, features: Float[Tensor, "B features"], drums: Drums) -> Float[Tensor, "B 1"]:
         logits: Tensor = self.real(features)
-        return logits + (self.fitting(drums) * features).sum(dim=1, keepdim=True)
+        fit: Tensor = (self.fitting(drums) * features).sum(dim=1, keepdim=True)
+        return logits + fit
 
 
 class OneShotCritic(nn.Module):

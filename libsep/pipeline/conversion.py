@@ -20,7 +20,7 @@ from libsep.restoration.low_band import LowBandMeter
 from libsep.separation.registry import Model
 from libsep.separation.stream import RestoringSeparator, SegmentSeparator, separate_blocks
 from libsep.track import TARGETS
-from libsep.transients.model import HitModel, located_hit_model
+from libsep.transients.model import DrumModels, located_hit_model, located_sound_model
 from libsep.units import db_to_amplitude, samples_to_seconds
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Made:
 class Conversion:
     """One track on its way from its file to five encoded streams, in the memory of some blocks.
 
-    ``hits`` is what hears the drums whose attacks are to be replaced, if they are.
+    ``drums`` is what attacks of drums are to be replaced with, if they are.
     ``cutoff_hz`` is where the track ends if its stems are to be restored above; the mixture that is
     encoded is then their sum. ``spectrum`` hears all that is decoded, if it is given. ``watch`` is
     told how long each stage takes.
@@ -67,7 +67,7 @@ class Conversion:
     watch: Stopwatch
     cutoff_hz: float | None = None
     spectrum: CutoffMeter | None = None
-    hits: HitModel | None = None
+    drums: DrumModels | None = None
 
     def look_for_cutoff(self) -> Cutoff | None:
         """Decode the whole track, only to find where it was cut off.
@@ -148,23 +148,27 @@ class Conversion:
             yield restored, stems
 
     def _replacer(self) -> "DrumReplacer | None":
-        """Return what replaces attacks of the drums; it has to hear them, so it loads a network.
+        """Return what replaces attacks of the drums; it has to hear them, so it loads networks.
 
         Raises
         ------
         ModelError
-            The network cannot be loaded, or hears another sample rate.
+            A network cannot be loaded, or is for another sample rate.
         """
-        if self.hits is None:
+        if self.drums is None:
             return None
         # PyTorch takes seconds to import, and tracks whose drums stay as they are need none of it.
         from libsep.separation.cpu import use_one_thread
+        from libsep.transients.generated import DrumSounds
         from libsep.transients.listener import HitListener
         from libsep.transients.replacer import DrumReplacer
 
         use_one_thread()
-        listener = HitListener(located_hit_model(self.hits), self.model.sample_rate)
-        return DrumReplacer(listener, self.model.sample_rate)
+        sample_rate, sounds = self.model.sample_rate, None
+        listener = HitListener(located_hit_model(self.drums.hits), sample_rate)
+        if self.drums.sounds is not None:
+            sounds = DrumSounds(located_sound_model(self.drums.sounds), sample_rate)
+        return DrumReplacer(listener, sample_rate, sounds)
 
     def _separator(self) -> SegmentSeparator:
         if self.cutoff_hz is None:

@@ -3,7 +3,7 @@
 from libsep.config import Config
 from libsep.restoration.model import RestorationModel, find_restoration_model
 from libsep.track import Outcome
-from libsep.transients.model import HitModel, find_hit_model
+from libsep.transients.model import DrumModels, find_hit_model, find_sound_model
 
 
 def restoration_model_of(config: Config) -> RestorationModel | None:
@@ -19,17 +19,22 @@ def restoration_model_of(config: Config) -> RestorationModel | None:
     return find_restoration_model(config.restoration.model)
 
 
-def hit_model_of(config: Config) -> HitModel | None:
-    """Return what hears the hits of drums whose attacks are replaced, or None if none is.
+def drum_models_of(config: Config) -> DrumModels | None:
+    """Return what attacks of drums are replaced with, or None if none is.
 
     Raises
     ------
     ModelError
         There is no such model.
     """
-    if config.transients.drum_transients == "off":
+    chosen = config.transients
+    if chosen.drum_transients == "off":
         return None
-    return find_hit_model(config.transients.hits_model)
+    is_generated = chosen.drum_transients == "generated"
+    return DrumModels(
+        hits=find_hit_model(chosen.hits_model),
+        sounds=find_sound_model(chosen.sounds_model) if is_generated else None,
+    )
 
 
 def is_restored(known: Outcome, config: Config, model: RestorationModel | None) -> bool:
@@ -47,7 +52,7 @@ def config_sha256(
     model: RestorationModel | None,
     known: Outcome | None,
     *,
-    hits: HitModel | None = None,
+    drums: DrumModels | None = None,
 ) -> str:
     """Return the SHA-256 of the settings that a track is converted with.
 
@@ -64,21 +69,21 @@ def config_sha256(
     known
         What is known of the track. As long as nobody has looked for its cut-off, it counts as
         restored: looking will tell. So it is with its drums.
-    hits
-        What hears the drums whose attacks are replaced; None: none are.
+    drums
+        What attacks of drums are replaced with; None: none are.
     """
-    drums_by = _drums_by(config, hits, known)
+    drums_by = _drums_by(config, drums, known)
     is_known = known is not None and known.cutoff_confidence is not None
     if model is None or (is_known and known is not None and not is_restored(known, config, model)):
         return config.fingerprint(drums_by=drums_by)
     return config.fingerprint(restored_by=model.sha256, drums_by=drums_by)
 
 
-def _drums_by(config: Config, hits: HitModel | None, known: Outcome | None) -> str:
+def _drums_by(config: Config, drums: DrumModels | None, known: Outcome | None) -> str:
     """Return what replaces attacks of a track's drums; empty if it has none to be replaced."""
     mode = config.transients.drum_transients
-    if hits is None:
+    if drums is None:
         return ""
     if known is not None and known.drum_transients == mode and known.n_hits_replaced == 0:
         return ""
-    return f"{mode} {hits.sha256}"
+    return f"{mode} {drums.sha256}"

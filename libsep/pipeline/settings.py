@@ -11,7 +11,7 @@ from libsep.separation.registry import Model
 from libsep.separation.segments import SegmentGrid
 from libsep.storage.staging import Staging
 from libsep.track import Outcome
-from libsep.transients.model import HitModel
+from libsep.transients.model import DrumModels
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +19,8 @@ class Settings:
     """What all tracks of a run share.
 
     ``models`` are the models that a track may be assigned to, by name; ``restoration_model`` is
-    what tracks are restored with that were cut off, None if none is; ``hit_model`` is what hears
-    the drums whose attacks are replaced, None if none are. Worker processes write their
+    what tracks are restored with that were cut off, None if none is; ``drum_models`` are what
+    attacks of drums are replaced with, None if none are. Worker processes write their
     logs into ``log_folder``, if there is one. ``staging`` says how tracks get from and to object
     stores; None where library and output are folders.
     """
@@ -30,7 +30,7 @@ class Settings:
     output_root: Path
     run: str
     restoration_model: RestorationModel | None = None
-    hit_model: HitModel | None = None
+    drum_models: DrumModels | None = None
     log_folder: Path | None = None
     staging: Staging | None = None
 
@@ -40,7 +40,7 @@ class Settings:
         It depends on whether the track is restored, and whether attacks of its drums are replaced,
         and so on what is ``known`` of it.
         """
-        return config_sha256(self.config, self.restoration_model, known, hits=self.hit_model)
+        return config_sha256(self.config, self.restoration_model, known, drums=self.drum_models)
 
     def restores(self, known: Outcome) -> bool:
         """Return whether a track is restored whose cut-off has been looked for."""

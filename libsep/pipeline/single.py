@@ -14,7 +14,7 @@ from libsep.errors import TagError, TrackError
 from libsep.library.rebuild import outcome_of
 from libsep.library.survey import track_of_file
 from libsep.media.tags import read_fingerprint
-from libsep.pipeline.cutoffs import config_sha256, hit_model_of, restoration_model_of
+from libsep.pipeline.cutoffs import config_sha256, drum_models_of, restoration_model_of
 from libsep.pipeline.process import process
 from libsep.pipeline.routing import Assigner
 from libsep.pipeline.settings import Settings
@@ -44,7 +44,7 @@ class Converter:
         self._config = config
         self._assigner = Assigner(config)
         self._restoration_model = restoration_model_of(config)
-        self._hit_model = hit_model_of(config)
+        self._drum_models = drum_models_of(config)
 
     def describe(self) -> str:
         """Return the model that is loaded, device and precision in one line; empty before that."""
@@ -82,7 +82,7 @@ class Converter:
             output_root=output_root,
             run="single",
             restoration_model=self._restoration_model,
-            hit_model=self._hit_model,
+            drum_models=self._drum_models,
         )
         separator = _LoadedLater(self, models[assignment.model])
         return process(track, None, separator, settings, assignment)
@@ -110,7 +110,7 @@ class Converter:
         )
         if (assignment := self._assigner.assign(track, previous)) is not None:
             return assignment
-        wanted = config_sha256(self._config, self._restoration_model, None, hits=self._hit_model)
+        wanted = config_sha256(self._config, self._restoration_model, None, drums=self._drum_models)
         return self._assigner.as_made(made) if made.config_sha256 == wanted else None
 
     def _listen(self, track: Track) -> Assignment:

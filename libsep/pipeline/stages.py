@@ -167,7 +167,7 @@ class TrackRun:
             watch=self.watch,
             cutoff_hz=self.outcome.restored_from_hz,
             spectrum=spectrum,
-            hits=self.settings.hit_model,
+            drums=self.settings.drum_models,
         )
 
     @property

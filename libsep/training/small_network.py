@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from libsep.config import DrumHitTrainingConfig, PresenceTrainingConfig
+from libsep.config.small_training import SmallTrainingConfig
 from libsep.training.records.curve import CURVE
 from libsep.training.records.journal import Journal
 
@@ -21,7 +21,7 @@ Say = Callable[[str], None]
 def fit_small_network(
     make: Callable[[], Network],
     loss_of: Callable[[Network, int], Float[Tensor, ""]],
-    config: DrumHitTrainingConfig | PresenceTrainingConfig,
+    config: SmallTrainingConfig,
     out: Path,
     say: Say,
     *,

@@ -1,15 +1,19 @@
 """The cleanest strokes of a track that are known so far, in bounded memory."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
 
+from libsep.transients.generated import DrumSounds, Made
 from libsep.transients.strokes import Stroke
-from libsep.transients.templates import Template, make_templates
+from libsep.transients.templates import Template, cleanest_alone, make_templates
 
 Kind = tuple[str, ...]
 """The drums that are hit at once."""
 
 MAX_STROKES = 24
 """Strokes of each kind of hit that are kept: the cleanest ones."""
+
+MAX_MADE = 8
+"""Generated sounds of each kind of hit that are kept, to begin with the next time."""
 
 MEMORY_S = 240.0
 """Strokes that lie further back are forgotten: a long set goes on with other drums."""
@@ -24,11 +28,15 @@ class StrokeBank:
         In Hz.
     lag
         Samples at both ends of a stroke that are there to be aligned.
+    sounds
+        Makes sounds in place of those that strokes have in common, if it is given.
     """
 
-    def __init__(self, sample_rate: int, lag: int) -> None:
+    def __init__(self, sample_rate: int, lag: int, sounds: DrumSounds | None = None) -> None:
         self._memory_samples = int(MEMORY_S * sample_rate)
         self._lag = lag
+        self._sounds = sounds
+        self._made: dict[Kind, deque[Made]] = defaultdict(lambda: deque(maxlen=MAX_MADE))
         self._strokes: dict[Kind, list[Stroke]] = defaultdict(list)
         self._templates: dict[Kind, list[Template]] = {}
 
@@ -51,5 +59,18 @@ class StrokeBank:
     def templates(self, kind: Kind) -> list[Template]:
         """Return the clean sounds of a kind of hit; none if too few strokes are known."""
         if kind not in self._templates:
-            self._templates[kind] = make_templates(self._strokes.get(kind, ()), self._lag)
+            own = make_templates(self._strokes.get(kind, ()), self._lag)
+            self._templates[kind] = own if self._sounds is None else self._generated(own, kind)
         return self._templates[kind]
+
+    def _generated(self, own: list[Template], kind: Kind) -> list[Template]:
+        """Return generated sounds in place of the track's own; even of a drum struck only once."""
+        assert self._sounds is not None
+        patterns = own or cleanest_alone(self._strokes.get(kind, ()), self._lag)
+        templates = []
+        for pattern in patterns:
+            found = self._sounds.in_place_of(pattern, kind, self._made[kind])
+            if found is not None:
+                templates.append(found[0])
+                self._made[kind].append(found[1])
+        return templates

@@ -6,12 +6,11 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
-from libsep.errors import ModelError
 from libsep.metrics import find_attacks
 from libsep.nets.drum_hits import DRUMS
 from libsep.transients.bank import Kind
-from libsep.transients.model import HitModel
-from libsep.transients.weights import load_network
+from libsep.transients.model import HitModel, check_rate
+from libsep.transients.weights import load_hit_network
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,12 +38,8 @@ class HitListener:
     """
 
     def __init__(self, model: HitModel, sample_rate: int) -> None:
-        if model.sample_rate != sample_rate:
-            raise ModelError(
-                f"{model.name}: hears drums at {model.sample_rate} Hz, and the stems have "
-                f"{sample_rate} Hz"
-            )
-        self._network = load_network(model)
+        check_rate(model, sample_rate)
+        self._network = load_hit_network(model)
         self._sample_rate = sample_rate
 
     def hear(self, drums: Float32[np.ndarray, "2 T"]) -> list[Heard]:

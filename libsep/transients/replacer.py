@@ -10,6 +10,7 @@ from jaxtyping import Float32
 from libsep.track import TARGETS
 from libsep.transients.attack import LONGEST_S, SHORTEST_S, correction, fade
 from libsep.transients.bank import Kind, StrokeBank
+from libsep.transients.generated import DrumSounds
 from libsep.transients.listener import HitListener
 from libsep.transients.strokes import Stroke, StrokeGrid
 
@@ -60,14 +61,18 @@ class DrumReplacer:
         Hears the hits.
     sample_rate
         In Hz.
+    sounds
+        Makes the clean sounds of drums; without it they are the track's own.
     """
 
-    def __init__(self, listener: HitListener, sample_rate: int) -> None:
+    def __init__(
+        self, listener: HitListener, sample_rate: int, sounds: DrumSounds | None = None
+    ) -> None:
         self._listener = listener
         self._sample_rate = sample_rate
         self._grid = StrokeGrid.of_rate(sample_rate)
         self._context = int(CONTEXT_S * sample_rate)
-        self._bank = StrokeBank(sample_rate, self._grid.lag)
+        self._bank = StrokeBank(sample_rate, self._grid.lag, sounds)
         self._before: Float32[np.ndarray, "2 2 _"] = np.zeros((2, 2, 0), np.float32)
         self.n_replaced = 0
 

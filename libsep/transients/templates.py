@@ -69,6 +69,26 @@ def make_templates(strokes: Sequence[Stroke], lag: int) -> list[Template]:
     return templates
 
 
+def cleanest_alone(strokes: Sequence[Stroke], lag: int) -> list[Template]:
+    """Return the cleanest stroke as a template, as if all others agreed with it.
+
+    It is for those who know better how drums sound than one stroke tells. Where all strokes are
+    softer than what else sounds with them there is none.
+
+    Parameters
+    ----------
+    strokes, lag
+        As for `make_templates`.
+    """
+    loud = [stroke for stroke in strokes if stroke.clean_db > 0]
+    if not loud:
+        return []
+    sound = min(loud, key=lambda stroke: (-stroke.clean_db, stroke.place)).sound
+    pattern = sound[:, lag : sound.shape[1] - lag]
+    level = np.sqrt(np.square(pattern).sum())
+    return [Template(pattern / level, np.ones(pattern.shape[1] // 2 + 1))]
+
+
 def band_mean(power: Float[np.ndarray, " F"]) -> Float[np.ndarray, " F"]:
     """Return powers of bins, each averaged over half an octave around it."""
     total = np.concatenate([[0.0], np.cumsum(power)])

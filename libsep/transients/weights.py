@@ -1,17 +1,19 @@
-"""Networks for hits of drums from model folders and into them."""
+"""Networks for drum transients from model folders and into them."""
 
 from pathlib import Path
 
 from libsep.errors import ModelError
-from libsep.model_folder.description import read_folder
+from libsep.model_folder.description import Description, read_folder
 from libsep.model_folder.tensors import filled, made, write_network
 from libsep.nets.drum_hits import DrumHitNet
-from libsep.transients.model import HitInfo, HitModel
+from libsep.nets.one_shot_gan import OneShotGenerator
+from libsep.transients.model import HitInfo, HitModel, SoundInfo, SoundModel
 
-ARCHITECTURE = "drum_hit_net"
+HIT_ARCHITECTURE = "drum_hit_net"
+SOUND_ARCHITECTURE = "one_shot_generator"
 
 
-def load_network(model: HitModel) -> DrumHitNet:
+def load_hit_network(model: HitModel) -> DrumHitNet:
     """Rebuild the network of ``model``, with float32 weights, ready to evaluate on the CPU.
 
     Raises
@@ -20,10 +22,15 @@ def load_network(model: HitModel) -> DrumHitNet:
         The weights are missing or damaged, are not those that the description names, or do not
         fit the network that it names.
     """
-    return filled(lambda: _build(model), model, model)
+    return filled(lambda: _hit_network(model), model, model)
 
 
-def save_network(folder: Path, info: HitInfo, network: DrumHitNet) -> HitModel:
+def load_sound_network(model: SoundModel) -> OneShotGenerator:
+    """Rebuild the generator of ``model``; see `load_hit_network`."""
+    return filled(lambda: _sound_network(model), model, model)
+
+
+def save_hit_network(folder: Path, info: HitInfo, network: DrumHitNet) -> HitModel:
     """Write a model folder; matrices and kernels in half precision.
 
     Raises
@@ -31,12 +38,27 @@ def save_network(folder: Path, info: HitInfo, network: DrumHitNet) -> HitModel:
     ModelError
         ``network`` is not what ``info`` describes, or the folder cannot be written.
     """
-    write_network(folder, info, network, _build(info))
+    write_network(folder, info, network, _hit_network(info))
     return read_folder(HitModel, folder)
 
 
-def _build(info: HitInfo) -> DrumHitNet:
-    if info.architecture != ARCHITECTURE:
-        message = f"{info.name}: architecture {info.architecture!r}, expected {ARCHITECTURE!r}"
-        raise ModelError(message)
+def save_sound_network(folder: Path, info: SoundInfo, network: OneShotGenerator) -> SoundModel:
+    """Write a model folder; see `save_hit_network`."""
+    write_network(folder, info, network, _sound_network(info))
+    return read_folder(SoundModel, folder)
+
+
+def _hit_network(info: HitInfo) -> DrumHitNet:
+    _check(info, HIT_ARCHITECTURE)
     return made(info, DrumHitNet, {"sample_rate": info.sample_rate, **info.arguments})
+
+
+def _sound_network(info: SoundInfo) -> OneShotGenerator:
+    _check(info, SOUND_ARCHITECTURE)
+    return made(info, OneShotGenerator, info.arguments)
+
+
+def _check(info: Description, architecture: str) -> None:
+    if info.architecture != architecture:
+        message = f"{info.name}: architecture {info.architecture!r}, expected {architecture!r}"
+        raise ModelError(message)

@@ -14,7 +14,7 @@ from libsep.media.decode import decode_file
 from libsep.media.tags import read_fingerprint
 from libsep.media.verify import verify_stems
 from libsep.pipeline import Settings, process
-from libsep.pipeline.cutoffs import config_sha256, hit_model_of
+from libsep.pipeline.cutoffs import config_sha256, drum_models_of
 from libsep.separation.registry import Model
 from libsep.track import Outcome
 from libsep.transients.listener import HitListener
@@ -60,7 +60,7 @@ def convert(tmp_path: Path, tiny_model: Model) -> Convert:
             models={tiny_model.name: tiny_model},
             output_root=tmp_path / "stems",
             run="test",
-            hit_model=hit_model_of(config),
+            drum_models=drum_models_of(config),
         )
         outcome = process(track, previous, Sharing(share), settings, assignment(tiny_model))
         return outcome, tmp_path / "stems" / track.output
@@ -102,6 +102,13 @@ def test_attacks_are_replaced_and_switching_converts_again(
     stems.unlink()
     convert(source, "own", again)
     assert stems.read_bytes() == written, "the same input gives the same bytes"
+    generated, _ = convert(source, "generated", own)
+    assert (generated.status, generated.drum_transients) == ("done", "generated")
+    assert generated.config_sha256 not in {own.config_sha256, off.config_sha256}
+    assert stems.read_bytes() != written
+    assert verify_stems(stems, n_samples=strokes.shape[1]).is_conformant
+    assert generated.null_db is not None
+    assert generated.null_db < -160
 
 
 def test_a_track_without_drums_is_the_same_file_whatever_the_mode(
@@ -120,10 +127,14 @@ def test_a_track_without_drums_is_the_same_file_whatever_the_mode(
 def test_what_is_not_there_is_an_error_before_anything_is_converted(tmp_path: Path) -> None:
     wanted = Config().replaced(transients={"drum_transients": "own", "hits_model": "x"})
     with pytest.raises(ModelError, match=r"no model for hits of drums is called 'x'.*drum-hits"):
-        hit_model_of(wanted)
-    assert hit_model_of(Config().replaced(transients={"hits_model": "x"})) is None
-    with pytest.raises(ModelError, match=r"drum-hits: hears drums at 44100 Hz.*48000 Hz"):
+        drum_models_of(wanted)
+    assert drum_models_of(Config().replaced(transients={"hits_model": "x"})) is None
+    with pytest.raises(ModelError, match=r"drum-hits: is for drums at 44100 Hz.*48000 Hz"):
         HitListener(find_hit_model("drum-hits"), 48000)
+    generated = {"drum_transients": "generated", "sounds_model": "y"}
+    config = Config().replaced(transients=generated)
+    with pytest.raises(ModelError, match=r"no model for sounds of drums is called 'y'.*drum-so"):
+        drum_models_of(config)
     with pytest.raises(ConfigError, match=r"transients\.drum_transients.*'maybe'"):
         Config().replaced(transients={"drum_transients": "maybe"})
 

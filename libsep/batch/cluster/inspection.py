@@ -24,7 +24,7 @@ from libsep.separation.registry import Model, located, networks_of
 from libsep.storage.scratch import scratch_folder
 from libsep.storage.staging import Staging
 from libsep.storage.store import Store
-from libsep.transients.model import HitModel
+from libsep.transients.model import HitModel, SoundModel
 from libsep.units import format_bytes
 
 MIN_SCRATCH_BYTES = 1_000_000_000
@@ -60,7 +60,7 @@ class Needs:
     """
 
     ffmpeg: Path | None = None
-    models: tuple[Model | RestorationModel | HitModel, ...] = ()
+    models: tuple[Model | RestorationModel | HitModel | SoundModel, ...] = ()
     tracks: tuple[tuple[Path, int], ...] = ()
     output_root: Path | None = None
     staging: Staging | None = None
@@ -144,7 +144,7 @@ def _ffmpeg(needs: Needs) -> str:
     return version(find_ffmpeg(needs.ffmpeg)).partition("\n")[0].partition(" Copyright")[0]
 
 
-def _model(model: Model | RestorationModel | HitModel) -> str:
+def _model(model: Model | RestorationModel | HitModel | SoundModel) -> str:
     for network in networks_of(located(model)) if isinstance(model, Model) else (model,):
         check_sha256(network.weights_path, network.sha256)
     return f"sha256 {model.sha256[:12]}"

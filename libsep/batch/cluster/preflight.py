@@ -41,10 +41,11 @@ def needs_of(settings: Settings, tracks: Sequence[Track]) -> Needs:
     """
     staging = settings.staging
     in_store = staging is not None and staging.library is not None
-    helpers = (settings.restoration_model, settings.hit_model)
+    restorer, drums = settings.restoration_model, settings.drum_models
+    helpers = (*((restorer,) if restorer else ()), *(drums.all if drums else ()))
     return Needs(
         ffmpeg=settings.config.decode.ffmpeg,
-        models=(*settings.models.values(), *(model for model in helpers if model is not None)),
+        models=(*settings.models.values(), *helpers),
         tracks=tuple(
             (track.source if in_store else track.path, track.size_bytes)
             for track in _spread(tracks)

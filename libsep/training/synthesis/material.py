@@ -15,18 +15,30 @@ def is_playable(path: Path) -> bool:
     return is_pack(path) or is_sample_list(path)
 
 
-def load_collection(paths: Sequence[Path], cache: AudioCache) -> Collection:
-    """Open packs and lists of samples as one collection.
+def open_collection(paths: Sequence[Path], cache: AudioCache) -> Collection:
+    """Open packs and lists of samples as one collection, whatever it lacks.
 
     Raises
     ------
     ConfigError
-        One of them is damaged, or there are no drums, basses, instruments or voices at all.
+        One of them is damaged.
     """
     collection = Collection()
     for path in paths:
         opened = load_samples(path, cache) if is_sample_list(path) else load_pack(path, cache)
         collection = collection.joined(opened)
+    return collection
+
+
+def load_collection(paths: Sequence[Path], cache: AudioCache) -> Collection:
+    """Open packs and lists of samples as one collection that the sampler can play songs with.
+
+    Raises
+    ------
+    ConfigError
+        One of them is damaged, or there are no drums, basses or instruments at all.
+    """
+    collection = open_collection(paths, cache)
     has = {
         "kits of drums": collection.kits,
         "notes of basses": collection.notes.get("bass"),

@@ -1,7 +1,7 @@
 """Hits of rendered drum parts, of which it is known what was hit when."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -47,14 +47,6 @@ class HitExamples:
 
     features: Float16[np.ndarray, "N bands frames"]
     labels: Float32[np.ndarray, "N D"]
-
-
-def part_of_kits(
-    collection: Collection, *, is_held_out: Callable[[str], bool], wanted: bool
-) -> Collection:
-    """Return the collection with the kits only whose names are, or are not, held out."""
-    kits = {name: kit for name, kit in collection.kits.items() if is_held_out(name) == wanted}
-    return dataclasses.replace(collection, kits=kits)
 
 
 def render_examples(

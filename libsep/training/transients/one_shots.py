@@ -105,4 +105,5 @@ def _attack(stroke: Mapping[str, Clip]) -> Float32[np.ndarray, " kept"] | None:
 
 def _levelled(sounds: np.ndarray) -> Float32[np.ndarray, "N samples"]:
     level = np.sqrt(np.square(sounds).mean(axis=1, keepdims=True))
-    return (sounds / np.maximum(level, 1e-6)).astype(np.float32)
+    levelled: np.ndarray = (sounds / np.maximum(level, 1e-6)).astype(np.float32)
+    return levelled

@@ -12,9 +12,9 @@ from libsep.nets.drum_hits import DRUMS, DrumHitNet
 from libsep.training.records.curve import CURVE, read_curve
 from libsep.training.synthesis.pack import load_pack
 from libsep.training.transients.examples import HitExamples, render_examples
-from libsep.training.transients.run import DrumHitJob, fit, measures, train_drum_hits
+from libsep.training.transients.hits import DrumHitJob, fit, measures, train_drum_hits
 from libsep.transients.model import HitInfo, find_hit_model
-from libsep.transients.weights import load_network, save_network
+from libsep.transients.weights import load_hit_network, save_hit_network
 
 from ...conftest import SAMPLE_RATE
 
@@ -65,9 +65,9 @@ def test_the_shipped_network_is_small_and_rebuilds(tmp_path: Path) -> None:
     model = find_hit_model("drum-hits")
     assert model.weights_path.stat().st_size < 512 * 1024
     assert (model.folder / "README.md").is_file()
-    network = load_network(model)
+    network = load_hit_network(model)
     assert sum(parameter.numel() for parameter in network.parameters()) == 25_157
     info = {key: value for key, value in model.model_dump().items() if key != "sha256"}
-    copy = save_network(tmp_path / "copy", HitInfo.model_validate(info), network)
+    copy = save_hit_network(tmp_path / "copy", HitInfo.model_validate(info), network)
     assert copy.sha256 == model.sha256
     assert min(model.scores[drum]["f1"] for drum in ("kick", "snare", "hat")) > 0.7

@@ -1,12 +1,9 @@
 """From packs of drums to a network that hears hits: examples, steps, measures, model folder."""
 
-import dataclasses
-import fnmatch
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,20 +12,15 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from libsep.config import DrumHitTrainingConfig
-from libsep.config.section import parse, read_values
-from libsep.datasets.audio_cache import AudioCache
-from libsep.errors import ConfigError
 from libsep.media.atomic import replacing
 from libsep.media.decode import SAMPLE_RATE
 from libsep.nets.drum_hits import DRUMS, DrumHitNet
-from libsep.training.records import plot
-from libsep.training.records.curve import CURVE, TABLE, read_curve, write_table
 from libsep.training.small_network import Say, fit_small_network
 from libsep.training.synthesis.clips import Collection
-from libsep.training.synthesis.material import load_collection
-from libsep.training.transients.examples import HitExamples, part_of_kits, render_examples
+from libsep.training.transients.examples import HitExamples, render_examples
+from libsep.training.transients.job import DrumJob
 from libsep.transients.model import HitInfo, HitModel
-from libsep.transients.weights import ARCHITECTURE, save_network
+from libsep.transients.weights import HIT_ARCHITECTURE, save_hit_network
 
 logger = logging.getLogger(__name__)
 
@@ -36,20 +28,7 @@ MAX_TILT = 2.0
 """Largest change of level from the lowest to the highest band, in nepers."""
 
 
-@dataclasses.dataclass(frozen=True)
-class DrumHitJob:
-    """What a training is told, and where its files are.
-
-    ``out`` keeps the rendered examples, so that a training that was stopped need not render them
-    again; ``cache`` keeps what was decoded.
-    """
-
-    config: DrumHitTrainingConfig
-    data: tuple[Path, ...]
-    out: Path
-    cache: Path
-    model: Path
-    about: Path | None = None
+DrumHitJob = DrumJob[DrumHitTrainingConfig]
 
 
 def train_drum_hits(job: DrumHitJob, say: Say = logger.info) -> HitModel:
@@ -68,7 +47,8 @@ def train_drum_hits(job: DrumHitJob, say: Say = logger.info) -> HitModel:
     """
     torch.set_num_threads(1)
     config = job.config
-    describe(job.about, {})  # a wrong one is refused before the training, not after
+    # A wrong description is refused before the training, not after.
+    info = job.describe(HitInfo, HIT_ARCHITECTURE)
     job.out.mkdir(parents=True, exist_ok=True)
     learned, judged = _material(job, say)
     say(f"{len(learned.labels)} hits to learn from, {len(judged.labels)} to judge by")
@@ -77,32 +57,9 @@ def train_drum_hits(job: DrumHitJob, say: Say = logger.info) -> HitModel:
     for drum, values in scores.items():
         said = ", ".join(f"{measure} {value:.2f}" for measure, value in values.items())
         say(f"{drum}: {said}, on kits that were not learned from")
-    model = save_network(job.model, describe(job.about, scores), network)
-    rows = read_curve(job.out / CURVE)
-    write_table(rows, job.model / TABLE)
-    if plot.IS_INSTALLED:
-        plot.plot_curve(rows, job.model / plot.PICTURE)
+    model = save_hit_network(job.model, info.model_copy(update={"scores": scores}), network)
+    job.write_curve()
     return model
-
-
-def describe(about: Path | None, scores: Mapping[str, Mapping[str, float]]) -> HitInfo:
-    """Return the description of a model, from a YAML file with what a training cannot know.
-
-    Raises
-    ------
-    ConfigError
-        The file cannot be read, or names the field that is missing, unknown or wrong.
-    """
-    told: dict[str, Any] = {"name": "drum-hits-own", "licence": "unknown"}
-    if about is not None:
-        told = read_values(about)
-    known = {
-        "architecture": ARCHITECTURE,
-        "arguments": {},
-        "sample_rate": SAMPLE_RATE,
-        "scores": scores,
-    }
-    return parse(HitInfo, told | known, origin=str(about or "drum_hits"))
 
 
 def fit(
@@ -169,19 +126,16 @@ def _material(job: DrumHitJob, say: Say) -> tuple[HitExamples, HitExamples]:
     config = job.config
     collection: Collection | None = None
     found = []
-    for name, wanted, n_loops in (
+    for name, is_judged, n_loops in (
         ("learned", False, config.n_loops),
         ("judged", True, config.n_judged_loops),
     ):
         path = job.out / f"{name}-{config.seed}-{n_loops}.npz"
         if not path.is_file():
-            if collection is None:
-                collection = load_collection(job.data, AudioCache(job.cache, SAMPLE_RATE))
-            kits = part_of_kits(collection, is_held_out=_held_out(config), wanted=wanted)
-            if not kits.kits:
-                raise ConfigError(f"held_out_kits: no kits are left to be {name}")
+            collection = collection or job.collection()
+            kits = job.part(collection, is_judged=is_judged)
             started = time.monotonic()
-            seed = (config.seed, int(wanted))
+            seed = (config.seed, int(is_judged))
             examples = render_examples(kits, seed, n_loops, DrumHitNet(sample_rate=SAMPLE_RATE))
             say(f"{n_loops} drum parts rendered in {time.monotonic() - started:.0f} s")
             with replacing(path) as part, part.open("wb") as file:
@@ -189,8 +143,3 @@ def _material(job: DrumHitJob, say: Say) -> tuple[HitExamples, HitExamples]:
         with np.load(path) as stored:
             found.append(HitExamples(stored["features"], stored["labels"]))
     return found[0], found[1]
-
-
-def _held_out(config: DrumHitTrainingConfig) -> Callable[[str], bool]:
-    patterns: Sequence[str] = config.held_out_kits
-    return lambda name: any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
