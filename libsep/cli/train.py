@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -76,15 +76,16 @@ def train(
     from libsep.training.job import Job
 
     loaded = config.load_training(settings)
+    files: dict[str, Any] = {"out": out, "cache": cache, "model": model, "about": about}
     if isinstance(loaded, config.GenreTrainingConfig):
         _refuse({"--validation": validation, "--from": start, "--unpaired": unpaired})
-        print(train_genre(loaded, data or [], out=out, cache=cache, model=model, about=about))
+        print(train_genre(loaded, data or [], **files))
         return
     if not data:
         raise typer.BadParameter("--data: expected at least one folder of sources")
     if isinstance(loaded, config.DrumHitTrainingConfig | config.DrumSoundTrainingConfig):
         _refuse({"--validation": validation, "--from": start, "--unpaired": unpaired})
-        print(train_drums(loaded, data, out=out, cache=cache, model=model, about=about))
+        print(train_drums(loaded, data, **files))
         return
     if isinstance(loaded, config.PresenceTrainingConfig):
         _refuse({"--from": start, "--model": model, "--about": about})
@@ -94,18 +95,7 @@ def train(
         raise typer.BadParameter("--model and --about belong together")
     if isinstance(loaded, config.RestorationTrainingConfig):
         _refuse({"--unpaired": unpaired})
-        print(
-            train_restoration(
-                loaded,
-                data,
-                validation or [],
-                start=start,
-                out=out,
-                cache=cache,
-                model=model,
-                about=about,
-            )
-        )
+        print(train_restoration(loaded, data, validation or [], start=start, **files))
         return
     job = Job(
         config=loaded,
