@@ -29,7 +29,7 @@ from libsep.restoration.weights import save_network
 from libsep.separation.cascade import chain
 from libsep.separation.registry import Model, ModelInfo
 from libsep.separation.weights import load_network, save_model
-from libsep.track import TARGETS, Assignment
+from libsep.track import TARGETS, Assignment, Track
 
 from .browser import browser, page
 
@@ -67,6 +67,20 @@ def tone(frequency_hz: float, duration_s: float, level: float = 0.3) -> np.ndarr
     """Return a stereo sine."""
     time_s = np.arange(int(duration_s * SAMPLE_RATE)) / SAMPLE_RATE
     return np.tile(level * np.sin(2 * np.pi * frequency_hz * time_s), (2, 1))
+
+
+def track_called(
+    name: str, *, size_bytes: int = 1, mtime_ns: int = 1, duration_s: float | None = None
+) -> Track:
+    """Return a track whose file, place in the library and stem file all have this name."""
+    return Track(
+        path_name=name,
+        source_name=name,
+        output_name=name,
+        size_bytes=size_bytes,
+        mtime_ns=mtime_ns,
+        duration_s=duration_s,
+    )
 
 
 def assignment(model: Model, genre: str = "generic") -> Assignment:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from libsep.batch.cluster.machines import Machine, Place, Staffing, spread
 from libsep.batch.schedule.plan import Attempt
 from libsep.batch.verdicts import VERDICT_S, Verdicts
-from libsep.track import Track
+
+from ..conftest import track_called
 
 
 def machines(*sizes: tuple[int, int]) -> list[Machine]:
@@ -88,15 +89,7 @@ def test_what_is_spread_is_as_even_as_the_weights_allow(count: int, sizes: list[
 
 
 def attempt(name: str) -> Attempt:
-    return Attempt(
-        Track(
-            path_name=name,
-            source_name=name,
-            output_name=name,
-            size_bytes=1,
-            mtime_ns=1,
-        )
-    )
+    return Attempt(track_called(name))
 
 
 def test_who_dies_shortly_before_or_after_a_node_is_innocent_and_who_dies_alone_is_not() -> None:

@@ -14,7 +14,9 @@ from libsep.batch.schedule.plan import Attempt, Plan
 from libsep.batch.schedule.queue import Queue
 from libsep.batch.schedule.slots import Slots
 from libsep.batch.schedule.window import Window
-from libsep.track import Assignment, Outcome, Track
+from libsep.track import Assignment, Outcome
+
+from ..conftest import track_called
 
 MARGIN = 1.5
 
@@ -28,14 +30,7 @@ def assigned(model: str) -> Assignment:
 def attempt(
     name: str, duration_s: float, *, model: str | None = "m", number: int = 1, rank: int = 0
 ) -> Attempt:
-    track = Track(
-        path_name=name,
-        source_name=name,
-        output_name=name,
-        size_bytes=1,
-        mtime_ns=1,
-        duration_s=duration_s,
-    )
+    track = track_called(name, duration_s=duration_s)
     assignment = assigned(model) if model else None
     return Attempt(track, number=number, assignment=assignment, rank=rank)
 

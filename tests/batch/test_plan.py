@@ -13,6 +13,8 @@ from libsep.batch.schedule.plan import MAX_LOSSES, Attempt, Plan
 from libsep.batch.schedule.slots import Slots
 from libsep.track import Assignment, Track
 
+from ..conftest import track_called
+
 
 def assigned(model: str) -> Assignment:
     return Assignment(
@@ -21,7 +23,7 @@ def assigned(model: str) -> Assignment:
 
 
 def attempt(name: str, number: int = 1, model: str | None = "m") -> Attempt:
-    track = Track(path_name=name, source_name=name, output_name=name, size_bytes=1, mtime_ns=1)
+    track = track_called(name)
     return Attempt(track, number=number, assignment=assigned(model) if model else None)
 
 

@@ -21,9 +21,8 @@ from libsep.errors import ConfigError, NodesError
 from libsep.ledger import FOLDER
 from libsep.pipeline import Settings
 from libsep.separation.registry import Model
-from libsep.track import Track
 
-from ..conftest import tone, write_wave
+from ..conftest import tone, track_called, write_wave
 from .nodes import NODE, PatientCluster
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -184,7 +183,7 @@ def test_probes_are_spread_over_the_run(tiny_model: Model, tmp_path: Path) -> No
         config=Config(), models={"tiny": tiny_model}, output_root=tmp_path, run="test"
     )
     tracks = [
-        Track(path_name=name, source_name=name, output_name=name, size_bytes=size, mtime_ns=0)
+        track_called(name, size_bytes=size, mtime_ns=0)
         for size, name in enumerate(map(str, range(1000)))
     ]
     needs = needs_of(settings, tracks)

@@ -9,21 +9,16 @@ from hypothesis import strategies as st
 from libsep.batch.schedule.costs import Costs
 from libsep.batch.schedule.plan import Attempt, Plan
 from libsep.batch.schedule.slots import Slots
-from libsep.track import Assignment, Track
+from libsep.track import Assignment
+
+from ..conftest import track_called
 
 LOAD_S = 0.5
 
 
 def attempt(model: str, index: int, duration_s: float, rank: int = 0) -> Attempt:
     name = f"{model}-{index}.mp3"
-    track = Track(
-        path_name=name,
-        source_name=name,
-        output_name=name,
-        size_bytes=1,
-        mtime_ns=1,
-        duration_s=duration_s,
-    )
+    track = track_called(name, duration_s=duration_s)
     assignment = Assignment(
         model=model, model_sha256=model, genre="pop", genre_reason="", genre_source="tag"
     )

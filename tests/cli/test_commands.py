@@ -27,6 +27,8 @@ from libsep.restoration.model import RestorationModel
 from libsep.separation.registry import Model
 from libsep.track import Outcome, Track
 
+from ..conftest import track_called
+
 
 def test_convert_writes_one_stem_file_and_verify_agrees(
     libsep: Callable[..., Any],
@@ -150,14 +152,7 @@ def test_the_status_in_words_names_failures(libsep: Callable[..., Any], tmp_path
 
 
 def track(name: str, duration_s: float) -> Track:
-    return Track(
-        path_name=name,
-        source_name=name,
-        output_name=name,
-        size_bytes=1,
-        mtime_ns=1,
-        duration_s=duration_s,
-    )
+    return track_called(name, duration_s=duration_s)
 
 
 def test_a_terminal_shows_a_bar_with_hours_speed_and_failures(

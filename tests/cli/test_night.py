@@ -16,9 +16,9 @@ from libsep.cli.session import Ended
 from libsep.ledger import FOLDER, Ledger
 from libsep.media.verify import verify_stems
 from libsep.report.summary import Summary
-from libsep.track import Outcome, Track
+from libsep.track import Outcome
 
-from ..conftest import tone, write_wave
+from ..conftest import tone, track_called, write_wave
 
 SECONDS_PER_SECOND = 1000.0
 """What a second of audio took in the earlier run of this test, so that real speeds do not count."""
@@ -128,17 +128,7 @@ def test_the_journal_of_a_long_run_is_short(
     clock = types.SimpleNamespace(monotonic=lambda: now_s, strftime=time.strftime)
     monkeypatch.setattr("libsep.cli.progress.time", clock)
     names = [f"{index}.mp3" for index in range(MAX_LINES + 1)]
-    tracks = [
-        Track(
-            path_name=name,
-            source_name=name,
-            output_name=name,
-            size_bytes=1,
-            mtime_ns=1,
-            duration_s=60.0,
-        )
-        for name in names
-    ]
+    tracks = [track_called(name, duration_s=60.0) for name in names]
     with RunDisplay(tracks, Summary(), Window(max_hours=1.0)) as display:
         for name in names:
             now_s += REPORT_S / 100

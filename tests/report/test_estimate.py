@@ -5,16 +5,11 @@ import pytest
 from libsep.report.estimate import CPU_S_PER_AUDIO_S, Estimate, estimate, n_within
 from libsep.track import Outcome, Track
 
+from ..conftest import track_called
+
 
 def track(duration_s: float) -> Track:
-    return Track(
-        path_name="a",
-        source_name="a",
-        output_name="a",
-        size_bytes=1,
-        mtime_ns=1,
-        duration_s=duration_s,
-    )
+    return track_called("a", duration_s=duration_s)
 
 
 def of(tracks: list[Track], history: list[Outcome]) -> Estimate:

@@ -9,6 +9,8 @@ from libsep.report.genres import UNHEARD, shares
 from libsep.report.summary import Summary
 from libsep.track import Assignment, Outcome, Track
 
+from ..conftest import track_called
+
 
 def outcome(source: str, status: str, **fields: object) -> Outcome:
     return Outcome(source=source, output=f"{source}.stem.mp4", status=status, **fields)
@@ -49,14 +51,7 @@ def test_tracks_that_were_cut_off_and_restored_are_counted() -> None:
 
 
 def track(duration_s: float | None) -> Track:
-    return Track(
-        path_name="x",
-        source_name="x",
-        output_name="x",
-        size_bytes=1,
-        mtime_ns=1,
-        duration_s=duration_s,
-    )
+    return track_called("x", duration_s=duration_s)
 
 
 def test_without_history_the_estimate_says_that_it_is_a_guess() -> None:

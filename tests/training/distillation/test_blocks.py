@@ -11,20 +11,12 @@ from libsep.errors import ConfigError
 from libsep.track import Track
 from libsep.training.distillation.blocks import plan_blocks
 
+from ...conftest import track_called
+
 
 def library(n_folders: int, n_tracks: int, duration_s: float | None = 240.0) -> list[Track]:
     sources = [f"album{a}/{t}.flac" for a in range(n_folders) for t in range(n_tracks)]
-    return [
-        Track(
-            path_name=s,
-            source_name=s,
-            output_name=s,
-            size_bytes=1,
-            mtime_ns=1,
-            duration_s=duration_s,
-        )
-        for s in sources
-    ]
+    return [track_called(s, duration_s=duration_s) for s in sources]
 
 
 def test_any_beginning_of_the_plan_is_spread_over_all_tracks() -> None:
