@@ -65,10 +65,12 @@ def main() -> int:
     print(f"{device_name(options.device)}, torch {torch.__version__}\n")
     is_good = options.device == "cpu" or run_tests()
     batches = [int(text) for text in options.batches.split(",")]
-    print(separation_table(options.models, options.device, batches, options.seconds))
-    print(training_table(options.device, batches))
+    for row in separation_rows(options.models, options.device, batches, options.seconds):
+        print(row, flush=True)
+    for row in training_rows(options.device, batches):
+        print(row, flush=True)
     if options.data is not None:
-        print(timed_run(options.data, options.device))
+        is_good &= timed_run(options.data, options.device)
     return 0 if is_good else 1
 
 
@@ -83,29 +85,36 @@ def device_name(device: DeviceName) -> str:
 def run_tests() -> bool:
     """Run the tests that need a GPU; return whether all passed and at least one ran."""
     command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "-r", "fEs"]
-    return subprocess.run(command, check=False, cwd=Path(__file__).parents[1]).returncode == 0
+    root = Path(__file__).parents[1]
+    done = subprocess.run(command, check=False, cwd=root, stdout=subprocess.PIPE, text=True)
+    print(done.stdout, flush=True)
+    return done.returncode == 0 and " passed" in done.stdout
 
 
-def separation_table(
+def separation_rows(
     names: Sequence[str], device: DeviceName, batches: Sequence[int], seconds: float
-) -> str:
-    """Return a row for each model, precision and batch; what the device cannot do is named."""
-    lines = ["| model | precision | segments at once | × real time | network alone | memory |"]
-    lines.append("| --- | --- | ---: | ---: | ---: | ---: |")
+) -> Iterator[str]:
+    """Yield a row for each model, precision and batch; what the device cannot do is named."""
+    yield "| model | precision | segments at once | × real time | network alone | memory |"
+    yield "| --- | --- | ---: | ---: | ---: | ---: |"
     for name in names:
         model = find_model(name)
         for precision in PRECISIONS:
             try:
                 separator = Separator(model, device=device, precision=precision)
             except ConfigError as exc:
-                lines.append(f"| {name} | {precision} | - | {exc} | | |")
+                yield f"| {name} | {precision} | - | {exc} | | |"
                 continue
             for n_segments in batches:
-                speed = separation_speed(separator, n_segments, seconds)
-                figures = f"{speed.whole:.1f} | {speed.network:.1f}"
+                row = f"| {name} | {precision} | {n_segments}"
+                try:
+                    speed = separation_speed(separator, n_segments, seconds)
+                except torch.OutOfMemoryError:
+                    yield f"{row} | out of memory | | |"
+                    continue
                 memory = format_bytes(speed.memory_bytes) if speed.memory_bytes else "-"
-                lines.append(f"| {name} | {precision} | {n_segments} | {figures} | {memory} |")
-    return "\n".join(lines) + "\n"
+                yield f"{row} | {speed.whole:.1f} | {speed.network:.1f} | {memory} |"
+    yield ""
 
 
 def separation_speed(separator: Separator, n_segments: int, seconds: float) -> Speed:
@@ -154,19 +163,27 @@ def waiting(device: str) -> Iterator[None]:
         torch.cuda.synchronize()
 
 
-def training_table(device: DeviceName, batches: Sequence[int]) -> str:
-    """Return steps per second of the sizes of our network, forwards, backwards and AdamW."""
-    lines = ["| trained size | precision | examples of 3 s | steps per s | × real time |"]
-    lines.append("| --- | --- | ---: | ---: | ---: |")
+def training_rows(device: DeviceName, batches: Sequence[int]) -> Iterator[str]:
+    """Yield steps per second of the sizes of our network, forwards, backwards and AdamW."""
+    yield "| trained size | precision | examples of 3 s | steps per s | × real time |"
+    yield "| --- | --- | ---: | ---: | ---: |"
     for size in ("S", "M"):
         for precision in PRECISIONS:
             for n_examples in batches:
-                step = training_step(size, device, n_examples, is_bfloat16=precision == "bfloat16")
-                step_s = best_of(step, device)
-                speed = n_examples * TRAINED_S / step_s
-                figures = f"{n_examples} | {1 / step_s:.2f} | {speed:.0f}"
-                lines.append(f"| {size} | {precision} | {figures} |")
-    return "\n".join(lines) + "\n"
+                row = f"| {size} | {precision} | {n_examples}"
+                is_bfloat16 = precision == "bfloat16"
+                try:
+                    step = training_step(size, device, n_examples, is_bfloat16=is_bfloat16)
+                    step_s = best_of(step, device)
+                except torch.OutOfMemoryError:
+                    yield f"{row} | out of memory | |"
+                    continue
+                finally:
+                    step = None
+                    if device == "cuda":
+                        torch.cuda.empty_cache()
+                yield f"{row} | {1 / step_s:.2f} | {n_examples * TRAINED_S / step_s:.0f} |"
+    yield ""
 
 
 def training_step(
@@ -191,16 +208,15 @@ def training_step(
     return step
 
 
-def timed_run(music: Path, device: DeviceName) -> str:
-    """Return what ``libsep run`` says of a folder, with its time by the clock."""
+def timed_run(music: Path, device: DeviceName) -> bool:
+    """Print what ``libsep run`` says of a folder, with its time by the clock; return success."""
     with tempfile.TemporaryDirectory() as stems:
         command = [sys.executable, "-c", "from libsep.cli.app import main; main()", "run"]
         start = time.perf_counter()
-        done = subprocess.run(
-            [*command, str(music), stems, "--device", device], capture_output=True, text=True
-        )
+        done = subprocess.run([*command, str(music), stems, "--device", device], check=False)
         wall_s = time.perf_counter() - start
-    return f"libsep run: {wall_s:.1f} s by the clock, exit {done.returncode}\n{done.stdout}"
+    print(f"libsep run: {wall_s:.1f} s by the clock, exit {done.returncode}", flush=True)
+    return done.returncode == 0
 
 
 if __name__ == "__main__":

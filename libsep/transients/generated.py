@@ -5,11 +5,13 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
 from libsep.nets.drum_hits import DRUMS
 from libsep.transients.model import SoundModel, check_rate
+from libsep.transients.strokes import StrokeGrid
 from libsep.transients.templates import ALIKE, Template, band_mean
 from libsep.transients.weights import load_sound_network
 
@@ -53,6 +55,8 @@ class DrumSounds:
     def __init__(self, model: SoundModel, sample_rate: int) -> None:
         check_rate(model, sample_rate)
         self._network = load_sound_network(model)
+        grid = StrokeGrid.of_rate(sample_rate)
+        self._n_silent = grid.before + grid.lag
         random = torch.Generator().manual_seed(0)
         self._codes = torch.randn(N_CODES, self._network.n_code, generator=random)
         self._of_drum: dict[str, Made] = {}
@@ -83,7 +87,7 @@ class DrumSounds:
         found = self._improved(_nearest([*map(self._random, kind), *before], clean), clean)
         likeness = fitted(found.sounds, clean)[0]
         lag = int(likeness.argmax())
-        if likeness[lag] < ALIKE:
+        if not likeness[lag] >= ALIKE:  # nor if it is not a number
             return None
         placed = found.sounds[0, lag : lag + own.sound.shape[1]].numpy()
         made = np.outer(own.sound @ placed, placed)
@@ -102,14 +106,20 @@ class DrumSounds:
             optimiser = torch.optim.Adam([codes], lr=STEP)
             for _ in range(N_STEPS):
                 optimiser.zero_grad()
-                loss = -fitted(self._network(codes, made.drums), clean).amax()
+                loss = -fitted(self._strokes(codes, made.drums), clean).amax()
                 loss.backward()  # type: ignore[no-untyped-call]  # torch has no annotation for it
                 optimiser.step()
         return self._made(codes.detach(), made.drums)
 
     def _made(self, codes: Float32[Tensor, "N code"], drums: Int64[Tensor, " N"]) -> Made:
         with torch.no_grad():
-            return Made(codes, drums, self._network(codes, drums))
+            return Made(codes, drums, self._strokes(codes, drums))
+
+    def _strokes(
+        self, codes: Float32[Tensor, "N code"], drums: Int64[Tensor, " N"]
+    ) -> Float32[Tensor, "N T"]:
+        """Return sounds of the network behind silence, for a stroke shows what is before it."""
+        return F.pad(self._network(codes, drums), (self._n_silent, 0))
 
 
 def fitted(sounds: Float[Tensor, "N T"], clean: Float[Tensor, "C L"]) -> Float[Tensor, "N lags"]:
@@ -122,7 +132,7 @@ def fitted(sounds: Float[Tensor, "N T"], clean: Float[Tensor, "C L"]) -> Float[T
     n_fft = 1 << (sounds.shape[1] - 1).bit_length()
     spectra = torch.fft.rfft(sounds, n_fft)[:, None] * torch.fft.rfft(clean, n_fft).conj()
     products = torch.fft.irfft(spectra, n_fft)[..., :n_lags]
-    total = torch.nn.functional.pad(sounds.double().square().cumsum(dim=1), (1, 0))
+    total = F.pad(sounds.double().square().cumsum(dim=1), (1, 0))
     energies = (total[:, length:] - total[:, :n_lags]) * clean.double().square().sum()
     alike = products.square().sum(dim=1) / energies.clamp(min=SILENT).to(products.dtype)
     likeness: Tensor = alike.clamp(min=SILENT).sqrt()

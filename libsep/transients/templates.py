@@ -85,8 +85,8 @@ def cleanest_alone(strokes: Sequence[Stroke], lag: int) -> list[Template]:
         return []
     sound = min(loud, key=lambda stroke: (-stroke.clean_db, stroke.place)).sound
     pattern = sound[:, lag : sound.shape[1] - lag]
-    level = np.sqrt(np.square(pattern).sum())
-    return [Template(pattern / level, np.ones(pattern.shape[1] // 2 + 1))]
+    level = max(float(np.sqrt(np.square(pattern).sum())), 1e-10)
+    return [Template(pattern / np.float32(level), np.ones(pattern.shape[1] // 2 + 1))]
 
 
 def band_mean(power: Float[np.ndarray, " F"]) -> Float[np.ndarray, " F"]:

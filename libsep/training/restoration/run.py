@@ -77,8 +77,9 @@ def train_restoration(job: RestorationJob, say: Say = logger.info) -> None:
     with RunLock(job.out, run=job.out.name):
         values = job.config.model_dump(mode="json")
         (job.out / CONFIG).write_text(yaml.safe_dump(values, sort_keys=False))
-        state = begin(job.config, job.start)
-        if (job.out / CHECKPOINT).is_file():
+        is_resumed = (job.out / CHECKPOINT).is_file()
+        state = begin(job.config, None if is_resumed else job.start)
+        if is_resumed:
             load_checkpoint(job.out / CHECKPOINT, state)
             say(f"goes on after step {state.step}")
         recordings, subjects = _load(job, say)
