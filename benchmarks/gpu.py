@@ -27,7 +27,6 @@ import torch
 from libsep.errors import ConfigError
 from libsep.nets.band_split_unet import SIZES, BandSplitUNet
 from libsep.separation.cpu import processor_name, tune_allocator, use_one_thread
-from libsep.separation.placed_network import PlacedNetwork
 from libsep.separation.registry import find_model
 from libsep.separation.separator import Separator
 from libsep.units import format_bytes
@@ -127,19 +126,11 @@ def separation_speed(separator: Separator, n_segments: int, seconds: float) -> S
     memory = torch.cuda.max_memory_allocated() if separator.device == "cuda" else 0
     mixture = torch.from_numpy(noise).to(separator.device)
     alone_s = sum(
-        best_of(functools.partial(alone, placed, mixture), separator.device)
+        best_of(functools.partial(placed.estimate, mixture), separator.device)
         for placed in separator.networks
     )
     audio_s = n_segments * seconds
     return Speed(audio_s / whole_s, audio_s / alone_s, memory)
-
-
-def alone(placed: PlacedNetwork, mixture: torch.Tensor) -> torch.Tensor:
-    """Return the estimates of a network, of input that lies on its device, and left there."""
-    is_bfloat16 = placed.precision == "bfloat16"
-    with torch.inference_mode(), torch.autocast(placed.device, torch.bfloat16, is_bfloat16):
-        estimates: torch.Tensor = placed.network.separate(mixture)
-    return estimates
 
 
 def best_of(call: Callable[[], object], device: str) -> float:

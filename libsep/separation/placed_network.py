@@ -184,10 +184,14 @@ class PlacedNetwork:
         logger.warning("%s: out of memory, %.1f s at once", self.model.name, window_s)
 
     def _compute(self, segments: Float32[np.ndarray, "B C T"]) -> Float32[np.ndarray, "B S C T"]:
+        mixture = torch.from_numpy(segments).to(self._device)
+        return self.estimate(mixture).float().cpu().numpy()
+
+    def estimate(self, mixture: Float[Tensor, "B C T"]) -> Float[Tensor, "B S C T"]:
+        """Return the estimates of a mixture that lies on the device, and leave them there."""
         with torch.inference_mode(), self._arithmetic():
-            mixture = torch.from_numpy(segments).to(self._device)
-            estimates: Float[Tensor, "B S C T"] = self.network.separate(mixture)
-            return estimates.float().cpu().numpy()
+            estimates: Tensor = self.network.separate(mixture)
+            return estimates
 
     def _arithmetic(self) -> contextlib.AbstractContextManager[None]:
         """Return the context in which the network computes in the precision that was asked for."""
