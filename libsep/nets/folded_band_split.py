@@ -7,6 +7,7 @@ convolution that neither overlaps nor goes beyond its frame is a plain product.
 """
 
 import copy
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -15,16 +16,13 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from libsep.dsp.hpss import harmonic_share_by_means
-from libsep.dsp.stft import InverseStft, stft
 from libsep.nets import band_split_unet as plain
+from libsep.nets.folded import FoldedNetwork
 from libsep.nets.inference import in_parts, kept, kept_kernel
-from libsep.nets.network import SeparationNetwork, with_last
 
 
-class FoldedBandSplitUNet(SeparationNetwork):
+class FoldedBandSplitUNet(FoldedNetwork):
     """The estimates of a `BandSplitUNet` in evaluation; its weights are copies.
-
-    Autocast does not concern it.
 
     Parameters
     ----------
@@ -35,9 +33,12 @@ class FoldedBandSplitUNet(SeparationNetwork):
     """
 
     def __init__(self, network: plain.BandSplitUNet, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.targets, self.n_channels = network.targets, network.n_channels
-        self.n_fft, self.hop_length = network.n_fft, network.hop_length
+        super().__init__(
+            network.targets,
+            n_fft=network.n_fft,
+            hop_length=network.hop_length,
+            n_channels=network.n_channels,
+        )
         self.band_bins, self.band_rows = network.band_bins, network.band_rows
         self.compression, self.hpss = network.compression, network.hpss
         self.dtype = dtype
@@ -57,19 +58,13 @@ class FoldedBandSplitUNet(SeparationNetwork):
         )
         self.to(dtype).requires_grad_(requires_grad=False)
 
-    def separate(self, mixture: Float[Tensor, "B C T"]) -> Float[Tensor, "B S C T"]:
-        """Return the estimates of a mixture: same scale and length, and they add up to it."""
-        n_samples = mixture.shape[-1]
-        if n_samples == 0:
-            return mixture[:, None].repeat(1, len(self.targets), 1, 1)
-        with torch.autocast(mixture.device.type, enabled=False):
-            spectrum = stft(mixture, self.n_fft, self.hop_length).transpose(-1, -2)
-            features = self._decoded(self._bands(spectrum[..., :-1]))
-            lead = (len(mixture), len(self.targets) - 1, self.n_channels)
-            inverse = InverseStft(lead, self.n_fft, self.hop_length, n_samples, mixture)
-            for part, seen in in_parts(1, features[:, : spectrum.shape[2]], spectrum.movedim(2, 1)):
-                inverse.add(self._masked(part, seen.movedim(1, 2)))
-        return with_last(inverse.signal(), mixture)
+    def masked(
+        self, spectrum: Complex[Tensor, "B C N bins"]
+    ) -> Iterator[Complex[Tensor, "B others C _ bins"]]:
+        """Yield the spectra of all targets but the last, in the parts of `in_parts`."""
+        features = self._decoded(self._bands(spectrum[..., :-1]))
+        for part, seen in in_parts(1, features[:, : spectrum.shape[2]], spectrum.movedim(2, 1)):
+            yield self._masked(part, seen.movedim(1, 2))
 
     def _bands(self, spectrum: Complex[Tensor, "B C N bins"]) -> list[Float[Tensor, "B N2 _ D"]]:
         """Return what the network sees of each band; see `BandSplitUNet`. Frames are even."""

@@ -10,13 +10,12 @@ from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
 from libsep.dsp.hpss import harmonic_share_by_means
-from libsep.dsp.stft import InverseStft, stft
+from libsep.nets.folded import FoldedNetwork
 from libsep.nets.inference import in_parts, kept, kept_kernel
-from libsep.nets.network import SeparationNetwork, with_last
 from libsep.nets.subpixel import parity_kernels, subpixel_kernel
 from libsep.nets.unet import DownBlock, SourceUNet, UNet, UpBlock, activation
 
@@ -24,10 +23,8 @@ LEAST_CHANNELS = 4
 """Outputs below which one convolution for all parities is faster than one for each."""
 
 
-class FoldedUNet(SeparationNetwork):
+class FoldedUNet(FoldedNetwork):
     """The estimates of a `UNet` in evaluation; its weights are copies.
-
-    Autocast does not concern it.
 
     Parameters
     ----------
@@ -38,33 +35,30 @@ class FoldedUNet(SeparationNetwork):
     """
 
     def __init__(self, network: UNet, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.targets, self.n_channels = network.targets, network.n_channels
-        self.n_fft, self.hop_length = network.n_fft, network.hop_length
+        super().__init__(
+            network.targets,
+            n_fft=network.n_fft,
+            hop_length=network.hop_length,
+            n_channels=network.n_channels,
+        )
         self.n_seen_bins, self.multiple = network.n_seen_bins, network.multiple
         self.hpss, self.dtype = network.hpss, dtype
         sources = network.networks.values()
         self.networks = nn.ModuleList(_Source(source, dtype) for source in sources)
         self._masks = network.masking
 
-    def separate(self, mixture: Float[Tensor, "B C T"]) -> Float[Tensor, "B S C T"]:
-        """Return the estimates of a mixture: same scale and length, and they add up to it."""
-        n_samples = mixture.shape[-1]
-        if n_samples == 0:
-            return mixture[:, None].repeat(1, len(self.targets), 1, 1)
-        with torch.autocast(mixture.device.type, enabled=False):
-            spectrum = stft(mixture, self.n_fft, self.hop_length).transpose(-1, -2)
-            seen = spectrum[..., : self.n_seen_bins]
-            magnitude = seen.real.square().addcmul_(seen.imag, seen.imag).sqrt_()
-            padded = self._padded(magnitude)
-            logits = torch.cat([network(padded) for network in self.networks], dim=1)
-            lead = (len(mixture), len(self.targets) - 1, self.n_channels)
-            inverse = InverseStft(lead, self.n_fft, self.hop_length, n_samples, mixture)
-            logits = logits[..., : spectrum.shape[2], :]
-            for parts in in_parts(-2, logits, magnitude, spectrum):
-                masks = self._masks(parts[0].float(), parts[1], spectrum.shape[-1])
-                inverse.add(masks[:, :-1] * parts[2][:, None])
-        return with_last(inverse.signal(), mixture)
+    def masked(
+        self, spectrum: Complex[Tensor, "B C N bins"]
+    ) -> Iterator[Complex[Tensor, "B others C _ bins"]]:
+        """Yield the spectra of all targets but the last, in the parts of `in_parts`."""
+        seen = spectrum[..., : self.n_seen_bins]
+        magnitude = seen.real.square().addcmul_(seen.imag, seen.imag).sqrt_()
+        padded = self._padded(magnitude)
+        logits = torch.cat([network(padded) for network in self.networks], dim=1)
+        logits = logits[..., : spectrum.shape[2], :]
+        for part, heard, mixture in in_parts(-2, logits, magnitude, spectrum):
+            masks = self._masks(part.float(), heard, spectrum.shape[-1])
+            yield masks[:, :-1] * mixture[:, None]
 
     def _padded(self, magnitude: Float[Tensor, "B C N F"]) -> Float[Tensor, "B inputs N2 F2"]:
         """Return what the networks see, in as many frames as they take, and padded."""

@@ -4,6 +4,7 @@ import torch
 
 from libsep.nets.band_split_unet import BandSplitUNet
 from libsep.nets.blend import Blend
+from libsep.nets.folded import FoldedBlend
 from libsep.nets.folded_band_split import FoldedBandSplitUNet
 from libsep.nets.folded_unet import FoldedUNet
 from libsep.nets.network import SeparationNetwork
@@ -29,5 +30,6 @@ def folded(network: SeparationNetwork, dtype: torch.dtype) -> SeparationNetwork:
         return FoldedUNet(network, dtype)
     if isinstance(network, Blend):
         members = [folded(member, dtype) for member in network.networks]
-        return Blend(members, network.shares)
+        fitting = FoldedBlend.of(members, network.shares)
+        return Blend(members, network.shares) if fitting is None else fitting
     return network

@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from libsep.nets.band_split_unet import BandSplitUNet
+from libsep.nets.blend import Blend
+from libsep.nets.folded import FoldedBlend
 from libsep.nets.folding import folded
 from libsep.nets.network import SeparationNetwork
 from libsep.nets.svsgan import Svsgan
@@ -32,6 +34,12 @@ NETWORKS: dict[str, Callable[[], SeparationNetwork]] = {
         **MAGNITUDES, targets=["vocals", "rest"], rest="rest", masks="shared"
     ),
     "magnitudes, one network for all": lambda: UNet(**MAGNITUDES, joint=True, gains="softmax"),
+    "blend of one transform": lambda: Blend(
+        [BandSplitUNet(**BAND_SPLIT), UNet(**MAGNITUDES)], [3.0, 1.0]
+    ),
+    "blend of two transforms": lambda: Blend(
+        [BandSplitUNet(**BAND_SPLIT), UNet(**{**MAGNITUDES, "hop_length": 128})], [1.0, 2.0]
+    ),
     "magnitudes, joined": lambda: UNet(**MAGNITUDES, joined={"piano": "other"}, gains="softmax"),
 }
 
@@ -106,6 +114,19 @@ def test_a_copy_is_not_trained_and_other_networks_stay_what_they_are(
     assert not list(filter(lambda parameter: parameter.requires_grad, fast.parameters()))
     other = Svsgan(n_fft=512, hop_length=256, hidden=(16, 8))
     assert folded(other, torch.float32) is other
+
+
+@pytest.mark.parametrize(("hop_length", "is_shared"), [(64, True), (128, False)])
+def test_a_blend_goes_to_the_spectrogram_and_back_once_if_its_members_see_the_same(
+    hop_length: int, is_shared: bool
+) -> None:
+    members = [BandSplitUNet(**BAND_SPLIT), UNet(**{**MAGNITUDES, "hop_length": hop_length})]
+    fast = folded(Blend(members, [1.0, 1.0]).eval(), torch.float32)
+    assert isinstance(fast, FoldedBlend) == is_shared
+    with_others = Blend(
+        [*members, Svsgan(n_fft=512, hop_length=256, hidden=(16, 8))], [1.0, 1.0, 1.0]
+    )
+    assert isinstance(folded(with_others.eval(), torch.float32), Blend)
 
 
 def test_a_copy_holds_nothing_of_the_network_that_it_was_made_of() -> None:

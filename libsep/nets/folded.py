@@ -1,0 +1,95 @@
+"""What networks that mask a spectrogram share for inference: the ways there and back."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from jaxtyping import Complex, Float
+from torch import Tensor, nn
+
+from libsep.dsp.stft import InverseStft, stft
+from libsep.nets.network import SeparationNetwork, with_last
+
+
+class FoldedNetwork(SeparationNetwork):
+    """A network that masks the frames of a spectrogram, and yields a few of them at a time.
+
+    Autocast does not concern it. Subclasses say in `masked` what they find.
+
+    Parameters
+    ----------
+    targets
+        Names of the targets, in the order of the axis ``S``.
+    n_fft, hop_length
+        Length and distance of the windows, in samples; see `libsep.dsp.stft`.
+    n_channels
+        Of the mixtures.
+    """
+
+    def __init__(
+        self, targets: Sequence[str], *, n_fft: int, hop_length: int, n_channels: int
+    ) -> None:
+        super().__init__()
+        self.targets = tuple(targets)
+        self.n_fft, self.hop_length, self.n_channels = n_fft, hop_length, n_channels
+
+    def masked(
+        self, spectrum: Complex[Tensor, "B C N bins"]
+    ) -> Iterator[Complex[Tensor, "B others C _ bins"]]:
+        """Yield the spectra of all targets but the last, in the parts of `in_parts`."""
+        raise NotImplementedError
+
+    def separate(self, mixture: Float[Tensor, "B C T"]) -> Float[Tensor, "B S C T"]:
+        """Return the estimates of a mixture: same scale and length, and they add up to it."""
+        n_samples = mixture.shape[-1]
+        if n_samples == 0:
+            return mixture[:, None].repeat(1, len(self.targets), 1, 1)
+        with torch.autocast(mixture.device.type, enabled=False):
+            lead = (len(mixture), len(self.targets) - 1, self.n_channels)
+            inverse = InverseStft(lead, self.n_fft, self.hop_length, n_samples, mixture)
+            for part in self.masked(stft(mixture, self.n_fft, self.hop_length).mT):
+                inverse.add(part)
+        return with_last(inverse.signal(), mixture)
+
+
+class FoldedBlend(FoldedNetwork):
+    """A `Blend` of networks that see one transform: there and back once, not for each.
+
+    Parameters
+    ----------
+    members
+        Have the same targets, transform and channels.
+    shares
+        Of each; they add up to one.
+    """
+
+    def __init__(self, members: Sequence[FoldedNetwork], shares: Sequence[float]) -> None:
+        first = members[0]
+        super().__init__(
+            first.targets,
+            n_fft=first.n_fft,
+            hop_length=first.hop_length,
+            n_channels=first.n_channels,
+        )
+        self.members = nn.ModuleList(members)
+        self.shares = list(shares)
+
+    @classmethod
+    def of(
+        cls, members: Sequence[SeparationNetwork], shares: Sequence[float]
+    ) -> "FoldedBlend | None":
+        """Return the blend of some networks, or None if they do not see one transform."""
+        folded = [member for member in members if isinstance(member, FoldedNetwork)]
+        transforms = {(each.n_fft, each.hop_length, each.n_channels) for each in folded}
+        is_one = len(folded) == len(members) and len(transforms) == 1
+        return cls(folded, shares) if is_one else None
+
+    def masked(
+        self, spectrum: Complex[Tensor, "B C N bins"]
+    ) -> Iterator[Complex[Tensor, "B others C _ bins"]]:
+        """Yield the weighted means of what the members find."""
+        members = [member for member in self.members if isinstance(member, FoldedNetwork)]
+        for parts in zip(*(member.masked(spectrum) for member in members), strict=True):
+            mean = parts[0].mul_(self.shares[0])
+            for part, share in zip(parts[1:], self.shares[1:], strict=True):
+                mean.add_(part, alpha=share)
+            yield mean
