@@ -117,12 +117,17 @@ def test_a_run_stops_when_track_after_track_fails_for_no_fault_of_its_own(
     assert result.n_left == 30 - len(notes.outcomes)
 
 
-def test_a_track_in_whose_work_three_runs_died_is_given_up(
-    songs: list[Attempt], tiny_model: Model, tmp_path: Path
+def test_a_track_in_whose_work_three_runs_died_is_given_up_and_a_process_waits_for_the_others(
+    songs: list[Attempt], tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """There is one place for tracks, so that what warms a process up runs before the first one."""
+    is_warm = tmp_path / "warm"
+    monkeypatch.setattr("libsep.batch.driver.warm_up", lambda: is_warm.touch())
     killer, suspect, innocent = songs
     suspects = [dataclasses.replace(killer, number=4), dataclasses.replace(suspect, number=3)]
-    _, notes = run_tracks([*suspects, innocent], tiny_model, tmp_path / "stems", CONFIG)
+    config = CONFIG.replaced(run={"tracks_in_flight": 1})
+    _, notes = run_tracks([*suspects, innocent], tiny_model, tmp_path / "stems", config)
+    assert is_warm.exists()
     found = {outcome.source: outcome for outcome in notes.outcomes}
     assert found[str(killer.track.source)].message == "was in work when 3 runs died"
     assert [found[str(a.track.source)].status for a in (suspect, innocent)] == ["done", "done"]

@@ -173,12 +173,29 @@ def test_a_damaged_stem_file_of_ours_is_made_again(goal: Path, content: bytes) -
     assert decide_by_content(outcome(), outcome(), goal) is Action.CONVERT
 
 
-def test_a_file_that_somebody_else_made_is_not_overwritten(goal: Path) -> None:
+@pytest.mark.parametrize("previous", [None, outcome(status="failed")])
+def test_a_file_that_somebody_else_made_is_not_overwritten_now_or_in_the_next_run(
+    goal: Path, previous: Outcome | None
+) -> None:
     graphs.input("sine=duration=0.2", f="lavfi").output(str(goal), acodec="aac").run(
         cmd=str(find_ffmpeg()), quiet=True, overwrite_output=True
     )
     with pytest.raises(StemsError, match=r"x\.stem\.mp4: is not a file of libsep"):
-        decide_by_content(outcome(), None, goal)
+        decide_by_content(outcome(), previous, goal)
+
+
+def test_a_track_that_gets_its_model_whatever_is_heard_is_not_listened_to(tmp_path: Path) -> None:
+    (tmp_path / "x.stem.mp4").write_bytes(bytes(30))
+    for only_model, expected in (("model", Action.SKIP), ("", Action.CHECK)):
+        (planned,) = plan_tracks(
+            [track()],
+            {"x.mp3": outcome()},
+            tmp_path,
+            assign=lambda *_: None,
+            config_sha256="config",
+            only_model_sha256=only_model,
+        )
+        assert planned.decision.action is expected
 
 
 def test_settings_that_depend_on_the_cut_off_convert_again_only_what_they_change(

@@ -1,13 +1,21 @@
 import ctypes
 import logging
 import platform
+import resource
 import subprocess
 import sys
+import weakref
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from libsep.batch.separators.networks import loaded
+from libsep.config import SeparationConfig
 from libsep.separation import cpu
+from libsep.separation.registry import Model
+
+BLOCK_BYTES, N_BLOCKS = 1 << 16, 2000
 
 FAULTS = """
 import resource
@@ -32,6 +40,39 @@ def test_memory_is_kept_for_the_next_layer() -> None:
         for tuned in (False, True)
     }
     assert faults[True] < faults[False] / 10
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
+def test_a_loaded_model_leaves_no_memory_behind_that_was_freed_on_the_way(
+    tiny_model: Model,
+) -> None:
+    class Circle:
+        """Garbage that refers to itself."""
+
+    circle = Circle()
+    circle.itself = circle
+    found = weakref.ref(circle)
+    # Blocks below one that is still in use stay with the process when they are freed.
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    blocks = [ctypes.c_void_p(libc.malloc(BLOCK_BYTES)) for _ in range(N_BLOCKS)]
+    for block in blocks:
+        ctypes.memset(block, 1, BLOCK_BYTES)
+    for block in blocks[:-1]:
+        libc.free(block)
+    del circle
+    before = resident_bytes()
+    loaded(tiny_model, SeparationConfig(device="cpu"), None)
+    after = resident_bytes()
+    libc.free(blocks[-1])
+    assert found() is None
+    assert after < before - N_BLOCKS * BLOCK_BYTES / 2
+
+
+def resident_bytes() -> int:
+    """Return the memory of this process that is in use."""
+    n_pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return n_pages * resource.getpagesize()
 
 
 def test_other_c_libraries_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

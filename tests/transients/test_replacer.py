@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from libsep.metrics import residual_db
+from libsep.transients.generated import DrumSounds
 from libsep.transients.listener import HitListener
 from libsep.transients.model import find_hit_model
 from libsep.transients.replacer import DRUMS, OTHER, DrumReplacer
@@ -46,9 +47,13 @@ def loop() -> tuple[np.ndarray, np.ndarray]:
 
 
 def replaced(
-    listener: HitListener, mixture: np.ndarray, stems: np.ndarray, n_blocks: int = 3
+    listener: HitListener,
+    mixture: np.ndarray,
+    stems: np.ndarray,
+    n_blocks: int = 3,
+    sounds: DrumSounds | None = None,
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    replacer = DrumReplacer(listener, SAMPLE_RATE)
+    replacer = DrumReplacer(listener, SAMPLE_RATE, sounds)
     blocks = zip(
         np.array_split(mixture, n_blocks, axis=-1),
         np.array_split(stems, n_blocks, axis=-1),
