@@ -181,6 +181,10 @@ def test_a_clock_that_had_the_wrong_date_neither_ends_the_night_nor_makes_it_lon
     assert window.left_s() == HOUR_S
     clocks.set_by(utc("1999-01-01T08:00") - clocks.wall_s)
     assert window.left_s() == pytest.approx(4 * HOUR_S + 50 * 60), "what there was at first"
+    clocks = Clocks("2036-01-01T00:10")
+    window = clocks.window(until=SIX)
+    clocks.set_by(utc("2026-11-20T04:00") - clocks.wall_s)
+    assert window.left_s() == 2 * HOUR_S
 
 
 @given(

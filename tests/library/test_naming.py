@@ -42,6 +42,11 @@ def test_names_that_macos_or_windows_take_for_one_are_kept_apart() -> None:
         "ß.stem.mp4",
         "SS.mp3.stem.mp4",
     ]
+    # One letter whose accents are written in another order, which lower case would tear apart.
+    assert outputs("\u1fb4.mp3", "\u1fb3\u0301.mp3") == [
+        "\u1fb4.stem.mp4",
+        "\u1fb3\u0301.mp3.stem.mp4",
+    ]
 
 
 def test_a_folder_that_is_named_like_a_stem_file_does_not_collide_with_it() -> None:
