@@ -22,6 +22,23 @@ def test_a_file_appears_whole_in_a_new_folder(tmp_path) -> None:
     assert goal.read_bytes() == b"whole"
 
 
+def test_a_file_is_on_the_disk_before_it_has_its_name_and_the_name_before_the_block_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The power may fail at any moment."""
+    goal = tmp_path / "track.stem.mp4"
+    synced, fsync = [], os.fsync
+
+    def noted(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.append((os.fstat(descriptor).st_ino, goal.exists()))
+
+    monkeypatch.setattr(os, "fsync", noted)
+    with replacing(goal) as part:
+        part.write_bytes(b"whole")
+    assert synced == [(goal.stat().st_ino, False), (tmp_path.stat().st_ino, True)]
+
+
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path) -> None:
     goal = tmp_path / "track.stem.mp4"
     goal.write_bytes(b"old")
@@ -62,6 +79,7 @@ def test_a_name_of_full_length_has_room_for_the_temporary_one(tmp_path, name) ->
     goal = tmp_path / name
     with replacing(goal) as part:
         assert len(os.fsencode(part.name)) <= 255
+        assert os.fsencode(part.name).decode(), "no character is cut in two"
         part.write_bytes(b"whole")
     assert names(tmp_path) == [name]
 

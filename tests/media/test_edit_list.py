@@ -92,3 +92,34 @@ def test_edits_that_follow_each_other_are_one_and_too_many_are_an_error(
     assert read_edits(with_edits(path, steps), 0) == [Edit(Fraction(0), Fraction(2))]
     with pytest.raises(DecodeError, match="more than 100 edits"):
         read_edits(with_edits(path, steps[::-1]), 0)
+
+
+@pytest.mark.parametrize("length_s", [1.977, 1.978, 0.0])
+def test_an_edit_to_the_end_reaches_the_last_sample_though_its_length_is_rounded_or_missing(
+    encode: Encode, noise: np.ndarray, length_s: float
+) -> None:
+    path = encode("x.m4a", noise, "-c:a", "alac", "-movie_timescale", "1000")
+    with_edits(path, [(1000 / RATE, length_s)])
+    n_left = noise.shape[1] - 1000
+    assert read_edits(path, 0) == [Edit(Fraction(1000, RATE), Fraction(n_left, RATE))]
+
+
+def test_an_edit_that_plays_at_another_speed_is_an_error(encode: Encode, noise: np.ndarray) -> None:
+    path = with_edits(encode("x.m4a", noise, "-c:a", "alac"), [(0.5, 1.0)])
+    data = bytearray(path.read_bytes())
+    struct.pack_into(">I", data, data.rindex(b"elst") + 20, 0x8000)
+    path.write_bytes(data)
+    with pytest.raises(DecodeError, match="at another speed"):
+        read_edits(path, 0)
+
+
+def test_of_a_file_in_fragments_the_index_does_not_say_how_long_an_edit_is(
+    encode: Encode, noise: np.ndarray
+) -> None:
+    fragments = ("-movflags", "+delay_moov", "-frag_duration", "500000")
+    path = encode("x.m4a", noise, "-c:a", "alac", *fragments, "-output_ts_offset", "0.5")
+    data = bytearray(path.read_bytes())
+    struct.pack_into(">I", data, data.index(b"mdhd") + 20, RATE // 2)  # of the first one only
+    path.write_bytes(data)
+    assert read_edits(path, 0) == []
+    assert np.array_equal(decode_file(path), noise)

@@ -141,3 +141,11 @@ def test_a_scratch_that_somebody_else_has_laid_out_is_not_used(
     ):
         pass
     assert list((tmp_path / "theirs").iterdir()) == []
+
+
+def test_a_scratch_that_was_chosen_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    config = StorageConfig(scratch=tmp_path / "link")
+    with Scratch(config).room(1, Path("track.flac")) as folder:
+        assert folder.resolve().parent == tmp_path / "disk"
