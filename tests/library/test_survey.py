@@ -94,7 +94,9 @@ def test_rows_of_an_older_version_convert_nothing_again_and_learn_the_genres_of_
     (stems / "tagged.stem.mp4").write_bytes(bytes(30))
     old = {"genre": "generic", "genre_reason": "no routing", "wall_s": 9.0}
     latest = {
-        "tagged.flac": outcome(library / "tagged.flac", 30, action="convert", **old),
+        "tagged.flac": outcome(
+            library / "tagged.flac", 30, action="convert", warnings=("odd",), **old
+        ),
         "failed.mp3": outcome(library / "failed.mp3", 0, status="failed", kind="file", **old),
     }
     options = {"assign": assign, "config_sha256": "config"}
@@ -104,10 +106,14 @@ def test_rows_of_an_older_version_convert_nothing_again_and_learn_the_genres_of_
     noted = rows["tagged.flac"]
     assert (noted.tag_genres, noted.genre, noted.genre_source) == (("Jazz",), "Jazz", "tag")
     assert (noted.status, noted.action, noted.wall_s) == ("skipped", "skip", 0.0)
+    assert noted.warnings == (), "they stay with the row of the conversion"
     assert rows["failed.mp3"].status == "failed"
     again = survey(library, stems, rows, ScanConfig(), **options)
     assert (again.work, again.rerouted) == ([], [])
     assert (again.n_up_to_date, again.n_failed_before) == (1, 1)
+    rows["tagged.flac"] = dataclasses.replace(noted, tag_genres=None)
+    learned = survey(library, stems, rows, ScanConfig(), **options).rerouted
+    assert learned == [noted], "also where the model and the reason for it are the same"
 
 
 def test_only_the_tracks_of_a_genre_whose_model_changed_are_converted_again(
@@ -184,6 +190,11 @@ def test_a_damaged_ledger_stops_the_run_until_a_rebuild_is_asked_for(stems: Path
         ledger.begin("r3")
     with locked_ledger(MUSIC, stems, "r4", rebuild=True) as ledger:
         assert ledger.latest()["a.mp3"].audio_sha256 == "audio"
+    for damaged in (stems / FOLDER / "ledger").iterdir():
+        damaged.write_bytes(b"PAR1")
+    (stems / "a.stem.mp4").unlink()
+    with locked_ledger(MUSIC, stems, "r5", rebuild=True) as ledger:
+        assert dict(ledger.latest()) == {}
 
 
 def test_a_ledger_that_lost_its_rows_is_rebuilt_too(stems: Path) -> None:
@@ -207,6 +218,13 @@ def test_the_stems_of_two_libraries_do_not_replace_each_other(tmp_path: Path) ->
         pass
     one.rmdir()  # the library has moved
     with locked_ledger(other, stems, "r3"):
+        pass
+    with locked_ledger("s3://studio/music", tmp_path / "more", "r4"):
+        pass
+    with (
+        pytest.raises(ConfigError, match="holds the stems of s3://studio/music"),
+        locked_ledger(other, tmp_path / "more", "r5"),
+    ):
         pass
 
 

@@ -47,3 +47,11 @@ def test_credentials_in_a_uri_are_refused_and_not_repeated() -> None:
     with pytest.raises(ConfigError, match="no credentials") as caught:
         parse_place("s3://AKIA123:geheim@bucket/music")
     assert "geheim" not in str(caught.value)
+
+
+def test_a_folder_holds_itself_and_what_lies_in_it_but_none_whose_name_begins_alike() -> None:
+    music = RemoteFolder("s3", "studio", "music")
+    assert music.holds(music)
+    assert music.holds(RemoteFolder("s3", "studio", "music/stems"))
+    assert not music.holds(RemoteFolder("s3", "studio", "music-stems"))
+    assert not music.holds(RemoteFolder("gs", "studio", "music/stems"))

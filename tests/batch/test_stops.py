@@ -1,0 +1,47 @@
+"""Reasons to start no further track."""
+
+from pathlib import Path
+
+import pytest
+
+from libsep.batch.interrupts import Interrupts
+from libsep.batch.stops import MAX_BUGS, MAX_FAULTS_IN_A_ROW, Stops
+from libsep.track import Outcome
+
+
+def failed(kind: str, message: str = "why") -> Outcome:
+    return Outcome(source="x.mp3", output="x.stem.mp4", status="failed", kind=kind, message=message)
+
+
+@pytest.fixture
+def stops(tmp_path: Path) -> Stops:
+    return Stops(tmp_path, 0, Interrupts())
+
+
+def test_many_bugs_stop_a_run_also_where_other_tracks_end_well_between_them(stops: Stops) -> None:
+    for _ in range(MAX_BUGS):
+        stops.note(failed("bug"))
+        stops.note(Outcome(source="y.mp3", output="y.stem.mp4", status="done"))
+    assert stops.reason() == ""
+    stops.note(failed("bug"))
+    assert stops.reason() == f"{MAX_BUGS + 1} unexpected errors"
+
+
+def test_only_faults_in_a_row_stop_a_run_and_the_last_one_is_told_in_one_line(
+    stops: Stops,
+) -> None:
+    for _ in range(2):
+        for _ in range(MAX_FAULTS_IN_A_ROW - 1):
+            stops.note(failed("fault"))
+        assert stops.reason() == ""
+        stops.note(failed("file"))
+    for _ in range(MAX_FAULTS_IN_A_ROW):
+        stops.note(failed("fault", "no such disk\nand what ffmpeg said"))
+    assert stops.reason() == (
+        f"{MAX_FAULTS_IN_A_ROW} tracks in a row failed for no fault of theirs, last: no such disk"
+    )
+
+
+def test_an_output_that_is_gone_stops_a_run(tmp_path: Path) -> None:
+    reason = Stops(tmp_path / "unplugged", 0, Interrupts()).reason()
+    assert reason == "the output disk is gone: No such file or directory"
