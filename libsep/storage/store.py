@@ -228,7 +228,7 @@ class Store:
         if info.type != fs.FileType.File or info.size != sent.n_bytes:
             raise OSError(f"sent {sent.n_bytes} bytes, the store has {info.size or 0}")
         with self._filesystem.open_input_file(self.folder.path_of(name)) as file:
-            checksum = (file.metadata() or {}).get(b"ETag", b"").decode().strip('"')
+            checksum = (file.metadata() or {}).get("ETag", b"").decode().strip('"')
             if checksum not in sent.checksums():
                 logger.info("%s: checksum of another kind, read back", self.uri_of(name))
                 digest = hashlib.sha256()

@@ -1,6 +1,7 @@
 """Objects through pyarrow, on a real S3 server: names, retries, and never half an object."""
 
 import hashlib
+import logging
 import os
 import socket
 import socketserver
@@ -9,12 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pyarrow.fs import FileInfo, FileType
 
 from libsep.config import StorageConfig
 from libsep.errors import ConfigError, TransferError
 from libsep.storage.connection import resolved
 from libsep.storage.places import RemoteFolder
-from libsep.storage.store import PART_BYTES, Store
+from libsep.storage.store import PART_BYTES, Store, StoredObject, _stored
 
 from .conftest import BUCKET, S3Server
 
@@ -49,12 +51,18 @@ def test_names_survive_byte_for_byte(
 
 @pytest.mark.parametrize("n_bytes", [0, 5, PART_BYTES, PART_BYTES + 1])
 def test_a_file_goes_there_and_back(
-    store_of: Callable[[str], Store], s3: S3Server, tmp_path: Path, n_bytes: int
+    store_of: Callable[[str], Store],
+    s3: S3Server,
+    tmp_path: Path,
+    n_bytes: int,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     store = store_of("out")
     content = os.urandom(n_bytes)
     (tmp_path / "sent").write_bytes(content)
-    stored = store.upload(tmp_path / "sent", "a/b.bin")
+    with caplog.at_level(logging.INFO, logger="libsep"):
+        stored = store.upload(tmp_path / "sent", "a/b.bin")
+    assert caplog.messages == [] or not n_bytes, "the checksum is known, nothing is read back"
     assert stored == store.find("a/b.bin")
     assert stored.size_bytes == n_bytes
     assert hashlib.sha256(s3.get("out/a/b.bin")).digest() == hashlib.sha256(content).digest()
@@ -64,6 +72,27 @@ def test_a_file_goes_there_and_back(
     store.delete("a/b.bin")
     store.delete("a/b.bin")
     assert store.find("a/b.bin") is None
+
+
+def test_an_object_that_holds_other_bytes_than_were_sent_is_an_error(
+    s3: S3Server, storage: StorageConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(RemoteFolder("s3", BUCKET, "out"), storage.model_copy(update={"attempts": 1}))
+    send = store._send
+
+    def overtaken(name: str, parts: Iterator[bytes]) -> object:
+        sent = send(name, parts)
+        s3.put(f"out/{name}", b"theirs")
+        return sent
+
+    monkeypatch.setattr(store, "_send", overtaken)
+    with pytest.raises(TransferError, match="the store holds other bytes than were sent"):
+        store.write("x", b"ours..")
+
+
+def test_times_are_in_whole_seconds_whatever_a_store_tells() -> None:
+    told = FileInfo("bucket/x", FileType.File, size=1, mtime_ns=1_700_000_000_987_654_321)
+    assert _stored("x", told) == StoredObject("x", size_bytes=1, mtime_ns=1_700_000_000_000_000_000)
 
 
 def test_what_is_not_there_is_said_at_once(store_of: Callable[[str], Store]) -> None:
