@@ -4,12 +4,13 @@ import dataclasses
 import json
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from libsep.config import StorageConfig
-from libsep.errors import LedgerError
+from libsep.errors import LedgerError, TransferError
 from libsep.ledger import held_lock
 from libsep.ledger.holder import describe_self
 from libsep.storage import lock as lock_module
@@ -100,6 +101,46 @@ def test_the_lock_of_another_machine_is_taken_over_when_it_is_stale_by_the_clock
     monkeypatch.setattr(store, "objects", aged)
     with StoreLock(store, run="next"):
         assert f"out/{name}" not in s3.sizes()
+
+
+def test_a_lock_that_is_stale_names_no_run_that_is_in_work(
+    store: Store, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(s3, "silent")
+    assert run_in_store(store) == "other"
+    monkeypatch.setattr(lock_module, "STALE_S", -1.0)
+    assert run_in_store(store) == ""
+
+
+def test_a_run_that_comes_back_to_life_while_its_stale_lock_is_deleted_keeps_the_output(
+    store: Store, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = plant(s3, "slept")
+    monkeypatch.setattr(lock_module, "STALE_S", -1.0)
+    monkeypatch.setattr(lock_module, "JUST_BEGUN_S", -1.0)
+    delete = store.delete
+
+    def deleted(other: str) -> None:
+        delete(other)
+        if other == name:
+            plant(s3, "slept")  # its sign of life
+
+    monkeypatch.setattr(store, "delete", deleted)
+    with pytest.raises(LedgerError, match="in use by run other"), StoreLock(store, run="next"):
+        pass
+    assert list(s3.sizes()) == [f"out/{name}"]
+
+
+def test_a_store_that_does_not_answer_for_once_takes_no_lock_away(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def gone(name: str) -> None:
+        raise TransferError(Path(name), "no route to host")
+
+    with StoreLock(store, run="ours") as lock:
+        monkeypatch.setattr(store, "find", gone)
+        assert lock._give_sign_of_life()
+        assert "no sign of life" in caplog.text
 
 
 def test_a_run_whose_lock_was_taken_over_may_not_write_any_more(
