@@ -1,9 +1,11 @@
 """The index that is made of ffmpeg's fragments, beside one that ffmpeg makes itself."""
 
 import io
+import struct
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from libsep.media.atoms import MalformedAtomError
@@ -66,3 +68,21 @@ def test_what_is_not_in_such_fragments_is_an_error(
     with pytest.raises(MalformedAtomError, match=reason):
         defragment(file)
     assert file.getvalue() == before
+
+
+def test_samples_beyond_four_gigabytes_are_found(
+    aac_stem: Path, tmp_path: Path, ffmpeg: Path
+) -> None:
+    flags = "+frag_keyframe+delay_moov+default_base_moof+skip_trailer"
+    near, far = tmp_path / "near.mp4", tmp_path / "far.mp4"
+    data = fragmented(aac_stem, ffmpeg, near, flags).getvalue()
+    head, gap = data.index(b"moof") - 4, 5 << 30
+    with far.open("wb") as file:
+        file.write(data[:head] + struct.pack(">I4sQ", 1, b"free", gap))
+        file.seek(head + gap)  # a hole, which takes no room
+        file.write(data[head:])
+    for path in (near, far):
+        with path.open("r+b") as file:
+            defragment(file)
+    for here, there in zip(read_container(near).tracks, read_container(far).tracks, strict=True):
+        np.testing.assert_array_equal(there.chunks, here.chunks + gap)

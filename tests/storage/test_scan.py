@@ -54,8 +54,8 @@ def test_the_same_objects_are_tracks_in_the_same_order_as_the_files_of_a_folder(
 ) -> None:
     names = [
         "z.mp3", "a/b/deep.flac", "a/z.ogg", "a b/1.mp3", "B.WAV", ".hidden.mp3", ".git/x.mp3",
-        "@eaDir/x.mp3", "done.stem.mp4", "Done.STEM.M4A", "notes.txt", "noext", "Podcasts/p.mp3",
-        "三/ü.m4a", "#1 100%.mp3",
+        "@eaDir/x.mp3", "@eaDir/y.mp3", "done.stem.mp4", "Done.STEM.M4A", "notes.txt", "noext",
+        "Podcasts/p.mp3", "三/ü.m4a", "#1 100%.mp3",
     ]  # fmt: skip
     for name in names:
         path = tmp_path / "music" / name
