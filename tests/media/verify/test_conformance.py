@@ -1,5 +1,7 @@
 import json
 import shutil
+import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -100,6 +102,44 @@ def edited(**changes: object) -> bytes:
 def test_a_wrong_manifest_breaks_its_rules(copied, rewrite_moov, payload, rules) -> None:
     rewrite_moov(copied, lambda moov: _set_stem(moov, payload))
     assert broken_rules(copied) == rules
+
+
+def number(path: tuple[bytes, ...], form: str, place: int, change: int) -> Callable[[Atom], None]:
+    """Return what adds to a number in an atom of a track."""
+
+    def edit(trak: Atom) -> None:
+        atom = trak.first(*path)
+        payload = bytearray(atom.payload)
+        (found,) = struct.unpack_from(form, payload, place)
+        struct.pack_into(form, payload, place, found + change)
+        atom.payload = bytes(payload)
+
+    return edit
+
+
+STSD, MDHD = (b"mdia", b"minf", b"stbl", b"stsd"), (b"mdia", b"mdhd")
+
+
+@pytest.mark.parametrize(
+    ("rule", "tracks", "edit"),
+    [
+        ("A18", slice(2, 3), number(STSD, ">H", 32, -1)),
+        ("A17", slice(2, 3), number(STSD, ">H", 40, 3900)),
+        ("A17", slice(2, 3), number(MDHD, ">I", 12, 3900)),
+        ("C8", slice(5), number((b"edts", b"elst"), ">I", 8, -100)),
+        ("C4", slice(2, 3), number((b"tkhd",), ">I", 0, -2)),
+    ],
+    ids=["one is mono", "another rate", "another timescale", "shorter edits", "not in the movie"],
+)
+def test_a_wrong_number_in_a_track_breaks_its_rule(
+    copied: Path,
+    rewrite_moov: Callable[..., None],
+    rule: str,
+    tracks: slice,
+    edit: Callable[[Atom], None],
+) -> None:
+    rewrite_moov(copied, lambda moov: [edit(trak) for trak in moov.all(b"trak")[tracks]])
+    assert rule in {finding.rule for finding in verify_stems(copied).findings}
 
 
 def test_effects_that_are_on_are_a_warning(copied, rewrite_moov) -> None:
