@@ -142,6 +142,15 @@ def test_a_wrong_number_in_a_track_breaks_its_rule(
     assert rule in {finding.rule for finding in verify_stems(copied).findings}
 
 
+def test_alac_that_does_not_begin_at_its_first_sample_is_an_error(
+    alac_stem: Path, tmp_path: Path, rewrite_moov: Callable[..., None]
+) -> None:
+    late = number((b"edts", b"elst"), ">i", 12, 100)
+    path = Path(shutil.copy(alac_stem, tmp_path / "late.stem.mp4"))
+    rewrite_moov(path, lambda moov: [late(trak) for trak in moov.all(b"trak")])
+    assert "C7" in broken_rules(path)
+
+
 def test_effects_that_are_on_are_a_warning(copied, rewrite_moov) -> None:
     manifest = json.loads(edited())
     manifest["mastering_dsp"]["limiter"]["enabled"] = True

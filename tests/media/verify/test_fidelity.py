@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,27 @@ def test_stems_that_do_not_add_up_break_d3(make_stem_file, sources) -> None:
     louder = sources / 4
     louder[1] *= 3
     assert broken_rules(make_stem_file(louder), louder) == ["D3"]
+
+
+def test_stems_above_full_scale_which_the_codec_cuts_off_are_faithful(
+    make_stem_file: Callable[..., Path], sources: np.ndarray
+) -> None:
+    loud = sources * np.float32(2 / np.abs(sources).max())
+    assert broken_rules(make_stem_file(loud, codec="alac"), loud) == []
+
+
+def test_slow_signals_that_fit_themselves_a_little_later_are_faithful(
+    make_stem_file: Callable[..., Path],
+) -> None:
+    seconds = np.arange(44100) / 44100
+    tones = np.stack([np.sin(2 * np.pi * hz * seconds) for hz in (31, 37, 41, 43)])
+    noise = np.random.default_rng(5).standard_normal((4, 44100))
+    stems = np.repeat((0.2 * tones + 0.002 * noise)[:, None], 2, axis=1)
+    sources = np.concatenate([stems.sum(axis=0)[None], stems]).astype(np.float32)
+    late = np.roll(sources, 2, axis=-1)
+    path = make_stem_file(sources, codec="aac")
+    assert broken_rules(path, sources) == []
+    assert broken_rules(path, late) == []
 
 
 @pytest.mark.parametrize("codec", ["aac", "alac"])
