@@ -82,9 +82,11 @@ def test_a_new_tag_does_not_touch_the_audio(
     before = decoded(stems, 1)
     file = mutagen.File(source)
     file["title"] = "A new title"
+    file["bpm"] = "quick"
     file.save()
     second, _ = convert(source, first)
     assert (second.status, second.action) == ("done", "retag")
+    assert second.warnings == ('BPM "quick" is no tempo: dropped',)
     assert second.audio_sha256 == first.audio_sha256
     assert second.null_db == first.null_db
     assert mutagen.File(stems)["\xa9nam"] == ["A new title"]
