@@ -59,6 +59,19 @@ def test_the_rows_of_a_run_are_known_on_another_machine(
         assert set(ledger.latest()) == {"a", "b"}
 
 
+def test_a_run_that_lost_the_output_to_another_one_writes_no_row(
+    opened: Callable[..., Any],
+) -> None:
+    with opened("slept") as ledger:
+        ledger.begin("slept")
+        ledger._store_lock._lost.set()
+        with pytest.raises(LedgerError, match="went to another run"):
+            ledger.started("a")
+        with pytest.raises(LedgerError, match="went to another run"):
+            ledger.append(row("a"))
+        assert dict(ledger.latest()) == {}
+
+
 def test_runs_on_two_machines_add_up(opened: Callable[..., Any]) -> None:
     for number, machine in enumerate(("here", "elsewhere", "here", "elsewhere")):
         ended_run(opened, f"run{number}", f"track{number}", machine=machine)
