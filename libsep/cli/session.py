@@ -27,6 +27,7 @@ from libsep.config import Config
 from libsep.errors import ClusterError, LedgerError
 from libsep.ledger import FOLDER, Ledger
 from libsep.library.audit import CONFIG, LISTS
+from libsep.library.moves import move_stem_files
 from libsep.library.omissions import Omission
 from libsep.library.survey import (
     ListFiles,
@@ -192,7 +193,7 @@ def _convert(
     _begin_log(settings, () if options.with_library else options.playlists)
     crashes = ledger.crashed()
     ledger.begin(run)
-    for row in found.rerouted:
+    for row in (*found.rerouted, *move_stem_files(options.stems, found.work, run)):
         ledger.append(row)
     tracks = [planned.track for planned in found.work]
     remove_leftovers(options.stems, tracks)

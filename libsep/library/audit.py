@@ -140,6 +140,7 @@ def audit(
     """
     latest, findings = _read(_ledger_at_rest(stems))
     left_out = Omissions()
+    latest = {source: row for source, row in latest.items() if row.status != "moved"}
     tracks = _tracks(library, stems, config, left_out)
     named = None if listed is None else listed(config, latest, lambda _: None, left_out)
     tracks, n_unlisted, problems = _expected(tracks, latest, named)

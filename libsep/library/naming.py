@@ -12,6 +12,11 @@ from libsep.track import path_to_text, unescaped
 
 _HASH_DIGITS = 8
 
+OUTSIDE = "Outside the library"
+"""Folder of the output for tracks that do not lie in the library, below it with their whole path.
+
+A library that has a folder of this name gets another one, with ``~`` behind."""
+
 
 class Namer:
     """Gives each source of a library its path in the output folder.

@@ -15,17 +15,13 @@ from libsep.dj.read import read_list
 from libsep.errors import ConfigError
 from libsep.library.headers import with_headers
 from libsep.library.names import why_not_any
+from libsep.library.naming import OUTSIDE
 from libsep.library.reasons import LeftOut, Reason
 from libsep.library.survey import ListFiles, lister_of
 from libsep.library.walk import Problem, why_no_track
 from libsep.machine import n_cores
 from libsep.storage.ends import Ends
 from libsep.track import FoundFile, Outcome
-
-OUTSIDE = "Outside the library"
-"""Folder of the output for tracks that do not lie in the library, below it with their whole path.
-
-A library that has a folder of this name gets another one, with ``~`` behind."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

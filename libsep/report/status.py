@@ -70,7 +70,11 @@ def read_status(ledger: Ledger, in_work: str | None = None) -> Status:
             conversions[outcome.source] = outcome
     if in_work is None:
         in_work = run_in_work(ledger.folder)
-    standing = [_standing(row, conversions.get(row.source)) for row in last.values()]
+    standing = [
+        _standing(row, conversions.get(row.source))
+        for row in last.values()
+        if row.status != "moved"
+    ]
     return Status(
         summary=Summary.of(standing),
         standing=standing,
