@@ -2,21 +2,12 @@
 
 import dataclasses
 import datetime
-import re
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from xml.etree.ElementTree import Element, ParseError
+from collections.abc import Iterable
 
-import defusedxml.ElementTree
-from defusedxml.common import DefusedXmlException
-
-from libsep.errors import ConfigError
 from libsep.media.tags.serato_cues import Cue, GridMarker
 
 MAX_STARS = 5
 """Stars of a rating that is 100."""
-
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +16,9 @@ class Entry:
 
     ``location`` is its path as that program writes it, with ``/`` between folders; on Windows it
     begins with the drive (``D:/Music/x.mp3``). ``rating`` runs from 0 to 100, None is not rated;
-    ``key`` is free text. Cues and grid are in seconds from the first sample, as that program
-    counts them. Empty text and None mean that the program does not know.
+    ``key`` is free text, ``key_number`` what the program itself found (`libsep.dj.keys`); ``color``
+    is one of `libsep.dj.colors`. Cues and grid are in seconds from the first sample, as that
+    program counts them. Empty text and None mean that the program does not know.
     """
 
     location: str
@@ -36,9 +28,13 @@ class Entry:
     genre: str = ""
     comment: str = ""
     key: str = ""
+    key_number: int | None = None
     bpm: float | None = None
     rating: int | None = None
     added: datetime.date | None = None
+    play_count: int | None = None
+    last_played: datetime.date | None = None
+    color: str = ""
     duration_s: float | None = None
     size_bytes: int | None = None
     cues: tuple[Cue, ...] = ()
@@ -51,75 +47,64 @@ class Entry:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Playlist:
+    """Locations of tracks in their order; ``path`` is the folders it lies in, and its name.
+
+    Two of a collection may have one path: DJ programs allow it.
+    """
+
+    path: tuple[str, ...]
+    locations: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Its path, joined by ``/``."""
+        return "/".join(self.path)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """Playlists and folders of one folder, in their order."""
+
+    name: str
+    members: tuple["Playlist | Folder", ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
-    """Tracks, and playlists of them by name: locations in their order, folders joined by ``/``.
+    """Tracks, and playlists of them.
 
     ``program`` is whose cues and grids they have, empty if it has none: ``traktor``, ``rekordbox``.
     """
 
     entries: tuple[Entry, ...]
     program: str = ""
-    playlists: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    playlists: tuple[Playlist, ...] = ()
 
 
-def elements(path: Path, program: str) -> Iterator[tuple[str, Element]]:
-    """Yield ``start`` and ``end`` of each element of an XML file, as it is read.
-
-    Nothing outside the file is opened, and documents that declare entities are refused.
+def in_folders(playlists: Iterable[Playlist], depth: int = 0) -> tuple[Playlist | Folder, ...]:
+    """Return playlists as a tree of the folders they lie in, each where its first one stands.
 
     Parameters
     ----------
-    path
-        The file.
-    program
-        What should have written it, for messages.
-
-    Raises
-    ------
-    ConfigError
-        It cannot be read, or is no such XML.
+    playlists
+        Lists that share the first ``depth`` folders.
+    depth
+        How many folders are done.
     """
-    try:
-        events = defusedxml.ElementTree.iterparse(
-            str(path), events=("start", "end"), forbid_dtd=True
-        )
-        for event, element in events:
-            yield str(event), element
-    except (ParseError, DefusedXmlException, ValueError) as exc:
-        raise ConfigError(f"{path}: cannot be read as XML of {program}: {exc}") from exc
-    except OSError as exc:
-        raise ConfigError(f"{path}: cannot be read: {exc.strerror}") from exc
-
-
-def number(text: str | None) -> float | None:
-    """Return the number that an attribute holds; None where it holds none."""
-    try:
-        value = float((text or "").replace(",", "."))
-    except ValueError:
-        return None
-    return value if abs(value) < 1e12 else None
-
-
-def positive(text: str | None) -> float | None:
-    """Return the number above zero that an attribute holds; None where it holds none."""
-    value = number(text)
-    return value if value is not None and value > 0 else None
-
-
-def date(text: str | None) -> datetime.date | None:
-    """Return a date that is written as year, month and day; None for anything else."""
-    match = re.fullmatch(r"\s*(\d{4})\D(\d{1,2})\D(\d{1,2})(?:\D.*)?", text or "")
-    try:
-        return datetime.date(*map(int, match.groups())) if match else None
-    except ValueError:
-        return None
-
-
-def xml_text(text: str) -> str:
-    """Return a text without the characters that XML cannot hold, such as control characters."""
-    return _NOT_XML.sub("", text)
-
-
-def is_xml_text(text: str) -> bool:
-    """Return whether XML can hold the whole text: a path must not lose a character."""
-    return _NOT_XML.search(text) is None
+    folders: dict[str, list[Playlist]] = {}
+    members: list[Playlist | str] = []
+    for playlist in playlists:
+        if len(playlist.path) == depth + 1:
+            members.append(playlist)
+            continue
+        name = playlist.path[depth]
+        if name not in folders:
+            members.append(name)
+        folders.setdefault(name, []).append(playlist)
+    return tuple(
+        Folder(name=each, members=in_folders(folders[each], depth + 1))
+        if isinstance(each, str)
+        else each
+        for each in members
+    )

@@ -3,14 +3,15 @@
 import dataclasses
 import datetime
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 from xml.etree.ElementTree import Element, ElementTree, indent
 
-from libsep.dj.collection import Collection, Entry
+from libsep.dj.collection import Collection, Entry, Playlist
+from libsep.dj.m3u_lists import MARK, file_key, refuse_to_replace, write_lists
 from libsep.dj.mp3_time import Mp3Clock
-from libsep.dj.read import read_collection
+from libsep.dj.read import MAX_NAMES, read_collection
 from libsep.dj.rekordbox import write_rekordbox
 from libsep.dj.stems import StemTrack, carried, read_stem_tracks, sources_in
 from libsep.dj.traktor import write_traktor
@@ -22,24 +23,21 @@ Program = Literal["traktor", "rekordbox", "m3u"]
 
 PROGRAMS: tuple[Program, ...] = get_args(Program)
 
-MARK = "written by libsep"
-"""Stands at the head of each list, so that no other file is ever replaced."""
-
 _NAMES = {"traktor": "stems.nml", "rekordbox": "stems.xml", "m3u": "stems.m3u8"}
-_HEAD_BYTES = 512
-_NO_FILE_NAME = str.maketrans('/\\:*?"<>|', "_________")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
     """What was written: files, how many tracks and playlists, and what was left out and why.
 
+    ``removed`` are playlists of an earlier export to the same list, that are none any more.
     ``n_missing`` counts the tracks of the collection's playlists that have no stem file;
     ``n_shifted`` the tracks from MP3s whose cues and grid were moved, ``n_unknown_mp3`` those of
     which nobody can tell whether they need it (see `libsep.dj.mp3_time`).
     """
 
     files: tuple[Path, ...]
+    removed: tuple[Path, ...]
     n_tracks: int
     n_with_cues: int
     n_with_grid: int
@@ -92,7 +90,8 @@ def export(
         Whose format is written.
     output
         The file; by default ``stems.nml``, ``stems.xml`` or ``stems.m3u8`` in ``stems``. Further
-        playlists in M3U lie in the folder ``playlists`` beside it.
+        playlists in M3U lie beside it in the folder ``playlists``, those of another ``NAME`` in
+        ``NAME playlists``.
     prepared
         What is carried over.
     paths
@@ -113,34 +112,40 @@ def export(
         raise ConfigError(f"{stems}: no stem files found (expected the output of libsep run)")
     known = read_collection(prepared.collection) if prepared.collection else Collection(entries=())
     sources = sources_in(known, found.tracks)
-    clock = Mp3Clock(program=known.program, library=prepared.library, shift_s=prepared.mp3_shift_s)
-    carried_over = _carry_over(found.tracks, known, sources, clock)
-    entries = carried_over.entries
-    playlists = {stems.absolute().name or "stems": [entry.location for entry in entries]}
-    n_missing = _add_playlists(playlists, known, sources)
-    entries, lists = _relocated(entries, playlists, paths)
-    files = _write(program, output or stems / _NAMES[program], entries, lists, today)
+    done = _carry_over(found.tracks, known, sources, prepared)
+    playlists = [_with_stems(playlist, sources) for playlist in known.playlists]
+    every = Playlist(path=(stems.absolute().name or "stems",), locations=_places(done.entries))
+    entries, lists = _relocated(done.entries, told_apart([every, *playlists]), paths)
+    written = _write(program, output or stems / _NAMES[program], entries, lists, today)
     return Exported(
-        files=tuple(files),
+        files=written[0],
+        removed=written[1],
         n_tracks=len(entries),
         n_with_cues=sum(bool(entry.cues) for entry in entries),
         n_with_grid=sum(bool(entry.grid) for entry in entries),
         n_playlists=len(lists),
-        n_missing=n_missing,
-        n_shifted=carried_over.n_shifted,
-        n_unknown_mp3=carried_over.n_unknown_mp3,
-        left_out=found.left_out,
+        n_missing=_n_locations(known.playlists) - _n_locations(playlists),
+        n_shifted=done.n_shifted,
+        n_unknown_mp3=done.n_unknown_mp3,
+        left_out=(*found.left_out, *_without_stems(playlists)),
     )
 
 
+def _places(entries: Iterable[Entry]) -> tuple[str, ...]:
+    return tuple(entry.location for entry in entries)
+
+
 def _relocated(
-    entries: Sequence[Entry], playlists: Mapping[str, Sequence[str]], paths: Mapping[str, str]
-) -> tuple[list[Entry], dict[str, list[str]]]:
+    entries: Sequence[Entry], playlists: Iterable[Playlist], paths: Mapping[str, str]
+) -> tuple[list[Entry], list[Playlist]]:
     """Return entries and playlists with the paths that the DJ program sees."""
     places = {entry.location: _mapped(entry.location, paths) for entry in entries}
     return (
         [dataclasses.replace(entry, location=places[entry.location]) for entry in entries],
-        {name: [places[place] for place in listed] for name, listed in playlists.items()},
+        [
+            dataclasses.replace(each, locations=tuple(places[place] for place in each.locations))
+            for each in playlists
+        ],
     )
 
 
@@ -157,8 +162,9 @@ def _carry_over(
     tracks: Sequence[StemTrack],
     known: Collection,
     sources: Mapping[str, StemTrack],
-    clock: Mp3Clock,
+    prepared: Prepared,
 ) -> _CarriedOver:
+    clock = Mp3Clock(program=known.program, library=prepared.library, shift_s=prepared.mp3_shift_s)
     by_track = {
         sources[entry.location].path: entry for entry in known.entries if entry.location in sources
     }
@@ -175,89 +181,67 @@ def _carry_over(
     return done
 
 
-def _add_playlists(
-    playlists: dict[str, list[str]], known: Collection, sources: Mapping[str, StemTrack]
-) -> int:
-    """Add a collection's playlists as far as they have stem files; return how many have none."""
-    names = {_file_name(name) for name in playlists}
-    n_missing = 0
-    for name, locations in known.playlists.items():
-        with_stems = [sources[place].entry.location for place in locations if place in sources]
-        n_missing += len(locations) - len(with_stems)
-        if with_stems:
-            playlists[_unused(name, names)] = with_stems
-    return n_missing
+def _with_stems(playlist: Playlist, sources: Mapping[str, StemTrack]) -> Playlist:
+    """Return a collection's playlist with the stem files of its tracks, as far as there are any."""
+    found = (sources[place] for place in playlist.locations if place in sources)
+    return dataclasses.replace(playlist, locations=tuple(each.entry.location for each in found))
 
 
-def _unused(name: str, taken: set[str]) -> str:
-    """Return a name, with a number if a list or its file would have that of another; note it."""
-    candidates = itertools.chain([name], (f"{name} ({number})" for number in itertools.count(2)))
-    free = next(candidate for candidate in candidates if _file_name(candidate) not in taken)
-    taken.add(_file_name(free))
-    return free
+def _n_locations(playlists: Iterable[Playlist]) -> int:
+    return sum(len(playlist.locations) for playlist in playlists)
 
 
-def _file_name(name: str) -> str:
-    return name.translate(_NO_FILE_NAME).casefold()
+def _without_stems(playlists: Sequence[Playlist]) -> tuple[str, ...]:
+    """Return a sentence that names the playlists without any stem file, if there are such."""
+    names = [repr(playlist.name) for playlist in playlists if not playlist.locations]
+    if not names:
+        return ()
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return (f"playlists without any stem file: {', '.join(names[:MAX_NAMES])}{more}",)
+
+
+def told_apart(
+    playlists: Iterable[Playlist],
+) -> Iterator[Playlist]:
+    """Yield playlists, numbered after their name where one before would have the same file.
+
+    Empty ones are left out.
+    """
+    taken: set[str] = set()
+    for playlist in playlists:
+        if not playlist.locations:
+            continue
+        *folders, name = playlist.path
+        paths = ((*folders, f"{name} ({number})") for number in itertools.count(2))
+        free = next(
+            path for path in itertools.chain([playlist.path], paths) if file_key(path) not in taken
+        )
+        taken.add(file_key(free))
+        yield dataclasses.replace(playlist, path=free)
 
 
 def _write(
     program: Program,
     goal: Path,
     entries: Sequence[Entry],
-    playlists: Mapping[str, Sequence[str]],
+    playlists: Sequence[Playlist],
     today: datetime.date,
-) -> list[Path]:
-    if program != "m3u":
-        write = write_traktor if program == "traktor" else write_rekordbox
-        _write_xml(goal, write(entries, playlists, today=today))
-        return [goal]
-    by_location = {entry.location: entry for entry in entries}
-    files = []
-    for index, (name, locations) in enumerate(playlists.items()):
-        path = goal
-        if index:
-            path = goal.parent / "playlists" / f"{name.translate(_NO_FILE_NAME)}.m3u8"
-        _write_m3u(path, name, [by_location[place] for place in locations])
-        files.append(path)
-    return files
+) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Write the lists; return the files, and those of an earlier export that are gone."""
+    if program == "m3u":
+        folder = "playlists" if goal.name == _NAMES["m3u"] else f"{goal.name} playlists"
+        return write_lists(goal, goal.parent / folder, entries, playlists)
+    write = write_traktor if program == "traktor" else write_rekordbox
+    _write_xml(goal, write(entries, playlists, today=today))
+    return (goal,), ()
 
 
 def _write_xml(goal: Path, root: Element) -> None:
-    _refuse_to_replace(goal)
+    refuse_to_replace(goal)
     indent(root)
     with replacing(goal) as part, part.open("wb") as file:
         file.write(f'<?xml version="1.0" encoding="UTF-8"?>\n<!-- {MARK} -->\n'.encode())
         ElementTree(root).write(file, encoding="utf-8", xml_declaration=False)
-
-
-def _write_m3u(goal: Path, name: str, entries: Sequence[Entry]) -> None:
-    _refuse_to_replace(goal)
-    lines = ["#EXTM3U", f"# {MARK}", f"#PLAYLIST:{_line(name)}"]
-    for entry in entries:
-        label = " - ".join(filter(None, (entry.artist, entry.title)))
-        lines.append(f"#EXTINF:{round(entry.duration_s or -1)},{_line(label)}")
-        lines.append(entry.location)
-    with replacing(goal) as part:
-        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _refuse_to_replace(goal: Path) -> None:
-    try:
-        with goal.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
-    except FileNotFoundError:
-        return
-    except OSError as exc:
-        raise ConfigError(f"{goal}: cannot be written: {exc.strerror}") from exc
-    if MARK.encode() not in head:
-        raise ConfigError(
-            f"{goal}: exists, and libsep did not write it: left as it is (-o names another file)"
-        )
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _mapped(location: str, paths: Mapping[str, str]) -> str:

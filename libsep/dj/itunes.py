@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.parsers.expat import ExpatError
 
-from libsep.dj.collection import Collection, Entry
+from libsep.dj.collection import Collection, Entry, Playlist
 from libsep.dj.rekordbox import location_of_url
 from libsep.errors import ConfigError
 
@@ -19,7 +19,7 @@ _BROKEN = (plistlib.InvalidFileException, ExpatError, ValueError, TypeError, Rec
 
 
 def read_itunes(path: Path) -> Collection:
-    """Return the tracks and playlists of a library; playlists in folders are ``Folder/Name``.
+    """Return the tracks and playlists of a library.
 
     What lies in Apple's cloud has no file and is left out. Ratings that iTunes computed from those
     of the album do not count.
@@ -54,7 +54,8 @@ def _entry(track: Mapping[str, Any]) -> Entry:
     def text(name: str) -> str:
         return str(track.get(name, ""))
 
-    added = track.get("Date Added")
+    added, played = track.get("Date Added"), track.get("Play Date UTC")
+    plays = _positive(track.get("Play Count"))
     rating = None if track.get("Rating Computed") else _positive(track.get("Rating"))
     milliseconds = _positive(track.get("Total Time"))
     size = _positive(track.get("Size"))
@@ -68,6 +69,8 @@ def _entry(track: Mapping[str, Any]) -> Entry:
         bpm=_positive(track.get("BPM")),
         rating=min(int(rating), 100) if rating else None,
         added=added.date() if isinstance(added, datetime.datetime) else None,
+        play_count=int(plays) if plays else None,
+        last_played=played.date() if isinstance(played, datetime.datetime) else None,
         duration_s=milliseconds / 1000 if milliseconds else None,
         size_bytes=int(size) if size else None,
     )
@@ -75,26 +78,25 @@ def _entry(track: Mapping[str, Any]) -> Entry:
 
 def _playlists(
     playlists: list[dict[str, Any]], entries: Mapping[str, Entry]
-) -> dict[str, tuple[str, ...]]:
+) -> tuple[Playlist, ...]:
     by_id = {each.get("Playlist Persistent ID"): each for each in playlists}
-    found = {}
+    found = []
     for playlist in playlists:
         if playlist.get("Folder") or playlist.get("Master"):
             continue
         keys = [str(item.get("Track ID")) for item in playlist.get("Playlist Items", [])]
-        found[_name(playlist, by_id)] = tuple(
-            entries[key].location for key in keys if key in entries
-        )
-    return found
+        locations = tuple(entries[key].location for key in keys if key in entries)
+        found.append(Playlist(path=_path(playlist, by_id), locations=locations))
+    return tuple(found)
 
 
-def _name(playlist: dict[str, Any], by_id: Mapping[Any, dict[str, Any]]) -> str:
+def _path(playlist: dict[str, Any], by_id: Mapping[Any, dict[str, Any]]) -> tuple[str, ...]:
     names: list[str] = []
     current: dict[str, Any] | None = playlist
     while current is not None and len(names) <= len(by_id):  # damaged ones may hold each other
         names.insert(0, str(current.get("Name", "")))
         current = by_id.get(current[_PARENT]) if _PARENT in current else None
-    return "/".join(names)
+    return tuple(names)
 
 
 def _positive(value: object) -> float | None:

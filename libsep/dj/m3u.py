@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from libsep.dj.collection import Collection, Entry
+from libsep.dj.collection import Collection, Entry, Playlist
 from libsep.errors import ConfigError
 
 EXTENSIONS = (".m3u", ".m3u8", ".pls")
@@ -47,7 +47,9 @@ def read_m3u(path: Path) -> Collection:
     """
     locations = tuple(file.as_posix() for file in read_playlist(path))
     entries = tuple(Entry(location=location) for location in dict.fromkeys(locations))
-    return Collection(entries=entries, playlists={path.stem: locations})
+    return Collection(
+        entries=entries, playlists=(Playlist(path=(path.stem,), locations=locations),)
+    )
 
 
 def _text(path: Path) -> str:

@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from libsep.dj.collection import MAX_STARS, Collection, Entry, date
+from libsep.dj.collection import MAX_STARS, Collection, Entry, Playlist
+from libsep.dj.xml_values import date
 from libsep.errors import ConfigError
 
 MAGIC = b"SQLite format 3\0"
 
 _TRACKS = """
     SELECT library.id, track_locations.location, title, artist, album, genre, comment, key, bpm,
-           rating, datetime_added, duration, filesize
+           rating, datetime_added, duration, filesize, timesplayed
     FROM library JOIN track_locations ON library.location = track_locations.id
     WHERE mixxx_deleted = 0 ORDER BY library.id
 """
@@ -55,7 +56,9 @@ def read_mixxx(path: Path) -> Collection:
         raise ConfigError(f"{path}: cannot be read as a library of Mixxx: {exc}") from exc
     return Collection(
         entries=tuple(entries.values()),
-        playlists={name: tuple(tracks) for name, tracks in lists.items()},
+        playlists=tuple(
+            Playlist(path=(name,), locations=tuple(tracks)) for name, tracks in lists.items()
+        ),
     )
 
 
@@ -68,7 +71,8 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _entry(location: str, values: list[object]) -> Entry:
-    title, artist, album, genre, comment, key, bpm, rating, added, duration, size = values
+    title, artist, album, genre, comment, key, bpm, rating, added, *rest = values
+    duration, size, played = rest
     texts = [str(each or "") for each in (title, artist, album, genre, comment, key)]
     stars = rating if isinstance(rating, int) and 0 < rating <= MAX_STARS else None
     return Entry(
@@ -82,6 +86,7 @@ def _entry(location: str, values: list[object]) -> Entry:
         bpm=_positive(bpm),
         rating=stars * 100 // MAX_STARS if stars else None,
         added=date(str(added)),
+        play_count=played if isinstance(played, int) and played > 0 else None,
         duration_s=_positive(duration),
         size_bytes=size if isinstance(size, int) and size > 0 else None,
     )

@@ -1,14 +1,16 @@
 """Lists of tracks, whatever program wrote them."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from libsep.dj import m3u, serato
-from libsep.dj.collection import Collection, Entry, elements
+from libsep.dj.collection import Collection, Entry, Playlist
 from libsep.dj.itunes import read_itunes
 from libsep.dj.mixxx import MAGIC, read_mixxx
 from libsep.dj.rekordbox import read_rekordbox
 from libsep.dj.traktor import read_traktor
+from libsep.dj.xml_values import elements
 from libsep.errors import ConfigError
 
 MAX_NAMES = 20
@@ -59,26 +61,43 @@ def read_list(text: str) -> tuple[Entry, ...]:
         return read_collection(Path(text)).entries
     collection = read_collection(Path(file))
     by_location = {entry.location: entry for entry in collection.entries}
+    playlist = _chosen(file, name, collection.playlists)
     return tuple(
-        by_location.get(location, Entry(location=location))
-        for location in collection.playlists[_chosen(file, name, collection.playlists)]
+        by_location.get(location, Entry(location=location)) for location in playlist.locations
     )
 
 
-def _chosen(file: str, name: str, names: Iterable[str]) -> str:
+def _names(playlists: Sequence[Playlist]) -> list[str]:
+    """Return names that tell playlists apart: several of one name are numbered, the first too."""
+    totals = Counter(playlist.name for playlist in playlists)
+    names: list[str] = []
+    seen: Counter[str] = Counter()
+    for playlist in playlists:
+        seen[playlist.name] += 1
+        number = f" ({seen[playlist.name]})" if totals[playlist.name] > 1 else ""
+        names.append(playlist.name + number)
+    return names
+
+
+def _chosen(file: str, name: str, playlists: Sequence[Playlist]) -> Playlist:
     """Return the playlist that is called so; case, and the folders before it, may be left out."""
-    known = list(names)
+    names = _names(playlists)
     folded = name.casefold()
-    for found in (
-        [each for each in known if each == name],
-        [each for each in known if each.casefold() == folded],
-        [each for each in known if each.casefold().endswith(f"/{folded}")],
-    ):
+    fits: tuple[Callable[[str], bool], ...] = (
+        lambda known: known == name,
+        lambda known: known.casefold() == folded,
+        lambda known: known.casefold().endswith(f"/{folded}"),
+    )
+    for is_it in fits:
+        found = [
+            place for place, each in enumerate(playlists) if is_it(names[place]) or is_it(each.name)
+        ]
         if len(found) == 1:
-            return found[0]
+            return playlists[found[0]]
         if found:
-            raise ConfigError(f"{file}: {name!r} may be {_listed(found)}; give the whole name")
-    raise ConfigError(f"{file}: has no playlist {name!r}, but {_listed(known) or 'none at all'}")
+            listed = _listed([names[place] for place in found])
+            raise ConfigError(f"{file}: {name!r} may be {listed}; give the whole name")
+    raise ConfigError(f"{file}: has no playlist {name!r}, but {_listed(names) or 'none at all'}")
 
 
 def _listed(names: list[str]) -> str:

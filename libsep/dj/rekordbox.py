@@ -5,13 +5,16 @@ in seconds, 51 steps of rating for a star, locations as URLs of ``file://localho
 """
 
 import datetime
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import quote, unquote
 from xml.etree.ElementTree import Element, SubElement
 
 from libsep import __version__
-from libsep.dj.collection import Collection, Entry, date, elements, number, positive, xml_text
+from libsep.dj.collection import Collection, Entry, Folder, Playlist, in_folders
+from libsep.dj.colors import color_for, color_of
+from libsep.dj.xml_values import count, date, elements, number, positive, xml_text
 from libsep.media.tags.serato_cues import Cue, GridMarker
 
 PROGRAM = "Rekordbox"
@@ -27,8 +30,6 @@ _RATING = 255
 def read_rekordbox(path: Path) -> Collection:
     """Return the tracks and playlists of an exported collection.
 
-    Playlists in folders are called ``Folder/Name``; of two with one name the last one counts.
-
     Raises
     ------
     ConfigError
@@ -36,14 +37,14 @@ def read_rekordbox(path: Path) -> Collection:
     """
     entries: list[Entry] = []
     locations: dict[str, str] = {}
-    playlists: dict[str, list[str]] = {}
+    playlists: list[tuple[tuple[str, ...], list[str]]] = []
     nodes: list[Element] = []
     for event, element in elements(path, PROGRAM):
         if element.tag == "NODE":
             if event == "start":
                 nodes.append(element)
                 if element.get("Type") == _PLAYLIST:
-                    playlists[_name(nodes)] = []
+                    playlists.append((tuple(node.get("Name", "") for node in nodes[1:]), []))
             else:
                 nodes.pop()
                 element.clear()
@@ -51,8 +52,8 @@ def read_rekordbox(path: Path) -> Collection:
             key = element.get("Key", "")
             by_location = nodes[-1].get("KeyType") == "1"
             location = location_of_url(key) if by_location else locations.get(key)
-            if location is not None and _name(nodes) in playlists:
-                playlists[_name(nodes)].append(location)
+            if location is not None and nodes[-1].get("Type") == _PLAYLIST:
+                playlists[-1][1].append(location)
         elif event == "end" and element.tag == "TRACK":
             entry = _entry(element)
             locations[element.get("TrackID", "")] = entry.location
@@ -61,12 +62,12 @@ def read_rekordbox(path: Path) -> Collection:
     return Collection(
         entries=tuple(entries),
         program="rekordbox",
-        playlists={name: tuple(t) for name, t in playlists.items()},
+        playlists=tuple(Playlist(path=path, locations=tuple(t)) for path, t in playlists),
     )
 
 
 def write_rekordbox(
-    entries: Iterable[Entry], playlists: Mapping[str, Iterable[str]], *, today: datetime.date
+    entries: Iterable[Entry], playlists: Iterable[Playlist], *, today: datetime.date
 ) -> Element:
     """Return an XML of these tracks, with playlists of their locations.
 
@@ -80,17 +81,25 @@ def write_rekordbox(
         numbers[entry.location] = str(len(numbers) + 1)
         _write_entry(collection, entry, numbers[entry.location], today)
     collection.set("Entries", str(len(numbers)))
-    lists = SubElement(
-        SubElement(root, "PLAYLISTS"), "NODE", Type="0", Name="ROOT", Count=str(len(playlists))
-    )
-    for name, locations in playlists.items():
-        keys = [numbers[location] for location in locations if location in numbers]
-        node = SubElement(
-            lists, "NODE", Name=xml_text(name), Type=_PLAYLIST, KeyType="0", Entries=str(len(keys))
-        )
-        for key in keys:
-            SubElement(node, "TRACK", Key=key)
+    lists = Folder(name="ROOT", members=in_folders(playlists))
+    _write_node(SubElement(root, "PLAYLISTS"), lists, numbers)
     return root
+
+
+def _write_node(parent: Element, node: Playlist | Folder, numbers: Mapping[str, str]) -> None:
+    if isinstance(node, Folder):
+        count = str(len(node.members))
+        folder = SubElement(parent, "NODE", Type="0", Name=xml_text(node.name), Count=count)
+        for member in node.members:
+            _write_node(folder, member, numbers)
+        return
+    keys = [numbers[location] for location in node.locations if location in numbers]
+    name = xml_text(node.path[-1])
+    playlist = SubElement(
+        parent, "NODE", Name=name, Type=_PLAYLIST, KeyType="0", Entries=str(len(keys))
+    )
+    for key in keys:
+        SubElement(playlist, "TRACK", Key=key)
 
 
 def _entry(element: Element) -> Entry:
@@ -106,6 +115,8 @@ def _entry(element: Element) -> Entry:
         bpm=positive(element.get("AverageBpm")),
         rating=round(100 * min(rating, _RATING) / _RATING) if rating else None,
         added=date(element.get("DateAdded")),
+        play_count=count(element.get("PlayCount")),
+        color=color_of("rekordbox", element.get("Colour", "")),
         duration_s=positive(element.get("TotalTime")),
         size_bytes=int(positive(element.get("Size")) or 0) or None,
         cues=tuple(cue for cue in map(_cue, element.iter("POSITION_MARK")) if cue is not None),
@@ -132,7 +143,17 @@ def _cue(element: Element) -> Cue | None:
 
 def _marker(element: Element) -> GridMarker | None:
     start_s, bpm = number(element.get("Inizio")), positive(element.get("Bpm"))
-    return GridMarker(position_s=start_s, bpm=bpm) if start_s is not None and bpm else None
+    if start_s is None or bpm is None:
+        return None
+    meter = re.fullmatch(r"([1-9]\d?)/([1-9]\d?)", element.get("Metro", ""), re.ASCII)
+    n_beats, note = (int(meter[1]), int(meter[2])) if meter else (4, 4)
+    beat = number(element.get("Battito")) or 1
+    return GridMarker(
+        position_s=start_s,
+        bpm=bpm,
+        beat=int(beat) if 1 <= beat <= n_beats else 1,
+        meter=(n_beats, note),
+    )
 
 
 def _write_entry(collection: Element, entry: Entry, key: str, today: datetime.date) -> None:
@@ -156,13 +177,17 @@ def _write_entry(collection: Element, entry: Entry, key: str, today: datetime.da
         element.set("TotalTime", str(round(entry.duration_s)))
     if entry.rating is not None:
         element.set("Rating", str(51 * round(entry.rating / 20)))
+    if entry.play_count is not None:
+        element.set("PlayCount", str(entry.play_count))
+    if color := color_for("rekordbox", entry.color):
+        element.set("Colour", color)
     bpm = entry.bpm or (entry.grid[0].bpm if entry.grid else None)
     if bpm:
         element.set("AverageBpm", f"{bpm:.2f}")
     for marker in entry.grid:
         SubElement(
             element, "TEMPO", Inizio=f"{marker.position_s:.3f}", Bpm=f"{marker.bpm:.2f}",
-            Metro="4/4", Battito="1",
+            Metro="/".join(map(str, marker.meter)), Battito=str(marker.beat),
         )  # fmt: skip
     for cue in entry.cues:
         _write_cue(element, cue)
@@ -179,10 +204,6 @@ def _write_cue(entry: Element, cue: Cue) -> None:
     if cue.color is not None:
         for name, level in zip(("Red", "Green", "Blue"), cue.color, strict=True):
             mark.set(name, str(level))
-
-
-def _name(nodes: list[Element]) -> str:
-    return "/".join(node.get("Name", "") for node in nodes[1:])
 
 
 def location_of_url(url: str) -> str:

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from libsep.dj.collection import Collection, Entry
+from libsep.dj.collection import Collection, Entry, Playlist
 from libsep.errors import ConfigError
 
 EXTENSION = ".crate"
@@ -50,7 +50,8 @@ def read_crate(path: Path) -> Collection:
     drive = next((each.parent for each in path.absolute().parents if each.name == FOLDER), None)
     locations = tuple(_location(name, drive) for name in names)
     entries = tuple(Entry(location=location) for location in dict.fromkeys(locations))
-    return Collection(entries=entries, playlists={path.stem.replace(SEPARATOR, "/"): locations})
+    crate = Playlist(path=tuple(path.stem.split(SEPARATOR)), locations=locations)
+    return Collection(entries=entries, playlists=(crate,))
 
 
 def _fields(content: bytes, path: Path) -> Iterator[tuple[bytes, bytes]]:

@@ -2,12 +2,15 @@
 
 import dataclasses
 import logging
+import math
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from libsep.dj.collection import Collection, Entry, is_xml_text, positive
+from libsep.dj.collection import Collection, Entry
+from libsep.dj.keys import key_number
+from libsep.dj.xml_values import is_xml_text, positive
 from libsep.errors import TagError
 from libsep.media.tags import Tags, read_fingerprint, read_tags
 from libsep.media.tags.serato_cues import Cue, GridMarker, read_cues, read_grid
@@ -76,7 +79,7 @@ def sources_in(collection: Collection, tracks: tuple[StemTrack, ...]) -> Mapping
     known = {_normal(track.source): track for track in tracks}
     lengths_s = {entry.location: entry.duration_s for entry in collection.entries}
     places = set(lengths_s)
-    places |= {location for playlist in collection.playlists.values() for location in playlist}
+    places |= {place for playlist in collection.playlists for place in playlist.locations}
     found = {}
     for location in places:
         for suffix in _suffixes(_normal(location)):
@@ -94,8 +97,8 @@ def _as_long(first_s: float | None, second_s: float | None) -> bool:
 def carried(track: StemTrack, entry: Entry, shift_s: float) -> Entry:
     """Return what a stem file says of itself, with what a collection knows of its source.
 
-    The collection's cues, grid, rating and dates win where it has them; texts are those of the stem
-    file where it has any.
+    The collection's cues, grid, rating, colour, plays and dates win where it has them; texts are
+    those of the stem file where it has any, but a key that is none yields to one that is.
 
     Parameters
     ----------
@@ -107,6 +110,7 @@ def carried(track: StemTrack, entry: Entry, shift_s: float) -> Entry:
         Is added to the positions of that entry.
     """
     own = track.entry
+    keys = (own.key, entry.key)
     return dataclasses.replace(
         own,
         title=own.title or entry.title,
@@ -114,10 +118,14 @@ def carried(track: StemTrack, entry: Entry, shift_s: float) -> Entry:
         album=own.album or entry.album,
         genre=own.genre or entry.genre,
         comment=own.comment or entry.comment,
-        key=own.key or entry.key,
+        key=next((key for key in keys if key_number(key) is not None), own.key or entry.key),
+        key_number=entry.key_number,
         bpm=entry.bpm or own.bpm,
         rating=entry.rating if entry.rating is not None else own.rating,
         added=entry.added or own.added,
+        play_count=entry.play_count,
+        last_played=entry.last_played,
+        color=entry.color,
         cues=tuple(_moved_cue(cue, shift_s) for cue in entry.cues) or own.cues,
         grid=tuple(_moved_marker(marker, shift_s) for marker in entry.grid) or own.grid,
     )
@@ -167,10 +175,8 @@ def _moved_cue(cue: Cue, shift_s: float) -> Cue:
 
 def _moved_marker(marker: GridMarker, shift_s: float) -> GridMarker:
     """Move a beat; one that would come before 0 goes on by whole beats, on the same grid."""
-    position_s, beat_s = marker.position_s + shift_s, 60 / marker.bpm
-    if position_s < 0:
-        position_s += beat_s * -(position_s // beat_s)
-    return dataclasses.replace(marker, position_s=position_s)
+    moved = dataclasses.replace(marker, position_s=marker.position_s + shift_s)
+    return moved.later(max(math.ceil(-moved.position_s / moved.beat_s), 0))
 
 
 def _normal(location: str) -> str:

@@ -7,12 +7,16 @@ with ``/:``.
 """
 
 import datetime
+import itertools
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement
 
-from libsep.dj.collection import Collection, Entry, date, elements, number, positive, xml_text
+from libsep.dj.collection import Collection, Entry, Folder, Playlist, in_folders
+from libsep.dj.colors import color_for, color_of
+from libsep.dj.keys import KEYS, key_number
+from libsep.dj.xml_values import count, date, elements, number, positive, xml_text
 from libsep.media.tags.serato_cues import Cue, GridMarker
 
 PROGRAM = "Traktor"
@@ -23,17 +27,6 @@ _TYPES = {kind: number for number, kind in _KINDS.items()}
 _RANKING = 255
 """Of five stars."""
 
-KEYS = (
-    "C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B",
-    "Cm", "C#m", "Dm", "D#m", "Em", "Fm", "F#m", "Gm", "G#m", "Am", "Bbm", "Bm",
-)  # fmt: skip
-"""Keys by the number that Traktor gives them."""
-
-_EQUAL_KEYS = {
-    "C#": "Db", "D#": "Eb", "F#": "Gb", "G#": "Ab", "A#": "Bb",
-    "Dbm": "C#m", "Ebm": "D#m", "Gbm": "F#m", "Abm": "G#m", "A#m": "Bbm",
-}  # fmt: skip
-
 MUSIC_DRIVE = "Macintosh HD"
 """Volume of the paths that name none."""
 
@@ -41,29 +34,27 @@ MUSIC_DRIVE = "Macintosh HD"
 def read_traktor(path: Path) -> Collection:
     """Return the tracks and playlists of a collection.
 
-    Playlists in folders are called ``Folder/Name``; of two with one name the last one counts.
-
     Raises
     ------
     ConfigError
         The file cannot be read, or is no collection.
     """
     entries: list[Entry] = []
-    playlists: dict[str, list[str]] = {}
-    folders: list[str] = []
+    playlists: list[tuple[tuple[str, ...], list[str]]] = []
+    folders: list[tuple[str, str]] = []
     for event, element in elements(path, PROGRAM):
         if element.tag == "NODE":
             if event == "start":
-                folders.append(element.get("NAME", ""))
-                if element.get("TYPE") == "PLAYLIST":
-                    playlists["/".join(folders[1:])] = []
+                folders.append((element.get("NAME", ""), element.get("TYPE", "")))
+                if folders[-1][1] == "PLAYLIST":
+                    playlists.append((tuple(name for name, _ in folders[1:]), []))
             else:
                 folders.pop()
                 element.clear()
         elif event == "end" and element.tag == "PRIMARYKEY" and folders:
-            tracks = playlists.get("/".join(folders[1:]))
-            if tracks is not None and element.get("TYPE") in (None, "TRACK", "STEM"):
-                tracks.append(_joined(element.get("KEY", "")))
+            is_track = element.get("TYPE") in (None, "TRACK", "STEM")
+            if is_track and folders[-1][1] == "PLAYLIST":
+                playlists[-1][1].append(_joined(element.get("KEY", "")))
         elif event == "end" and element.tag == "ENTRY" and not folders:
             location = element.find("LOCATION")
             if location is not None:
@@ -72,12 +63,12 @@ def read_traktor(path: Path) -> Collection:
     return Collection(
         entries=tuple(entries),
         program="traktor",
-        playlists={name: tuple(t) for name, t in playlists.items()},
+        playlists=tuple(Playlist(path=path, locations=tuple(t)) for path, t in playlists),
     )
 
 
 def write_traktor(
-    entries: Iterable[Entry], playlists: Mapping[str, Iterable[str]], *, today: datetime.date
+    entries: Iterable[Entry], playlists: Iterable[Playlist], *, today: datetime.date
 ) -> Element:
     """Return a collection of these tracks, with playlists of their locations.
 
@@ -87,21 +78,27 @@ def write_traktor(
     root = Element("NML", VERSION="19")
     SubElement(root, "HEAD", COMPANY="www.native-instruments.com", PROGRAM=PROGRAM)
     collection = SubElement(root, "COLLECTION")
-    count = 0
     for entry in entries:
         _write_entry(collection, entry, today)
-        count += 1
-    collection.set("ENTRIES", str(count))
-    lists = SubElement(SubElement(root, "PLAYLISTS"), "NODE", TYPE="FOLDER", NAME="$ROOT")
-    nodes = SubElement(lists, "SUBNODES", COUNT=str(len(playlists)))
-    for name, locations in playlists.items():
-        node = SubElement(nodes, "NODE", TYPE="PLAYLIST", NAME=xml_text(name))
-        keys = [_primary_key(location) for location in locations]
-        identity = uuid.uuid5(uuid.NAMESPACE_URL, f"libsep:{name}").hex
-        playlist = SubElement(node, "PLAYLIST", ENTRIES=str(len(keys)), TYPE="LIST", UUID=identity)
-        for key in keys:
-            SubElement(SubElement(playlist, "ENTRY"), "PRIMARYKEY", TYPE="TRACK", KEY=key)
+    collection.set("ENTRIES", str(len(collection)))
+    lists = Folder(name="$ROOT", members=in_folders(playlists))
+    _write_node(SubElement(root, "PLAYLISTS"), lists)
     return root
+
+
+def _write_node(parent: Element, node: Playlist | Folder) -> None:
+    if isinstance(node, Folder):
+        folder = SubElement(parent, "NODE", TYPE="FOLDER", NAME=xml_text(node.name))
+        nodes = SubElement(folder, "SUBNODES", COUNT=str(len(node.members)))
+        for member in node.members:
+            _write_node(nodes, member)
+        return
+    element = SubElement(parent, "NODE", TYPE="PLAYLIST", NAME=xml_text(node.path[-1]))
+    keys = [_primary_key(location) for location in node.locations]
+    identity = uuid.uuid5(uuid.NAMESPACE_URL, "libsep:" + "\0".join(node.path)).hex
+    playlist = SubElement(element, "PLAYLIST", ENTRIES=str(len(keys)), TYPE="LIST", UUID=identity)
+    for key in keys:
+        SubElement(SubElement(playlist, "ENTRY"), "PRIMARYKEY", TYPE="TRACK", KEY=key)
 
 
 def _entry(element: Element, location: Element) -> Entry:
@@ -111,8 +108,8 @@ def _entry(element: Element, location: Element) -> Entry:
     bpm = positive(tempo.get("BPM")) if tempo is not None else None
     ranking = number(info.get("RANKING"))
     size_kib = positive(info.get("FILESIZE"))
-    index = number(key.get("VALUE")) if key is not None else None
-    named = KEYS[int(index)] if index is not None and 0 <= index < len(KEYS) else ""
+    index = count(key.get("VALUE")) if key is not None else None
+    index = index if index is not None and index < len(KEYS) else None
     cues = element.findall("CUE_V2")
     return Entry(
         location=_joined(
@@ -123,10 +120,14 @@ def _entry(element: Element, location: Element) -> Entry:
         album=album.get("TITLE", "") if album is not None else "",
         genre=info.get("GENRE", ""),
         comment=info.get("COMMENT", ""),
-        key=info.get("KEY", "") or named,
+        key=info.get("KEY", "") or (KEYS[index] if index is not None else ""),
+        key_number=index,
         bpm=bpm,
         rating=round(100 * min(ranking, _RANKING) / _RANKING) if ranking else None,
         added=date(info.get("IMPORT_DATE")),
+        play_count=count(info.get("PLAYCOUNT")),
+        last_played=date(info.get("LAST_PLAYED")),
+        color=color_of("traktor", info.get("COLOR", "")),
         duration_s=positive(info.get("PLAYTIME_FLOAT")) or positive(info.get("PLAYTIME")),
         size_bytes=int(1024 * size_kib) if size_kib else None,
         cues=tuple(cue for cue in map(_cue, cues) if cue is not None),
@@ -190,13 +191,20 @@ def _write_entry(collection: Element, entry: Entry, today: datetime.date) -> Non
         attributes["FILESIZE"] = str(entry.size_bytes // 1024)
     added = entry.added or today
     attributes["IMPORT_DATE"] = f"{added.year}/{added.month}/{added.day}"
+    if entry.play_count is not None:
+        attributes["PLAYCOUNT"] = str(entry.play_count)
+    if played := entry.last_played:
+        attributes["LAST_PLAYED"] = f"{played.year}/{played.month}/{played.day}"
+    if color := color_for("traktor", entry.color):
+        attributes["COLOR"] = color
     SubElement(element, "INFO", attributes)
     bpm = entry.bpm or (entry.grid[0].bpm if entry.grid else None)
     if bpm:
         SubElement(element, "TEMPO", BPM=f"{bpm:.6f}", BPM_QUALITY="100.000000")
-    if (index := key_number(entry.key)) is not None:
+    index = entry.key_number if entry.key_number is not None else key_number(entry.key)
+    if index is not None:
         SubElement(element, "MUSICAL_KEY", VALUE=str(index))
-    for marker in entry.grid:
+    for marker in _downbeats(entry.grid):
         beat = _write_cue(element, "AutoGrid", _GRID, marker.position_s)
         SubElement(beat, "GRID", BPM=f"{marker.bpm:.6f}")
     for cue in entry.cues:
@@ -207,19 +215,22 @@ def _write_entry(collection: Element, entry: Entry, today: datetime.date) -> Non
             written.set("COLOR", "#" + bytes(cue.color).hex().upper())
 
 
+def _downbeats(grid: Sequence[GridMarker]) -> Iterator[GridMarker]:
+    """Yield the first beats of bars that a grid's tempos begin with: Traktor has no other markers.
+
+    A marker on another beat goes on to the next bar; one whose tempo ends before that is left out.
+    """
+    for marker, following in itertools.zip_longest(grid, grid[1:]):
+        first = marker.later((1 - marker.beat) % marker.meter[0])
+        if following is None or first.position_s < following.position_s - marker.beat_s / 2:
+            yield first
+
+
 def _write_cue(entry: Element, name: str, kind: int, position_s: float) -> Element:
     return SubElement(
         entry, "CUE_V2", NAME=xml_text(name), DISPL_ORDER="0", TYPE=str(kind),
         START=f"{1000 * position_s:.6f}", LEN="0.000000", REPEATS="-1", HOTCUE="-1",
     )  # fmt: skip
-
-
-def key_number(key: str) -> int | None:
-    """Return Traktor's number of a key that is written with letters (``Am``, ``F#``); else None."""
-    text = key.strip().replace("♯", "#").replace("♭", "b").replace(" ", "")
-    text = text.removesuffix("maj").replace("min", "m")
-    text = _EQUAL_KEYS.get(text[:1].upper() + text[1:], text[:1].upper() + text[1:])
-    return KEYS.index(text) if text in KEYS else None
 
 
 def _joined(traktor: str) -> str:

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from libsep.dj.collection import Playlist
+from libsep.dj.keys import KEYS, key_number
 from libsep.dj.read import read_collection
 from libsep.dj.rekordbox import read_rekordbox
-from libsep.dj.traktor import KEYS, key_number, read_traktor
+from libsep.dj.traktor import read_traktor
 from libsep.errors import ConfigError
 from libsep.media.tags.serato import from_id3
 from libsep.media.tags.serato_cues import Cue, GridMarker, read_cues, read_grid
@@ -36,7 +38,8 @@ def test_a_traktor_collection_is_read(written: Path) -> None:
         "Record",
         "House",
     )
-    assert (one.bpm, one.rating, one.duration_s, one.key) == (124, 80, 200.5, "8m")
+    assert (one.bpm, one.rating, one.duration_s, one.key) == (124, 80, 200.5, "1m")
+    assert one.key_number == KEYS.index("Am")
     assert one.added == datetime.date(2025, 12, 31)
     assert one.size_bytes == 8000 * 1024
     assert one.grid == (GridMarker(position_s=0.0525, bpm=124.0),)
@@ -44,7 +47,11 @@ def test_a_traktor_collection_is_read(written: Path) -> None:
         Cue(position_s=30.02025, name="Drop", slot=0, color=(255, 128, 0)),
         Cue(kind="loop", position_s=60.0, length_s=1.9355, slot=3),
     )
-    assert collection.playlists == {"Club/Warm-up": (two.location, one.location)}
+    warm_up = Playlist(path=("Club", "Warm-up"), locations=(two.location, one.location))
+    assert collection.playlists == (warm_up,)
+    assert (one.play_count, one.last_played, one.color) == (
+        7, datetime.date(2026, 1, 1), "yellow",
+    )  # fmt: skip
 
 
 def test_a_rekordbox_export_is_read(written: Path) -> None:
@@ -52,11 +59,13 @@ def test_a_rekordbox_export_is_read(written: Path) -> None:
     (one,) = collection.entries
     assert one.location == "D:/Music/a b/one#1.mp3"
     assert (one.bpm, one.rating, one.key, one.duration_s) == (124, 80, "Am", 200)
-    assert one.grid == (GridMarker(position_s=0.053, bpm=124.0),)
+    assert one.grid == (GridMarker(position_s=0.053, bpm=124.0, beat=3),)
+    assert (one.play_count, one.color) == (9, "rekordbox:0xFF007F")
     assert one.cues[0] == Cue(position_s=30.02, name="Drop", slot=0, color=(255, 128, 0))
     assert one.cues[1].kind == "loop"
     assert one.cues[1].length_s == pytest.approx(1.936)
-    assert collection.playlists == {"Warm-up": (one.location,)}
+    warm_up = Playlist(path=("Warm-up",), locations=(one.location,))
+    assert collection.playlists == (warm_up,)
 
 
 def test_the_outermost_element_tells_the_program(written: Path) -> None:
@@ -100,10 +109,35 @@ def test_numbers_that_are_none_do_no_harm(tmp_path: Path) -> None:
 
 
 def test_keys_have_the_numbers_of_traktor() -> None:
-    assert [key_number(key) for key in ("C", "Am", "f#", "Ebm", "Bb min", "8A", "")] == [
-        0, 21, 6, 15, 22, None, None,
+    names = ("C", "Am", "f#", "Ebm", "Bb min", "B\N{MUSIC FLAT SIGN} Major", "Cb", "x", "AM", "")
+    assert [key_number(key) for key in names] == [
+        0, 21, 6, 15, 22, 10, 11, None, None, None,
     ]  # fmt: skip
-    assert len(set(KEYS)) == 24
+    assert [key_number(key) for key in KEYS] == list(range(24))
+
+
+def test_keys_on_a_wheel_follow_the_circle_of_fifths() -> None:
+    majors = [
+        "C",
+        "G",
+        "D",
+        "A",
+        "E",
+        "B",
+        "Gb",
+        "Db",
+        "Ab",
+        "Eb",
+        "Bb",
+        "F",
+    ]  # upwards in fifths, from Open Key's 1
+    minors = ["Am", "Em", "Bm", "F#m", "C#m", "G#m", "D#m", "Bbm", "Fm", "Cm", "Gm", "Dm"]
+    # both upwards in fifths, from Open Key's 1
+    for hour, (major, minor) in enumerate(zip(majors, minors, strict=True), start=1):
+        camelot = (hour + 6) % 12 + 1
+        assert key_number(f"{hour}d") == key_number(f"{camelot}B") == KEYS.index(major)
+        assert key_number(f"{hour}m") == key_number(f"{camelot}a") == KEYS.index(minor)
+    assert [key_number(key) for key in ("08A", "0A", "13m", "8C")] == [21, None, None, None]
 
 
 def test_cues_and_grid_of_serato_are_read_from_the_atoms_of_a_stem_file() -> None:

@@ -1,16 +1,26 @@
 """Lists of stem files, read back with parsers of others."""
 
+import datetime
+import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from xml.etree.ElementTree import Element, ElementTree
 
 import pytest
 from typer.testing import CliRunner
 
 from libsep.cli.app import app
-from libsep.dj.export import _unused
-from libsep.dj.rekordbox import read_rekordbox
-from libsep.dj.traktor import read_traktor
+from libsep.dj.collection import Collection, Entry, Playlist
+from libsep.dj.colors import color_for, color_of
+from libsep.dj.export import told_apart
+from libsep.dj.m3u_lists import write_lists
+from libsep.dj.rekordbox import read_rekordbox, write_rekordbox
+from libsep.dj.stems import StemTrack, carried
+from libsep.dj.traktor import read_traktor, write_traktor
+from libsep.errors import ConfigError
 from libsep.media.tags.serato import from_id3
+from libsep.media.tags.serato_cues import GridMarker
 
 from ..serato_data import GRID, cue, markers2
 from .conftest import MakeMp3, MakeStem
@@ -58,11 +68,15 @@ def test_traktor_lists_are_read_by_another_parser(stems: Path, tmp_path: Path) -
     assert two.musical_key.value_attribute == 21
     # Serato's grid and cue of the FLAC, which the collection knows nothing of
     assert [round(c.start, 3) for c in two.cue_v2] == [304.994, 1500.0]
+    assert (one.info.playcount, one.info.last_played, one.info.color) == (7, "2026/1/1", 3)
+    assert one.musical_key.value_attribute == 21
     again = read_traktor(stems / "stems.nml")
-    assert again.playlists["STEMS"] == tuple(entry.location for entry in again.entries)
-    assert again.playlists["Club/Warm-up"] == (
-        "/Volumes/DJ/Stems/Music/two.stem.mp4", "/Volumes/DJ/Stems/a/one.stem.mp4",
-    )  # fmt: skip
+    places = tuple(entry.location for entry in again.entries)
+    assert places == ("/Volumes/DJ/Stems/Music/two.stem.mp4", "/Volumes/DJ/Stems/a/one.stem.mp4")
+    assert again.playlists == (
+        Playlist(path=("STEMS",), locations=places),
+        Playlist(path=("Club", "Warm-up"), locations=places),
+    )
 
 
 def test_rekordbox_lists_are_read_by_another_parser(stems: Path, tmp_path: Path) -> None:
@@ -84,6 +98,8 @@ def test_rekordbox_lists_are_read_by_another_parser(stems: Path, tmp_path: Path)
         ("cue", 29.994, 0), ("loop", 59.974, -1),
     ]  # fmt: skip
     assert one.tempos[0]["Inizio"] == pytest.approx(0.027)
+    assert (one.tempos[0]["Metro"], one.tempos[0]["Battito"]) == ("4/4", 3)
+    assert (one["PlayCount"], one["Colour"]) == (9, "0xFF007F")
     assert xml.get_playlist("Warm-up").get_tracks() == [2]
     assert read_rekordbox(stems / "stems.xml").entries[1].location == "D:/Stems/a/one.stem.mp4"
 
@@ -165,10 +181,129 @@ def test_a_track_of_another_length_is_not_the_source(stems: Path, tmp_path: Path
 
 
 def test_lists_of_one_name_do_not_replace_each_other() -> None:
-    taken = {"stems", "a_b"}
-    assert [_unused(name, taken) for name in ("a/b", "A_B", "STEMS", "c")] == [
-        "a/b (2)", "A_B (3)", "STEMS (2)", "c",
+    paths = [("stems",), ("a_b",), ("a", "b"), ("A_B",), ("STEMS",), ("c",)]
+    apart = told_apart([Playlist(path=path, locations=("/a",)) for path in paths])
+    assert [playlist.name for playlist in apart] == [
+        "stems", "a_b", "a/b (2)", "A_B (3)", "STEMS (2)", "c",
     ]  # fmt: skip
+
+
+SETS = (
+    Playlist(path=("Set",), locations=("/1.mp4",)),
+    Playlist(path=("Club", "Set"), locations=("/2.mp4",)),
+    Playlist(path=("Club", "Late", "Set"), locations=("/1.mp4",)),
+    Playlist(path=("Last",), locations=("/2.mp4",)),
+    Playlist(path=("Club", "Set (2)"), locations=("/1.mp4",)),
+)
+
+
+@pytest.mark.parametrize(
+    ("write", "read"), [(write_traktor, read_traktor), (write_rekordbox, read_rekordbox)]
+)
+def test_playlists_keep_their_folders(
+    write: Callable[..., Element], read: Callable[[Path], Collection], tmp_path: Path
+) -> None:
+    entries = [Entry(location="/1.mp4"), Entry(location="/2.mp4")]
+    root = write(entries, SETS, today=datetime.date(2026, 1, 1))
+    ElementTree(root).write(tmp_path / "list")
+    first, *in_club, last = read(tmp_path / "list").playlists
+    assert (first, *in_club[:2], last) == (SETS[0], SETS[1], SETS[2], SETS[3])
+    assert in_club[2:] == [SETS[4]]
+
+
+def test_both_of_two_playlists_of_one_name_are_written(stems: Path, tmp_path: Path) -> None:
+    text = REKORDBOX.replace("a%20b/one%231.mp3", "a/one.mp3")
+    (node,) = re.findall(r'<NODE Name="Warm-up".*?</NODE>', text, re.DOTALL)
+    empty = '<NODE Name="Nothing" Type="1" KeyType="0" Entries="0"/>'
+    (tmp_path / "two.xml").write_text(text.replace(node, node + node + empty), encoding="utf-8")
+    arguments = ["export", str(stems), "--to", "rekordbox", "--collection"]
+    result = run(app, [*arguments, str(tmp_path / "two.xml")])
+    assert "left out playlists without any stem file: 'Nothing'" in result.output
+    _, *lists = read_rekordbox(stems / "stems.xml").playlists
+    assert [playlist.name for playlist in lists] == ["Warm-up", "Warm-up (2)"]
+    assert lists[0].locations == lists[1].locations == (str(stems / "a/one.stem.mp4"),)
+
+
+@pytest.mark.parametrize(
+    ("meter", "beat", "first_s"),
+    [((4, 4), 1, 0.4), ((4, 4), 3, 1.4), ((4, 4), 4, 0.9), ((3, 4), 2, 1.4)],
+)
+def test_the_grid_of_traktor_begins_on_the_first_beat_of_a_bar(
+    meter: tuple[int, int], beat: int, first_s: float
+) -> None:
+    marker = GridMarker(position_s=0.4, bpm=120.0, meter=meter, beat=beat)
+    root = write_traktor(
+        [Entry(location="/a.mp4", grid=(marker,))], [], today=datetime.date(2026, 1, 1)
+    )
+    (written,) = root.iter("CUE_V2")
+    assert float(written.get("START", "")) == pytest.approx(1000 * first_s)
+
+
+def test_a_tempo_that_ends_before_its_bar_does_has_no_marker_in_traktor() -> None:
+    beats = [GridMarker(position_s=n / 2, bpm=120.0, beat=n % 4 + 1) for n in range(2, 9)]
+    root = write_traktor(
+        [Entry(location="/a.mp4", grid=tuple(beats))], [], today=datetime.date(2026, 1, 1)
+    )
+    starts = [float(written.get("START", "")) for written in root.iter("CUE_V2")]
+    assert starts == [2000.0, 4000.0]
+
+
+def test_a_grid_that_is_moved_below_zero_counts_its_beats_on() -> None:
+    marker = GridMarker(position_s=0.01, bpm=120.0, meter=(3, 4), beat=3)
+    stem = StemTrack(path=Path("a"), source="a", entry=Entry(location="/a"))
+    (moved,) = carried(stem, Entry(location="/b", grid=(marker,)), -0.026).grid
+    assert (moved.position_s, moved.beat) == (pytest.approx(0.484), 1)
+    (stays,) = carried(stem, Entry(location="/b", grid=(marker,)), -0.01).grid
+    assert (stays.position_s, stays.beat) == (0.0, 3)
+
+
+@pytest.mark.parametrize(
+    ("own", "known", "number"), [("", "8A", 21), ("Dm", "8A", 14), ("loud", "1m", 21)]
+)
+def test_a_key_that_is_none_yields_to_one_that_is(own: str, known: str, number: int) -> None:
+    stem = StemTrack(path=Path("a"), source="a", entry=Entry(location="/a", key=own))
+    entry = carried(stem, Entry(location="/b", key=known), 0.0)
+    (written,) = write_traktor([entry], [], today=datetime.date(2026, 1, 1)).iter("MUSICAL_KEY")
+    assert written.get("VALUE") == str(number)
+
+
+def test_colours_that_both_programs_have_go_over() -> None:
+    assert color_for("rekordbox", color_of("traktor", "1")) == "0xFF0000"
+    assert color_for("traktor", color_of("traktor", "7")) == "7"
+    assert color_for("rekordbox", color_of("traktor", "7")) == ""
+    assert color_of("traktor", "0") == ""
+
+
+def test_playlists_of_an_earlier_export_go_and_those_of_others_stay(tmp_path: Path) -> None:
+    entries = [Entry(location="/1.mp4")]
+    own = Playlist(path=("STEMS",), locations=("/1.mp4",))
+    friday = Playlist(path=("Friday",), locations=("/1.mp4",))
+    goal, folder = tmp_path / "stems.m3u8", tmp_path / "playlists"
+    write_lists(goal, folder, entries, [own, friday])
+    foreign = folder / "mine.m3u8"
+    foreign.write_text("#EXTM3U\n#EXTINF:1,A - written by libsep\n/1.mp4\n")
+    sunday = Playlist(path=("Sunday",), locations=("/1.mp4",))
+    files, removed = write_lists(goal, folder, entries, [own, sunday])
+    assert (files, removed) == ((goal, folder / "Sunday.m3u8"), (folder / "Friday.m3u8",))
+    assert sorted(folder.iterdir()) == [folder / "Sunday.m3u8", foreign]
+    foreign.write_text("#EXTM3U\n/2.mp4\n")
+    with pytest.raises(ConfigError, match=r"mine\.m3u8: exists, and libsep did not write it"):
+        write_lists(goal, folder, entries, [own, Playlist(path=("mine",))])
+    assert foreign.read_text() == "#EXTM3U\n/2.mp4\n"
+
+
+def test_two_m3u_exports_into_one_folder_keep_their_playlists_apart(
+    stems: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "collection.nml").write_text(NML, encoding="utf-8")
+    for name in ("a.m3u8", "b.m3u8"):
+        run(
+            app,
+            ["export", str(stems), "--to", "m3u", "--collection", str(tmp_path / "collection.nml"),
+             "-o", str(tmp_path / name)],
+        )  # fmt: skip
+    found = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("Club*.m3u8")]
+    assert sorted(found) == [f"{n}.m3u8 playlists/Club_Warm-up.m3u8" for n in "ab"]
 
 
 @pytest.mark.parametrize(

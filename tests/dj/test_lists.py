@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from serato_tools.crate import Crate
 
-from libsep.dj.collection import Entry
+from libsep.dj.collection import Entry, Playlist
 from libsep.dj.itunes import read_itunes
 from libsep.dj.m3u import read_m3u, read_playlist
 from libsep.dj.mixxx import read_mixxx
@@ -41,10 +41,11 @@ CREATE TABLE crate_tracks (crate_id INTEGER NOT NULL REFERENCES crates(id),
 INSERT INTO track_locations VALUES (7, '/home/dj/Ä/one.mp3', 'one.mp3', '/home/dj/Ä', 900, 0, 0),
     (8, 'D:/Music/two.flac', 'two.flac', 'D:/Music', 0, 0, 0), (9, '/gone.mp3', '', '', 1, 1, 0);
 INSERT INTO library
-    (id, location, title, artist, genre, bpm, rating, datetime_added, duration, key, mixxx_deleted)
-    VALUES (1, 7, 'One', 'A', 'House', 124.5, 4, '2025-12-31 23:10:00', 200.5, 'Am', 0),
-    (2, 8, 'Two', NULL, NULL, 0, 0, NULL, NULL, NULL, 0),
-    (3, 9, 'Gone', '', '', 1, 1, '', 1, '', 1);
+    (id, location, title, artist, genre, bpm, rating, datetime_added, duration, key, timesplayed,
+    mixxx_deleted)
+    VALUES (1, 7, 'One', 'A', 'House', 124.5, 4, '2025-12-31 23:10:00', 200.5, 'Am', 7, 0),
+    (2, 8, 'Two', NULL, NULL, 0, 0, NULL, NULL, NULL, 0, 0),
+    (3, 9, 'Gone', '', '', 1, 1, '', 1, '', 0, 1);
 INSERT INTO Playlists (id, name, hidden) VALUES (1, 'Friday', 0), (2, 'Auto DJ', 1);
 INSERT INTO PlaylistTracks (playlist_id, track_id, position) VALUES (1, 1, 2), (1, 2, 1), (1, 3, 3),
     (2, 1, 1);
@@ -68,6 +69,8 @@ ITUNES = {
             "Total Time": 200500,
             "Size": 900,
             "Date Added": datetime.datetime(2025, 12, 31, 23, 10),
+            "Play Count": 7,
+            "Play Date UTC": datetime.datetime(2026, 1, 2, 23, 10),
             "Location": "file:///Users/dj/Music/one%20%26%20two%231.mp3",
         },
         "102": {
@@ -117,14 +120,14 @@ def test_a_mixxx_library_is_read(mixxx: Path) -> None:
         Entry(
             location="/home/dj/Ä/one.mp3", title="One", artist="A", genre="House", bpm=124.5,
             rating=80, added=datetime.date(2025, 12, 31), duration_s=200.5, key="Am",
-            size_bytes=900,
+            size_bytes=900, play_count=7,
         ),
         Entry(location="D:/Music/two.flac", title="Two"),
     )  # fmt: skip
-    assert collection.playlists == {
-        "Friday": ("D:/Music/two.flac", "/home/dj/Ä/one.mp3"),
-        "Best": ("D:/Music/two.flac",),
-    }
+    assert collection.playlists == (
+        Playlist(path=("Best",), locations=("D:/Music/two.flac",)),
+        Playlist(path=("Friday",), locations=("D:/Music/two.flac", "/home/dj/Ä/one.mp3")),
+    )
 
 
 def test_reading_mixxx_writes_nothing_even_while_it_is_in_use(mixxx: Path) -> None:
@@ -143,16 +146,19 @@ def test_an_itunes_library_is_read(itunes: Path) -> None:
     assert one == Entry(
         location="/Users/dj/Music/one & two#1.mp3", title="One & Two", artist="Ä", genre="House",
         bpm=124.0, rating=80, added=datetime.date(2025, 12, 31), duration_s=200.5, size_bytes=900,
+        play_count=7, last_played=datetime.date(2026, 1, 2),
     )  # fmt: skip
     assert two == Entry(location="D:/Music/Ä.m4a")
-    assert read_itunes(itunes).playlists == {"Sets/Friday": (two.location, one.location)}
+    assert read_itunes(itunes).playlists == (
+        Playlist(path=("Sets", "Friday"), locations=(two.location, one.location)),
+    )
 
 
 def test_folders_of_itunes_that_hold_each_other_end(tmp_path: Path) -> None:
     playlist = {"Name": "A", "Playlist Persistent ID": "1", "Parent Persistent ID": "1"}
     path = tmp_path / "loop.xml"
     path.write_bytes(plistlib.dumps({"Tracks": {}, "Playlists": [playlist]}))
-    assert list(read_itunes(path).playlists.values()) == [()]
+    assert [playlist.locations for playlist in read_itunes(path).playlists] == [()]
 
 
 def test_an_itunes_library_with_entities_is_refused(itunes: Path) -> None:
@@ -188,7 +194,7 @@ def test_a_crate_is_read_as_another_program_wrote_it(tmp_path: Path) -> None:
     )
     collection = read_crate(crate)
     places = ((drive / "Music/on the drive.mp3").as_posix(), "/Users/dj/Ä/two.mp3")
-    assert collection.playlists == {"House/Deep": places}
+    assert collection.playlists == (Playlist(path=("House", "Deep"), locations=places),)
     assert [entry.location for entry in collection.entries] == list(places)
 
 
@@ -248,6 +254,20 @@ def test_two_playlists_of_one_name_must_be_told_apart(tmp_path: Path) -> None:
     path.write_bytes(plistlib.dumps({"Tracks": {}, "Playlists": playlists}))
     with pytest.raises(ConfigError, match="may be 'A/Mix', 'B/Mix'; give the whole name"):
         read_list(f"{path}#mix")
+    assert read_list(f"{path}#a/mix") == ()
+
+
+def test_two_playlists_of_one_name_in_one_folder_are_told_apart_by_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "rekordbox.xml"
+    tracks = "".join(f'<TRACK TrackID="{n}" Location="file:///{n}.mp3"/>' for n in (1, 2))
+    nodes = "".join(f'<NODE Name="Set" Type="1"><TRACK Key="{n}"/></NODE>' for n in (1, 2))
+    path.write_text(
+        f"<DJ_PLAYLISTS><COLLECTION>{tracks}</COLLECTION>"
+        f'<PLAYLISTS><NODE Name="ROOT" Type="0">{nodes}</NODE></PLAYLISTS></DJ_PLAYLISTS>'
+    )
+    with pytest.raises(ConfigError, match=r"'set' may be 'Set \(1\)', 'Set \(2\)'; give the"):
+        read_list(f"{path}#set")
+    assert [entry.location for entry in read_list(f"{path}#Set (2)")] == ["/2.mp3"]
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"<html></html>", b"SQLite format 3\0" * 70])

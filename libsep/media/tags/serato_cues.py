@@ -32,10 +32,29 @@ class Cue:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class GridMarker:
-    """A beat, in seconds from the first sample, from which on the tempo is ``bpm``."""
+    """A beat, in seconds from the first sample, from which on the tempo is ``bpm``.
+
+    ``beat`` is which one of its bar it is, from 1; ``meter`` is how many beats a bar has, and what
+    note a beat is.
+    """
 
     position_s: float
     bpm: float
+    beat: int = 1
+    meter: tuple[int, int] = (4, 4)
+
+    @property
+    def beat_s(self) -> float:
+        """Seconds from a beat to the next one."""
+        return 60 / self.bpm
+
+    def later(self, n_beats: int) -> "GridMarker":
+        """Return the beat that comes ``n_beats`` later in the same grid; below 0, earlier."""
+        return dataclasses.replace(
+            self,
+            position_s=self.position_s + n_beats * self.beat_s,
+            beat=(self.beat - 1 + n_beats) % self.meter[0] + 1,
+        )
 
 
 def read_cues(markers2: bytes) -> tuple[Cue, ...]:
