@@ -229,9 +229,22 @@ def test_a_broken_file_is_told_on_the_page_and_the_next_one_plays(
         page.keyboard.press("ArrowDown")
         until(page, "!document.querySelector('#problem').hidden")
         assert "no whole stem file" in (page.text_content("#problem") or "")
+        assert [page.text_content(name) for name in ("#title", "#artist", "#length")] == [
+            "b", "", "",
+        ]  # fmt: skip
+        assert (page.title(), page.locator(".lane.stem").count()) == ("b", 0)
+        switches = page.locator("footer button")
+        assert [button.is_enabled() for button in switches.all()] == [False] * 9
+        mix = page.evaluate("JSON.stringify([app.stems, app.original])")
+        for key in ("Space", "o", "4", "d", "l", "a"):
+            page.keyboard.press(key)
+        assert page.evaluate("JSON.stringify([app.stems, app.original])") == mix
         page.keyboard.press("ArrowUp")
         until(page, "app.player")
         assert page.is_hidden("#problem")
+        assert page.text_content("#title") == "a"
+        assert [button.is_enabled() for button in switches.all()] == [True] * 9
+        assert page.locator(".lane.stem").count() == 4
     page.close()
 
 
@@ -260,23 +273,35 @@ def test_twenty_thousand_tracks_are_found_and_scrolled_at_once(
     assert page.locator("#rows .row").count() < 60
 
 
-@pytest.mark.parametrize("size", [(1280, 800), (800, 1000), (390, 844)])
-def test_everything_fits_on_screens_of_all_kinds(opened: Page, size: tuple[int, int]) -> None:
+SIZES = ((1280, 800), (800, 1000), (640, 844), (600, 844), (390, 844), (375, 844))
+
+
+def test_everything_fits_on_screens_of_all_kinds(opened: Page) -> None:
     page = opened
-    page.set_viewport_size({"width": size[0], "height": size[1]})
-    until(page, f"innerWidth === {size[0]} && !app.desk.isDrawing")
-    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-    for button in page.locator("main button:visible").all():
-        box = button.bounding_box()
-        assert box
-        assert box["x"] >= 0
-        assert box["x"] + box["width"] <= size[0]
-        assert min(box["width"], box["height"]) >= 34  # for fingers
-    for canvas in page.locator(".lane canvas:visible").all():
-        box = canvas.bounding_box()
-        assert box
-        assert box["width"] > 150
-        assert box["height"] >= 30
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        until(page, f"innerWidth === {width} && !app.desk.isDrawing")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for button in page.locator("main button:visible").all():
+            box = button.bounding_box()
+            assert box
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+            assert min(box["width"], box["height"]) >= 34  # for fingers
+        canvases = page.locator(".lane canvas").all()
+        boxes = [box for canvas in canvases if (box := canvas.bounding_box())]
+        assert len(boxes) == 6  # the times, the original and four stems
+        for box in boxes:
+            assert box["width"] > 150
+            assert box["height"] >= 30
+            assert (box["x"], box["width"]) == (boxes[0]["x"], boxes[0]["width"])
+        assert page.evaluate(
+            """() => {
+              const ruler = document.querySelector("#ruler");
+              const { data } = ruler.getContext("2d").getImageData(0, 0, ruler.width, ruler.height);
+              return data.some((part) => part > 0);
+            }"""
+        )
     names = page.locator(".lane .name").all_text_contents()
     assert names == ["Original", "Drums", "Bass", "Other", "Vocals"]
 

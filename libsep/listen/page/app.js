@@ -22,6 +22,7 @@ class App {
     this.stems = [];
     this.original = false;
     this.playing = false;
+    this.failed = false; // the track, or its player, could not be had
     this.loop = null; // {start, end}, kept while it is off
     this.loops = false;
     this.position = 0;
@@ -58,9 +59,20 @@ class App {
       await this.load(number, sheet, opening);
       if (wasPlaying && this.opening === opening) await this.play();
     } catch (error) {
-      if (this.opening === opening) this.problem(error.message);
+      if (this.opening === opening) this.fail(error);
     }
   }
+
+  // Nothing of the track before stays on the page, and what cannot work is off.
+  fail(error) {
+    this.failed = true;
+    if (!this.sheet) this.desk.clear(this.names[this.number]);
+    this.desk.update();
+    this.problem(error.message);
+  }
+
+  get isPlayable() { return !this.failed || this.player !== null; }
+  get isThere() { return !this.failed || this.sheet !== null; }
 
   async load(number, sheet, opening) {
     this.sheet = sheet;
@@ -95,6 +107,7 @@ class App {
     this.player = null;
     this.sheet = null;
     this.playing = false;
+    this.failed = false;
     this.position = 0;
     this.loop = null;
     this.loops = false;
@@ -229,17 +242,19 @@ class App {
 
   switchStem(index, what) {
     const stem = this.stems[index];
-    if (!stem) return;
+    if (!stem || !this.isThere) return;
     stem[what] = !stem[what];
     this.mix();
   }
 
   setOriginal(original) {
+    if (!this.isPlayable) return;
     this.original = original;
     this.mix();
   }
 
   reset() {
+    if (!this.isThere) return;
     for (const stem of this.stems) Object.assign(stem, { mute: false, solo: false, db: 0 });
     this.original = false;
     this.mix();

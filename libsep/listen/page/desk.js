@@ -5,6 +5,8 @@ import { draw, drawRuler, follow } from "./waveform.js";
 
 const $ = (id) => document.getElementById(id);
 const FLOOR_DB = -60; // left end of a meter
+const NEED_PLAYER = ["play", "rewind", "loop-a", "loop-b", "loop", "hear-mix", "hear-original"];
+const NEED_TRACK = ["reset", "download"];
 
 export class Desk {
   constructor(app) {
@@ -18,7 +20,7 @@ export class Desk {
 
   show(name, number, sheet, stems) {
     const { tags } = sheet;
-    const title = tags.title || name.split("/").at(-1).replace(/\.stem\.(mp4|m4a)$/i, "");
+    const title = tags.title || nameOf(name);
     $("title").textContent = title;
     $("artist").textContent = [tags.artist, tags.album].filter(Boolean).join(" · ");
     document.title = [title, tags.artist].filter(Boolean).join(" · ");
@@ -32,8 +34,23 @@ export class Desk {
     $("length").textContent = `/ ${formatTime(sheet.samples / sheet.sampleRate)}`;
     this.lanes = [this.originalLane(), ...stems.map((stem, i) => this.stemLane(stem, i))];
     $("lanes").replaceChildren(...this.lanes.map((lane) => lane.box));
+    $("overlay").hidden = false;
     this.update();
     this.draw();
+  }
+
+  // Shows a track by its name only: all that the page knows of a file that cannot be read.
+  clear(name) {
+    $("title").textContent = document.title = nameOf(name);
+    for (const id of ["artist", "length", "match"]) $(id).textContent = "";
+    $("time").textContent = formatTime(0, 1);
+    $("cover").hidden = true;
+    $("overlay").hidden = true;
+    $("ruler").width = 0;
+    this.lanes = [];
+    $("lanes").replaceChildren();
+    $("facts").replaceChildren();
+    if (this.output) showLevel(Object.assign(this.output, { shown: 0 }), 0);
   }
 
   // Lanes
@@ -105,6 +122,8 @@ export class Desk {
     $("play").classList.toggle("playing", app.playing);
     $("play").classList.toggle("waiting", false);
     $("play").setAttribute("aria-label", app.playing ? "Pause (Space)" : "Play (Space)");
+    for (const id of NEED_PLAYER) $(id).disabled = !app.isPlayable;
+    for (const id of NEED_TRACK) $(id).disabled = !app.isThere;
     press($("hear-mix"), !app.original);
     press($("hear-original"), app.original);
     press($("loop"), app.loops);
@@ -189,6 +208,8 @@ export function setFader(fader, value) {
   const share = (value - fader.min) / (fader.max - fader.min);
   fader.style.setProperty("--fill", `${share * 100}%`);
 }
+
+function nameOf(path) { return path.split("/").at(-1).replace(/\.stem\.(mp4|m4a)$/i, ""); }
 
 function press(button, isOn) { button.setAttribute("aria-pressed", String(isOn)); }
 
