@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from libsep.media.tags.mapping import FIELDS, find_field, is_dropped
+from libsep.media.tags.mapping import FIELDS, find_field, is_dropped, is_missed
 from libsep.media.tags.record import Picture, RawValue, Tags
 from libsep.media.tags.values import parse_genres, parse_position
 
@@ -59,8 +59,14 @@ class Collector:
         found = find_field(column, key)
         if found is not None:
             self.add_field(found[0].name, values, key=key, rank=found[1])
-        elif not is_dropped(key):
+        elif not self.drops(key):
             self.add_extra(_extra_key(key), values)
+
+    def drops(self, key: str) -> bool:
+        """Return whether ``key`` is never carried over, and name it where somebody may miss it."""
+        if is_missed(key):
+            self.problems.append(f"private data ({key}) has no place in MP4: dropped")
+        return is_dropped(key)
 
     def add_field(self, name: str, values: Iterable[str], *, key: str = "", rank: int = 0) -> None:
         """Take the values of the field ``name``, found under ``key``; a lower rank is stronger."""

@@ -150,22 +150,31 @@ _DROPPED = frozenset(
     ©too ©enc pgap apid ownr purd akid xid| flvr taut purl egid
     """.replace("\n", " ").split()
 )
+_MISSED = frozenset({"traktor4"})
 _NATIVE_TEXTS = ("desc", "ldes", "catg", "keyw", "tvsh", "sosn")
 _DROPPED_PREFIXES = (
-    "songs-db", "mp3gain_", "wmfsdk", "wm/enc", "wm/provider", "wm/mediaclass", "wm/wmc",
+    "mp3gain_", "wmfsdk", "wm/enc", "wm/provider", "wm/mediaclass", "wm/wmc",
     "wm/unique", "wm/tool", "_statistics", "aspectratio", "wm/mcdi", "com.apple.streaming",
 )  # fmt: skip
 _DROPPED_WORDS = frozenset(word.replace("|", " ") for word in _DROPPED)
 
 
 def is_dropped(key: str) -> bool:
-    """Return whether ``key`` is never carried over, and never missed.
+    """Return whether ``key`` is never carried over, and, but for `is_missed`, never missed.
 
     These are notes of an encoder, a shop or a player about the source file itself: they would be
     wrong in another file (``iTunSMPB`` moves the audio of a stem).
     """
     folded = key.rpartition(":")[2].casefold()
     return folded in _DROPPED_WORDS or folded.startswith(_DROPPED_PREFIXES)
+
+
+def is_missed(key: str) -> bool:
+    """Return whether ``key`` is never carried over, and somebody may miss it: what Traktor keeps.
+
+    It holds cues and grid of Traktor in a form of its own, for this one file.
+    """
+    return key.rpartition(":")[2].casefold() in _MISSED
 
 
 def is_native_text(key: str) -> bool:
@@ -175,8 +184,12 @@ def is_native_text(key: str) -> bool:
 
 def is_private_comment(description: str) -> bool:
     """Return whether a comment with this description belongs to a player, not to people."""
-    folded = description.casefold()
-    return folded.startswith(("songs-db", "itun", "mp3gain"))
+    return description.casefold().startswith(("itun", "mp3gain"))
+
+
+def is_custom_comment(description: str) -> bool:
+    """Return whether a comment with this description is a field of its own, as of MediaMonkey."""
+    return description.casefold().startswith("songs-db")
 
 
 def _by_name(column: str) -> dict[str, tuple[Field, int]]:

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from libsep.media.tags.collect import Collector
-from libsep.media.tags.mapping import is_dropped
 from libsep.media.tags.record import Picture
 
 _SHARED_RATINGS = (1, 25, 50, 75, 99)
@@ -32,7 +31,7 @@ def _read_attribute(key: str, value: Any, collector: Collector) -> None:
             collector.add_rating(20 * max(stars, 1))
     elif not isinstance(value, bytes):
         collector.add("asf", key, [str(int(value) if isinstance(value, bool) else value)])
-    elif not is_dropped(key):
+    elif not collector.drops(key):
         collector.problems.append(f"{key} of {len(value)} bytes has no place in MP4: dropped")
 
 

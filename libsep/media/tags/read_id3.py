@@ -4,7 +4,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from libsep.media.tags.collect import Collector
-from libsep.media.tags.mapping import find_field, is_dropped, is_private_comment
+from libsep.media.tags.mapping import (
+    find_field,
+    is_custom_comment,
+    is_dropped,
+    is_missed,
+    is_private_comment,
+)
 from libsep.media.tags.read_vorbis import PICTURE_BLOCK, read_picture_block
 from libsep.media.tags.record import Picture
 from libsep.media.tags.values import popm_to_rating
@@ -79,7 +85,8 @@ def _is_no_loss(frame: Any) -> bool:
     """Return whether an object is carried elsewhere, or only a note of a program to itself."""
     if frame.FrameID == "GEOB":
         return bool(frame.desc.startswith("Serato "))
-    return bool(frame.FrameID == "PRIV" and is_dropped(frame.owner))
+    is_note = frame.FrameID == "PRIV" and is_dropped(frame.owner)
+    return bool(is_note and not is_missed(frame.owner))
 
 
 def _read_dates(frame: Any, collector: Collector) -> None:
@@ -128,7 +135,7 @@ def _read_comments(frames: Any, collector: Collector) -> None:
         is_copy = all(any(known.startswith(text) for known in chosen) for text in texts)
         if is_copy or is_dropped(frame.desc):
             continue
-        if not chosen or not frame.desc:
+        if not is_custom_comment(frame.desc) and (not chosen or not frame.desc):
             collector.add("id3", "COMM", texts)
             chosen += texts
         else:

@@ -6,7 +6,7 @@ from io import BufferedReader
 from mutagen.id3 import TCON
 
 from libsep.media.tags.collect import Collector
-from libsep.media.tags.mapping import FREEFORM, find_field, is_dropped, is_native_text
+from libsep.media.tags.mapping import FREEFORM, find_field, is_native_text
 from libsep.media.tags.mp4_items import Items, find_items
 from libsep.media.tags.mp4_values import from_integer, to_number, to_text
 from libsep.media.tags.record import FRONT_COVER, Picture, RawValue
@@ -77,7 +77,7 @@ def _read_values(key: str, values: list[RawValue], collector: Collector) -> None
         if None in all_texts:
             collector.problems.append(f"{key} is neither text nor number: dropped in part")
         collector.add("mp4", key, [text for text in all_texts if text is not None])
-    elif is_dropped(key):
+    elif collector.drops(key):
         return
     elif is_number:
         for number, text in zip(numbers, texts, strict=True):

@@ -11,7 +11,6 @@ from mutagen.flac import Picture as FLACPicture
 from mutagen.flac import error as FLACError
 
 from libsep.media.tags.collect import Collector
-from libsep.media.tags.mapping import is_dropped
 from libsep.media.tags.record import FRONT_COVER, Picture
 from libsep.media.tags.serato import from_ogg_markers2, from_vorbis
 from libsep.media.tags.values import popm_to_rating, r128_to_gain, text_to_rating
@@ -49,7 +48,7 @@ def read_ape(items: Iterable[tuple[str, Any]], collector: Collector) -> None:
                 kind = key.partition("(")[2].rstrip(")").casefold()
                 _, _, data = bytes(item.value).partition(b"\0")
                 collector.add_picture(Picture(data=data, kind=_APE_PICTURE_KINDS.get(kind, 0)))
-            elif not is_dropped(key):
+            elif not collector.drops(key):
                 n_bytes = len(item.value)
                 collector.problems.append(f"{key} of {n_bytes} bytes has no place in MP4: dropped")
             continue

@@ -141,7 +141,8 @@ def test_private_comments_vanish_and_described_ones_are_kept(audio: Callable[[st
     path = _save_id3(
         audio("mp3"),
         id3.COMM(lang="eng", desc="ID3v1 Comment", text="a long comm"),
-        id3.COMM(lang="eng", desc="Songs-DB_Custom1", text="x"),
+        id3.COMM(lang="eng", desc="Songs-DB_Custom1", text="warm-up"),
+        id3.COMM(lang="eng", desc="Songs-DB_Occasion", text="Party"),
         id3.COMM(lang="eng", desc="iTunPGAP", text="0"),
         id3.COMM(lang="eng", desc="", text="a long comment"),
         id3.COMM(lang="deu", desc="", text="zweiter"),
@@ -149,8 +150,35 @@ def test_private_comments_vanish_and_described_ones_are_kept(audio: Callable[[st
     )
     tags = read_tags(path)
     assert sorted(tags.fields["comment"]) == ["a long comment", "zweiter"]
-    assert tags.extras == {"COMMENT:c0": ("other",)}
+    assert tags.extras == {
+        "COMMENT:c0": ("other",),
+        "COMMENT:Songs-DB_Custom1": ("warm-up",),
+        "COMMENT:Songs-DB_Occasion": ("Party",),
+    }
     assert tags.problems == ()
+
+
+def test_a_field_of_mediamonkey_is_not_the_comment_and_goes_into_the_stem_file(
+    audio: Callable[[str], Path], encoded: Path
+) -> None:
+    frame = id3.COMM(lang="eng", desc="Songs-DB_Custom1", text="warm-up")
+    tags = read_tags(_save_id3(audio("mp3"), frame))
+    assert "comment" not in tags.fields
+    atoms, losses = written(encoded, tags)
+    assert losses == ()
+    assert text(atoms, "COMMENT:Songs-DB_Custom1") == "warm-up"
+    again = read_tags(encoded)
+    assert list(again.extras.values()) == [("warm-up",)]
+    assert again.problems == ()
+
+
+def test_what_traktor_keeps_in_a_comment_is_named(audio: Callable[[str], Path]) -> None:
+    file = FLAC(audio("flac"))
+    file.tags["TRAKTOR4"] = "VFJ LVA"
+    file.save()
+    tags = read_tags(Path(file.filename))
+    assert tags.extras == {}
+    assert tags.problems == ("private data (TRAKTOR4) has no place in MP4: dropped",)
 
 
 def test_empty_values_and_control_characters_do_no_harm(
@@ -230,6 +258,7 @@ def test_what_has_no_place_is_listed(audio: Callable[[str], Path], encoded: Path
         "a picture is only a link to another file: dropped",
         "an attached object (GEOB:notes.txt) has no place in MP4: dropped",
         "an identifier (UFID:http://example.org) has no place in MP4: dropped",
+        "private data (PRIV:TRAKTOR4) has no place in MP4: dropped",
     ]
     people = [text(atoms, key) for key in ("PRODUCER", "MIXER", "PERFORMER")]
     assert people == ["P", "M", "G (guitar)"]

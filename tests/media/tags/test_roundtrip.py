@@ -51,8 +51,9 @@ def test_every_field_of_every_format_arrives(
     format_name: str, rich: Callable[[str], Path], encoded: Path, picture: Callable[..., bytes]
 ) -> None:
     tags = read_tags(rich(format_name))
-    assert tags.problems == ()
-    assert write_tags(encoded, tags) == ()
+    lost = ("private data (PRIV:TRAKTOR4) has no place in MP4: dropped",)
+    assert tags.problems == (lost if format_name in ("mp3 3", "mp3 4", "aiff", "wav") else ())
+    assert write_tags(encoded, tags) == tags.problems
 
     found = metadata(encoded)
     missing = MISSING_IN_V23 if format_name == "mp3 3" else ()
