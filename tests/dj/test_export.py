@@ -267,6 +267,13 @@ def test_a_key_that_is_none_yields_to_one_that_is(own: str, known: str, number: 
     assert written.get("VALUE") == str(number)
 
 
+def test_the_number_that_traktor_found_is_kept_whatever_the_text_says() -> None:
+    stem = StemTrack(path=Path("a"), source="a", entry=Entry(location="/a", key="Dm"))
+    entry = carried(stem, Entry(location="/b", key="8m", key_number=21), 0.0)
+    (written,) = write_traktor([entry], [], today=datetime.date(2026, 1, 1)).iter("MUSICAL_KEY")
+    assert written.get("VALUE") == "21"
+
+
 def test_colours_that_both_programs_have_go_over() -> None:
     assert color_for("rekordbox", color_of("traktor", "1")) == "0xFF0000"
     assert color_for("traktor", color_of("traktor", "7")) == "7"
