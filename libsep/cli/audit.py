@@ -9,7 +9,13 @@ from rich.console import Console
 from rich.table import Table
 
 from libsep.cli.lines import markup
-from libsep.cli.options import ConfigOption, JsonOption, PlaylistOption, refuse_uris
+from libsep.cli.options import (
+    ConfigOption,
+    JsonOption,
+    PlaylistOption,
+    WithLibraryOption,
+    refuse_uris,
+)
 from libsep.cli.tables import left_out_table
 
 if TYPE_CHECKING:
@@ -23,6 +29,7 @@ def audit(
     library: Annotated[Path, typer.Argument(help="Folder of music, as given to libsep run.")],
     stems: Annotated[Path, typer.Argument(help="Output folder of libsep run.")],
     playlist: PlaylistOption = None,
+    with_library: WithLibraryOption = False,
     config: ConfigOption = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Only sizes and fingerprints; decode no stem file.")
@@ -35,21 +42,30 @@ def audit(
     remarks do not count. Without --config and --playlist, those of the last run are used.
     """
     from libsep.config import Config, load
+    from libsep.errors import ConfigError
     from libsep.library.audit import audit as compare
-    from libsep.library.audit import config_of_last_run, lists_of_last_run
+    from libsep.library.last_run import Told, told_last
     from libsep.media.ffmpeg import find_ffmpeg
-    from libsep.pipeline.listed import ListedTracks
+    from libsep.pipeline.listed import ListedTracks, no_files
 
     refuse_uris("audit", library, stems)
-    values = load(Config, config) if config else config_of_last_run(stems)
-    lists = playlist or lists_of_last_run(stems)
+    last = told_last(stems)
+    values = load(Config, config) if config else last.config()
+    if with_library and not playlist:
+        raise ConfigError("--with-library is for --playlist: alone, all of LIBRARY is looked at")
+    if playlist:
+        last = Told(playlists=tuple(playlist), with_library=with_library)
+    listed = ListedTracks(
+        library, last.playlists, values.library, no_files if last.with_library else None
+    )
     found = compare(
         library,
         stems,
         values.scan,
         ffmpeg=find_ffmpeg(values.decode.ffmpeg),
         is_quick=quick,
-        listed=ListedTracks(library, lists, values.library) if lists else None,
+        listed=listed if last.playlists else None,
+        with_library=last.with_library,
     )
     if as_json:
         print(json.dumps(found.as_json(), indent=2))

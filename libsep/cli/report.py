@@ -8,7 +8,8 @@ from rich.console import Console
 
 from libsep.cli.lines import markup
 from libsep.cli.options import ConfigOption
-from libsep.ledger import Ledger
+from libsep.ledger import FOLDER, Ledger
+from libsep.library.last_run import RUNS
 from libsep.storage.ends import Ends
 
 
@@ -31,7 +32,7 @@ def report(
     """
     from libsep.config import Config, load
     from libsep.report.page import write_report
-    from libsep.storage.ends import noted_library, opened_output
+    from libsep.storage.ends import noted_library, opened_output, root_of
     from libsep.storage.places import parse_place, place_to_text
 
     storage = (load(Config, config) if config else Config()).storage
@@ -45,6 +46,7 @@ def report(
             place=place_to_text(place),
             library=noted_library(place, storage),
             in_work=in_work,
+            runs=root_of(place, storage) / FOLDER / RUNS,
         )
     summary = found.summary
     Console(highlight=False, soft_wrap=True).print(

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rich.console import Console
 
 from libsep import log
@@ -26,7 +25,7 @@ from libsep.cli.tables import failures_table, genres_table, left_out_table
 from libsep.config import Config
 from libsep.errors import ClusterError, LedgerError
 from libsep.ledger import FOLDER, Ledger
-from libsep.library.audit import CONFIG, LISTS
+from libsep.library.last_run import CONFIG, RUNS, keep
 from libsep.library.moves import move_stem_files
 from libsep.library.omissions import Omission
 from libsep.library.survey import (
@@ -148,6 +147,7 @@ def start(options: RunOptions) -> Ended:
         with caught_interrupts() as interrupts:
             ended = _convert(options, ledger, assigner, found, summary, run, interrupts)
             _print_end(options, found, summary, ended, time.monotonic() - start_s)
+            _print_hints(options, run)
             _report(options, ledger)
     return ended
 
@@ -187,10 +187,10 @@ def _convert(
         run=run,
         restoration_model=restoration_model_of(options.config),
         drum_models=drum_models_of(options.config),
-        log_folder=options.stems.absolute() / FOLDER / "runs" / run,
+        log_folder=options.stems.absolute() / FOLDER / RUNS / run,
         staging=options.ends.staging,
     )
-    _begin_log(settings, () if options.with_library else options.playlists)
+    _begin_log(settings, options)
     crashes = ledger.crashed()
     ledger.begin(run)
     for row in (*found.rerouted, *move_stem_files(options.stems, found.work, run)):
@@ -237,18 +237,14 @@ def _blaming_nobody_for_a_lost_cluster(ledger: Ledger) -> Iterator[None]:
         raise
 
 
-def _begin_log(settings: Settings, playlists: Sequence[str]) -> None:
-    """Make the folder of the run, with its configuration, its lists and the driver's log."""
+def _begin_log(settings: Settings, options: RunOptions) -> None:
+    """Make the folder of the run, with what the run was told and the driver's log."""
     folder = settings.log_folder
     if folder is None:
         raise ValueError("the run has no folder")
-    config_text = yaml.safe_dump(settings.config.model_dump(mode="json"), sort_keys=False)
     try:
         folder.mkdir(parents=True)
-        (folder / CONFIG).write_text(config_text, encoding="utf-8")
-        if playlists:
-            paths = [str(Path(each).absolute()) for each in playlists]
-            (folder / LISTS).write_text(json.dumps(paths), encoding="utf-8")
+        keep(folder, settings.config, options.playlists, with_library=options.with_library)
         log.setup(path=folder / "driver.jsonl")
     except OSError as exc:
         raise LedgerError(f"{folder}: cannot be written: {exc}") from exc
@@ -300,7 +296,13 @@ def _print_end(
     elif ended.reason:
         console.print(f"[yellow]stopped early: {markup(ended.reason)}[/]")
     _print_failed_before(console, found)
-    for hint in closing_hints(options.ends):
+
+
+def _print_hints(options: RunOptions, run: str) -> None:
+    if options.as_json:
+        return
+    console = Console(highlight=False)
+    for hint in closing_hints(options.ends, options.stems / FOLDER / RUNS / run / CONFIG):
         console.print(f"[dim]{markup(hint)}[/]", soft_wrap=True)
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -157,6 +158,34 @@ class Config(Section):
             values[section] |= {key: value for key, value in changes.items() if value is not None}
         return parse(type(self), values, origin="command line")
 
+    def anchored(self) -> "Config":
+        """Return a copy that means the same in other working folders: its paths are absolute.
+
+        A model is a path if it has a slash in its name, as everywhere.
+        """
+        routing = self.routing.model_dump()
+        return self.replaced(
+            decode={"ffmpeg": _anchored(self.decode.ffmpeg)},
+            routing={
+                "table": _anchored(self.routing.table),
+                "playlists": {_anchored(path): g for path, g in routing["playlists"].items()},
+                "classifier": _anchored(self.routing.classifier),
+                "models": {genre: _anchored(model) for genre, model in routing["models"].items()},
+            },
+            separation={"model": _anchored(self.separation.model)},
+            restoration={"model": _anchored(self.restoration.model)},
+            transients={
+                "hits_model": _anchored(self.transients.hits_model),
+                "sounds_model": _anchored(self.transients.sounds_model),
+            },
+            run={"report": _anchored(self.run.report)},
+            storage={
+                "scratch": _anchored(self.storage.scratch),
+                "state": _anchored(self.storage.state),
+            },
+            night={"order": [_anchored_rule(rule) for rule in self.night.order]},
+        )
+
     def fingerprint(self, restored_by: str = "", drums_by: str = "") -> str:
         """Return the SHA-256 of what changes a stem file: separation and encoding, not speed.
 
@@ -192,3 +221,18 @@ def _fingerprint(
     if drums_by:
         relevant["drums_by"] = drums_by
     return hashlib.sha256(yaml.safe_dump(relevant, sort_keys=True).encode()).hexdigest()
+
+
+def _anchored(place: Path | str | None) -> Path | str | None:
+    """Return a path as an absolute one; the name of a model, and what begins with ``~``, as is."""
+    if place is None or str(place).startswith("~"):
+        return place
+    if isinstance(place, Path):
+        return place.absolute()
+    return str(Path(place).absolute()) if re.search(r"[/\\]", place) else place
+
+
+def _anchored_rule(rule: str) -> str:
+    """Return a rule of the order with an absolute path, if it names a playlist."""
+    kind, separator, name = rule.partition(":")
+    return f"{kind}:{_anchored(Path(name))}" if separator else rule

@@ -3,15 +3,14 @@
 import dataclasses
 import functools
 import itertools
-import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
-from libsep.config import Config, ScanConfig, load
+from libsep.config import ScanConfig
 from libsep.errors import ConfigError, LedgerError, TagError
 from libsep.ledger import FOLDER, Ledger, ledger_of, run_in_work
 from libsep.library.omissions import Omission, Omissions
@@ -28,9 +27,6 @@ Severity = Literal["error", "remark"]
 
 IDENTITY = ("source", "audio_sha256", "tags_sha256", "model_sha256", "config_sha256")
 """What a row and the fingerprint in its stem file must say alike."""
-
-CONFIG, LISTS = "config.yaml", "playlists.json"
-"""Files in the folder of a run: how it was configured, and what lists it was to convert."""
 
 MAX_DURATION_ERROR_S = 1 / 44100
 """By how much the length of a stem file may differ from what was measured while it was made."""
@@ -73,36 +69,6 @@ class Audit:
         return dataclasses.asdict(self) | {"is_clean": self.is_clean, "left_out": left_out}
 
 
-def config_of_last_run(stems: Path) -> Config:
-    """Return the configuration of the run that wrote the last row; the default if none is known.
-
-    Raises
-    ------
-    ConfigError
-        The configuration was kept by another version, and cannot be read.
-    """
-    folder = _folder_of_last_run(stems)
-    return Config() if folder is None else load(Config, folder / CONFIG)
-
-
-def lists_of_last_run(stems: Path) -> tuple[str, ...]:
-    """Return the playlists that the last run was told to convert; none if it took all tracks."""
-    folder = _folder_of_last_run(stems)
-    try:
-        return () if folder is None else tuple(json.loads((folder / LISTS).read_bytes()))
-    except FileNotFoundError:
-        return ()
-
-
-def _folder_of_last_run(stems: Path) -> Path | None:
-    try:
-        runs = Ledger(stems / FOLDER).history()["run"].to_pylist()
-    except LedgerError:  # `audit` reports it
-        return None
-    folders = (stems / FOLDER / "runs" / run for run in dict.fromkeys(reversed(runs)))
-    return next((folder for folder in folders if (folder / CONFIG).is_file()), None)
-
-
 def audit(
     library: Path,
     stems: Path,
@@ -111,6 +77,7 @@ def audit(
     ffmpeg: Path,
     is_quick: bool = False,
     listed: ListFiles | None = None,
+    with_library: bool = False,
 ) -> Audit:
     """Compare a library, its ledger and its stem files; nothing is changed.
 
@@ -130,6 +97,8 @@ def audit(
         Whether stem files are only held against size and fingerprint, not decoded.
     listed
         Lists the tracks that were to be converted, if these are not all of ``library``.
+    with_library
+        Whether all of ``library`` was to be converted beside them.
 
     Raises
     ------
@@ -142,8 +111,9 @@ def audit(
     left_out = Omissions()
     latest = {source: row for source, row in latest.items() if row.status != "moved"}
     tracks = _tracks(library, stems, config, left_out)
-    named = None if listed is None else listed(config, latest, lambda _: None, left_out)
-    tracks, n_unlisted, problems = _expected(tracks, latest, named)
+    named = () if listed is None else listed(config, latest, lambda _: None, left_out)
+    wanted = tracks.keys() if listed is None or with_library else latest.keys()
+    tracks, n_unlisted, problems = _expected(tracks, wanted, named)
     findings += problems
     findings += _check_tracks(tracks, latest)
     findings += _check_outputs(latest)
@@ -196,21 +166,16 @@ def _tracks(
 
 
 def _expected(
-    tracks: dict[str, FoundFile],
-    latest: Mapping[str, Outcome],
-    listed: Iterable[FoundFile] | None,
+    tracks: dict[str, FoundFile], wanted: Container[str], listed: Iterable[FoundFile]
 ) -> tuple[dict[str, FoundFile], int, list[Finding]]:
-    """Return the tracks that are listed or have a row, and how many others there are."""
+    """Return the tracks that are wanted or listed, and how many others there are."""
     findings: list[Finding] = []
-    if listed is None:
-        return tracks, 0, findings
     named: dict[str, FoundFile] = {}
     try:
         named = {path_to_text(track.source_name): track for track in listed}
     except ConfigError as exc:
         findings.append(Finding("remark", FOLDER, f"which tracks were listed is not known: {exc}"))
-    known = {source: track for source, track in tracks.items() if source in latest}
-    expected = known | named
+    expected = {source: track for source, track in tracks.items() if source in wanted} | named
     return expected, len(tracks.keys() - expected.keys()), findings
 
 

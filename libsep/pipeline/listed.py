@@ -169,6 +169,11 @@ def listing_of(
     return ListedTracks(library, lists, wishes, beside)
 
 
+def no_files(*_: object) -> Iterator[FoundFile]:
+    """Return no tracks: what stands beside lists for a library that somebody else has listed."""
+    return iter(())
+
+
 def find_here(location: str, path_map: Mapping[str, str]) -> Path | None:
     """Return the regular file that a list means; None if it is not there.
 

@@ -3,9 +3,9 @@
 import dataclasses
 import re
 import shlex
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 
+from libsep.library.last_run import Told
 from libsep.track import Outcome, text_to_path
 
 MAX_EXAMPLES = 5
@@ -59,27 +59,42 @@ def first_line(outcome: Outcome) -> str:
     return next(iter(outcome.message.splitlines()), outcome.error) or "no reason given"
 
 
-def run_command(library: str, stems: str, *options: str) -> str:
-    """Return the command that goes on with a library, ready to be pasted into a shell.
+def run_command(library: str, stems: str, told: Told, *options: str) -> str:
+    """Return the command that goes on with a library as a run before, ready for a shell.
 
     Parameters
     ----------
     library, stems
         Paths as `libsep.track.path_to_text` writes them, or URIs; an empty library is not known.
+    told
+        What the run before was told.
     options
-        What follows them.
+        What follows.
     """
     places = [shell_word(place) if place else "LIBRARY" for place in (library, stems)]
-    return " ".join(("libsep run", *places, *options))
+    return " ".join(("libsep run", *places, *_same_options(told), *options))
+
+
+def _same_options(told: Told) -> Iterator[str]:
+    """Yield the words that tell another run the same."""
+    if told.config_path is not None and not told.is_default:
+        yield from ("-c", _quoted(str(told.config_path.absolute())))
+    for each in told.playlists:
+        yield from ("--playlist", _quoted(each))
+    if told.with_library:
+        yield "--with-library"
 
 
 def shell_word(place: str) -> str:
-    r"""Return a path or URI as one word of a shell, whatever bytes it has.
+    """Return a path or URI, written as those of `run_command`, as one word of a shell."""
+    return _quoted(place if "://" in place else str(text_to_path(place)))
+
+
+def _quoted(text: str) -> str:
+    r"""Return a text as one word of a shell, whatever bytes it has.
 
     Control characters and bytes that are no UTF-8 need the form ``$'\xe9'`` of bash, zsh and ksh.
     """
-    path = Path(place) if "://" in place else text_to_path(place)
-    text = place if "://" in place else str(path)
     if text.isprintable():
         return shlex.quote(text)
     return "$'" + "".join(map(_escaped, text)) + "'"

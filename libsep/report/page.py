@@ -16,6 +16,7 @@ from markupsafe import Markup
 from libsep import __version__
 from libsep.errors import ConfigError, StemsError
 from libsep.ledger import Ledger
+from libsep.library.last_run import RUNS, Told, last_told
 from libsep.media import atomic
 from libsep.report.charts import Chart, histogram, rising_edges, speed_chart
 from libsep.report.estimate import measured_speed
@@ -39,7 +40,13 @@ class Tile:
 
 
 def write_report(
-    ledger: Ledger, path: Path, *, place: str, library: str = "", in_work: str | None = None
+    ledger: Ledger,
+    path: Path,
+    *,
+    place: str,
+    library: str = "",
+    in_work: str | None = None,
+    runs: Path | None = None,
 ) -> Status:
     """Write the report on an output folder, whole or not at all, and return what it says.
 
@@ -54,6 +61,8 @@ def write_report(
         wrote, or URIs; an empty library is not known.
     in_work
         As for `libsep.report.status.read_status`.
+    runs
+        The folders of the runs, which say what they were told; by default beside the ledger.
 
     Raises
     ------
@@ -63,7 +72,9 @@ def write_report(
         The file cannot be written.
     """
     status = read_status(ledger, in_work)
-    text = render(status, list(ledger.rows()), place=place, library=library)
+    history = list(ledger.rows())
+    told = last_told(runs or ledger.folder / RUNS, [row.run for row in history])
+    text = render(status, history, told, place=place, library=library)
     try:
         with atomic.replacing(path) as part:
             part.write_text(text, encoding="utf-8")
@@ -72,7 +83,9 @@ def write_report(
     return status
 
 
-def render(status: Status, history: Sequence[Outcome], *, place: str, library: str = "") -> str:
+def render(
+    status: Status, history: Sequence[Outcome], told: Told, *, place: str, library: str = ""
+) -> str:
     """Return the page.
 
     Parameters
@@ -81,6 +94,8 @@ def render(status: Status, history: Sequence[Outcome], *, place: str, library: s
         What the output holds.
     history
         Outcomes of all runs, in the order of writing.
+    told
+        What the last run was told.
     place, library
         As for `write_report`.
     """
@@ -100,7 +115,8 @@ def render(status: Status, history: Sequence[Outcome], *, place: str, library: s
         targets=TARGETS,
         n_failed=status.summary.n_failed,
         failures=failure_groups(status.summary.failures),
-        retry=run_command(library, place, "--retry-failed"),
+        retry=run_command(library, place, told, "--retry-failed"),
+        is_told=told.config_path is not None,
         crashed=sorted(status.crashed),
         left_out=status.left_out or (),
         histograms=_histograms(converted),

@@ -67,9 +67,7 @@ class Ends:
     @property
     def root(self) -> Path:
         """The local folder that holds ``.libsep``: the output, or what stands for it here."""
-        if isinstance(self.stems, Path):
-            return self.stems
-        return state_folder(self.stems, self.storage)
+        return root_of(self.stems, self.storage)
 
     @property
     def staging(self) -> Staging | None:
@@ -244,6 +242,11 @@ def opened_output(stems: str, storage: StorageConfig) -> Iterator[tuple[Ledger, 
         except TransferError as exc:
             raise ConfigError(f"{stems}: cannot be read: {exc.message}") from exc
         yield ledger, in_work
+
+
+def root_of(stems: Path | RemoteFolder, storage: StorageConfig) -> Path:
+    """Return the local folder that holds ``.libsep``: the output, or what stands for it here."""
+    return stems if isinstance(stems, Path) else state_folder(stems, resolved(storage))
 
 
 def noted_library(place: Path | RemoteFolder, storage: StorageConfig) -> str:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from libsep.cli.hints import closing_hints
 from libsep.cli.report import report_after_run
-from libsep.config import StorageConfig
+from libsep.config import Config, StorageConfig
 from libsep.ledger import FOLDER, Ledger
+from libsep.library.last_run import keep
 from libsep.library.omissions import Omissions, write_note
 from libsep.library.reasons import LeftOut, Reason
 from libsep.storage.ends import Ends
@@ -43,7 +45,15 @@ def test_the_report_lies_beside_the_ledger_or_where_it_is_wanted(
     assert f"libsep run &#39;/home/dj/My Music&#39; {stems} --retry-failed" in text
     assert Reason.NOT_AUDIO.value in text
     assert "notes.txt" in text
+    assert "add the options that it had" in text
+    run = stems / FOLDER / "runs" / "r1"
+    run.mkdir(parents=True)
+    keep(run, Config().replaced(encode={"codec": "alac"}), ["a.m3u"], with_library=True)
     assert libsep("report", stems, "-o", tmp_path / "new" / "page.html").code == 0
+    text = (tmp_path / "new" / "page.html").read_text()
+    told = f"-c {run}/config.yaml --playlist {Path.cwd()}/a.m3u --with-library"
+    assert f"{stems} {told} --retry-failed" in text
+    assert "add the options that it had" not in text
     assert (tmp_path / "new" / "page.html").read_text().startswith("<!doctype html>")
 
 
@@ -75,3 +85,15 @@ def test_a_run_that_is_to_report_does_and_goes_on_if_it_cannot(
     assert "run in work" not in (tmp_path / "night.html").read_text()
     report_after_run(tmp_path / "night.html" / "x.html", ends, ledger)
     assert "the report cannot be written" in capsys.readouterr().err
+
+
+def test_the_hint_about_a_store_says_how_that_is_reached(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    ours = Ends.of(str(tmp_path), "s3://b/stems", StorageConfig(endpoint="http://127.0.0.1:1"))
+    assert f"libsep report s3://b/stems -c {config} writes" in next(closing_hints(ours, config))
+    usual = Ends.of(str(tmp_path), "s3://b/stems", StorageConfig())
+    assert "libsep report s3://b/stems writes" in next(closing_hints(usual, config))
+    here = Ends.of(str(tmp_path), str(tmp_path / "a b"), StorageConfig())
+    assert next(closing_hints(here, config)).endswith(
+        f"libsep listen '{tmp_path}/a b' plays the stems"
+    )

@@ -18,7 +18,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from libsep.library.audit import Audit, audit, config_of_last_run
+from libsep.library.audit import Audit, audit
+from libsep.library.last_run import told_last
 from libsep.media.ffmpeg import find_ffmpeg
 
 from ..processes import COMMAND, PATIENCE_S, Ended, wait_until
@@ -81,7 +82,7 @@ class Place:
 
     def audit(self) -> Audit:
         """Audit the output folder, every stem file decoded."""
-        config = config_of_last_run(self.stems)
+        config = told_last(self.stems).config()
         return audit(self.library, self.stems, config.scan, ffmpeg=find_ffmpeg())
 
     def wait_until_idle(self) -> None:

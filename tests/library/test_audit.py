@@ -1,6 +1,7 @@
 """An audit is clean after a conversion, and finds whatever is then lost, doubled or half."""
 
 import dataclasses
+import json
 import os
 import shutil
 from pathlib import Path
@@ -8,15 +9,18 @@ from pathlib import Path
 import mutagen
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from libsep.cli.app import app
 from libsep.config import Config
 from libsep.errors import ConfigError, LedgerError
 from libsep.ledger import FOLDER, Ledger, RunLock
-from libsep.library.audit import Audit, audit, config_of_last_run, lists_of_last_run
+from libsep.library.audit import Audit, audit
+from libsep.library.last_run import Told, keep, told_last
 from libsep.library.survey import ListFiles, track_of_file
 from libsep.media.atomic import temporary
 from libsep.pipeline import Settings, process
-from libsep.pipeline.listed import ListedTracks
+from libsep.pipeline.listed import OUTSIDE, ListedTracks
 from libsep.separation.registry import Model
 from libsep.separation.separator import Separator
 from libsep.track import Outcome
@@ -209,7 +213,7 @@ def test_a_damaged_ledger_is_found(converted: Converted) -> None:
     parquet.write_bytes(b"PAR1")
     errors = converted.errors()
     assert "--rebuild-ledger" in errors[0]
-    assert config_of_last_run(converted.stems) == Config()
+    assert told_last(converted.stems) == Told()
 
 
 def test_an_audit_waits_for_the_end_of_a_run(converted: Converted) -> None:
@@ -230,7 +234,7 @@ def test_the_last_run_says_which_files_are_tracks(converted: Converted) -> None:
     folder = converted.stems / FOLDER / "runs" / "first"
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text('scan: {exclude: ["*.mp3"]}')
-    assert config_of_last_run(converted.stems).scan.exclude == ("*.mp3",)
+    assert told_last(converted.stems).config().scan.exclude == ("*.mp3",)
 
 
 def test_tracks_on_no_list_are_counted_and_are_no_error(converted: Converted) -> None:
@@ -248,11 +252,51 @@ def test_tracks_on_no_list_are_counted_and_are_no_error(converted: Converted) ->
     assert "which tracks were listed is not known" in found.findings[0].message
 
 
-def test_the_lists_of_the_last_run_are_known(converted: Converted) -> None:
-    assert lists_of_last_run(converted.stems) == ()
+def test_what_the_last_run_was_told_is_known(
+    converted: Converted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert told_last(converted.stems) == Told()
     run = converted.stems / FOLDER / "runs" / "first"
     run.mkdir(parents=True)
-    (run / "config.yaml").write_text("{}")
-    assert lists_of_last_run(converted.stems) == ()
-    (run / "playlists.json").write_text('["/lists/set.m3u"]')
-    assert lists_of_last_run(converted.stems) == ("/lists/set.m3u",)
+    monkeypatch.chdir(tmp_path)
+    config = CONFIG.replaced(separation={"model": "mine/model"}, run={"report": Path("x.html")})
+    config = config.replaced(night={"order": ("new", "playlist:set.m3u")})
+    keep(run, config, (), with_library=False)
+    told = told_last(converted.stems)
+    assert (told.playlists, told.with_library, told.is_default) == ((), False, False)
+    keep(run, config, ["rb.xml#friday / late"], with_library=True)
+    monkeypatch.chdir("/")
+    told = told_last(converted.stems)
+    assert told.config_path == run / "config.yaml"
+    assert (told.playlists, told.with_library) == ((f"{tmp_path}/rb.xml#friday / late",), True)
+    kept = told.config()
+    assert kept.separation == CONFIG.separation.model_copy(
+        update={"model": f"{tmp_path}/mine/model"}
+    )
+    assert kept.run.report == tmp_path / "x.html"
+    assert kept.night.order == ("new", f"playlist:{tmp_path}/set.m3u")
+    (run / "playlists.json").write_text('["/lists/set.m3u"]')  # of an earlier version
+    told = told_last(converted.stems)
+    assert (told.playlists, told.with_library) == (("/lists/set.m3u",), False)
+
+
+def test_all_of_the_library_is_expected_beside_lists_if_the_run_took_it(
+    converted: Converted, tmp_path: Path
+) -> None:
+    for place in (converted.library / "new.wav", tmp_path / "guest.wav"):
+        shutil.copy(converted.library / "song.wav", place)
+    playlist = tmp_path / "set.m3u"
+    playlist.write_text("music/song.wav\nguest.wav\n")
+    run = converted.stems / FOLDER / "runs" / "first"
+    run.mkdir(parents=True)
+    keep(run, CONFIG, [str(playlist)], with_library=True)
+    command = ["audit", str(converted.library), str(converted.stems), "--quick", "--json"]
+    found = json.loads(CliRunner().invoke(app, command).stdout)
+    guest = str(Path(OUTSIDE, *(tmp_path / "guest.wav").resolve().parts[1:]))
+    assert {each["path"] for each in found["findings"]} == {"new.wav", guest}
+    assert (found["is_clean"], found["n_tracks"], found["n_unlisted"]) == (False, 4, 0)
+    ended = CliRunner().invoke(app, [*command, "--with-library"])
+    assert "--with-library is for --playlist" in str(ended.exception)
+    keep(run, CONFIG, [str(playlist)], with_library=False)
+    found = json.loads(CliRunner().invoke(app, command).stdout)
+    assert ({each["path"] for each in found["findings"]}, found["n_unlisted"]) == ({guest}, 1)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from libsep.config import Config
+from libsep.library.last_run import Told, keep, read_told
 from libsep.report.failures import failure_groups, run_command, shell_word
 from libsep.track import Outcome, path_to_text
 
@@ -54,7 +56,19 @@ def test_a_shell_reads_a_path_back_to_the_byte(name: bytes) -> None:
 
 
 def test_the_command_names_both_ends_as_far_as_they_are_known() -> None:
-    assert run_command("/a b", "s3://x/y", "--retry-failed") == (
+    assert run_command("/a b", "s3://x/y", Told(), "--retry-failed") == (
         "libsep run '/a b' s3://x/y --retry-failed"
     )
-    assert run_command("", "/stems") == "libsep run LIBRARY /stems"
+    assert run_command("", "/stems", Told()) == "libsep run LIBRARY /stems"
+
+
+def test_the_command_says_what_the_run_before_was_told(tmp_path: Path) -> None:
+    keep(tmp_path, Config(), ["/rb.xml#friday // late"], with_library=True)
+    assert run_command("/a", "/b", read_told(tmp_path)) == (
+        "libsep run /a /b --playlist '/rb.xml#friday // late' --with-library"
+    )
+    keep(tmp_path, Config().replaced(encode={"codec": "alac"}), [], with_library=False)
+    told = Told(config_path=tmp_path / "config.yaml")
+    assert run_command("/a", "/b", told) == f"libsep run /a /b -c {tmp_path}/config.yaml"
+    (tmp_path / "config.yaml").write_text("of_another_version: 1")
+    assert run_command("/a", "/b", told) == f"libsep run /a /b -c {tmp_path}/config.yaml"
