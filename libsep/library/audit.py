@@ -81,18 +81,14 @@ def audit(
 ) -> Audit:
     """Compare a library, its ledger and its stem files; nothing is changed.
 
-    Every track has a last row, every row that is no failure has a stem file that is what the row
-    says and holds, no run left a temporary file, and nothing lies in the output folder that no row
-    knows.
+    Every track has a last row, every row that is no failure a stem file that is what it says.
 
     Parameters
     ----------
-    library, stems
+    library, stems, ffmpeg
         As for a run.
     config
         Which files are tracks.
-    ffmpeg
-        Decodes the stem files.
     is_quick
         Whether stem files are only held against size and fingerprint, not decoded.
     listed
