@@ -17,7 +17,7 @@ from libsep.cli.options import AddressOption, InsecureOption, JsonOption
 from libsep.cli.tables import nodes_table
 from libsep.errors import LibsepError, ModelError, NodesError
 from libsep.machine import n_cores
-from libsep.units import format_bytes
+from libsep.units import counted, format_bytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _device() -> str:
     from libsep.separation.cpu import has_native_bfloat16, processor_name
 
     precision = "bfloat16" if has_native_bfloat16() else "float32"
-    cpu = f"CPU {processor_name()}, {n_cores()} cores, {precision}"
+    cpu = f"CPU {processor_name()}, {counted(n_cores(), 'core')}, {precision}"
     names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return f"{', '.join(names) or 'no GPU'}; {cpu}; torch {torch.__version__}"
 

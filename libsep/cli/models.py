@@ -178,7 +178,9 @@ def average(
 @models.command(epilog=epilog("models blend"))
 def blend(
     folder: Annotated[Path, typer.Argument(help="Model folder to write.")],
-    parts: Annotated[list[str], typer.Argument(help="Models with the same targets.")],
+    parts: Annotated[
+        list[str], typer.Argument(help="Models of one network, with the same targets.")
+    ],
     weight: Annotated[
         list[float] | None,
         typer.Option(min=0, help="Of each part, in order; repeatable. By default all are equal."),

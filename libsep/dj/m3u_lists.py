@@ -71,6 +71,14 @@ def refuse_to_replace(goal: Path) -> None:
         )
 
 
+def is_own_list(path: Path) -> bool:
+    """Return whether a file is a list that libsep wrote, of any kind."""
+    try:
+        return path.is_file() and MARK.encode() in _head(path)
+    except ConfigError:
+        return False
+
+
 def _head(path: Path) -> bytes:
     """Return the begin of a file; of one that is not there, the mark."""
     try:

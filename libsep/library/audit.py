@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from libsep.config import ScanConfig
+from libsep.dj.m3u_lists import is_own_list
 from libsep.errors import ConfigError, LedgerError, TagError
 from libsep.ledger import FOLDER, Ledger, ledger_of, run_in_work
+from libsep.library.moves import has_gone
 from libsep.library.omissions import Omission, Omissions
 from libsep.library.scan import scan
 from libsep.library.survey import ListFiles
@@ -118,6 +120,7 @@ def audit(
     with ThreadPoolExecutor(max_workers=n_cores()) as pool:
         by_file = list(pool.map(check, (row for row in made if _is_wanted(row, tracks, stems))))
     findings += itertools.chain.from_iterable(by_file)
+    findings += _check_sources(made, library, stems)
     findings += _check_folder(stems, {row.output for row in latest.values()}, library)
     ends = Counter(latest[source].status == "failed" for source in tracks if source in latest)
     return Audit(
@@ -260,8 +263,15 @@ def _check_folder(stems: Path, known: Iterable[str], library: Path) -> Iterator[
             relative = path_to_text(path.relative_to(stems))
             if is_temporary(name):
                 yield Finding("error", relative, "is the temporary file of a run that was killed")
-            elif relative not in outputs:
+            elif relative not in outputs and not is_own_list(path):
                 yield _unknown(path, relative)
+
+
+def _check_sources(made: Iterable[Outcome], library: Path, stems: Path) -> Iterator[Finding]:
+    """Tell of stem files whose tracks are not in the library any more."""
+    for row in made:
+        if has_gone(row, library) and (stems / text_to_path(row.output)).exists():
+            yield Finding("remark", row.output, f"its track is gone: {row.source}")
 
 
 def _unknown(path: Path, relative: str) -> Finding:
@@ -272,7 +282,7 @@ def _unknown(path: Path, relative: str) -> Finding:
             made = None
         if made is not None:
             return Finding("error", relative, f"no row knows this stem file (of {made.source})")
-    return Finding("remark", relative, "no row knows this file; libsep did not make it")
+    return Finding("remark", relative, "no row knows this file")
 
 
 def _check_own_folder(own: Path, stems: Path) -> Iterator[Finding]:

@@ -57,7 +57,7 @@ def with_moves(
     files = {_identity(planned.track) for planned in new.values()}
     gone = collections.defaultdict(list)
     for row in outcomes_of_files(latest, files) if files else ():
-        if _has_gone(row, library) and _has_stem_file(row, stems):
+        if has_gone(row, library) and _has_stem_file(row, stems):
             gone[row.size_bytes, row.mtime_ns].append(row)
     followed = list(work)
     for identity, rows in gone.items():
@@ -117,7 +117,7 @@ def _identity(track: Track) -> tuple[int, int]:
     return track.size_bytes, track.mtime_ns
 
 
-def _has_gone(row: Outcome, library: Path) -> bool:
+def has_gone(row: Outcome, library: Path) -> bool:
     """Return whether a file that lay in the library does not lie there any more."""
     is_of_library = not row.source.startswith((f"{OUTSIDE}/", f"{OUTSIDE}~"))
     return is_of_library and not os.path.lexists(library / text_to_path(row.source))

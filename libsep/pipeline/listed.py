@@ -223,4 +223,6 @@ def why_not_wanted(entry: Entry, config: LibraryConfig) -> str:
 
 
 def _list_name(text: str) -> str:
-    return Path(text).name
+    """Return what a list is called for its reader: its file, and which of its playlists."""
+    file, separator, name = text.rpartition("#")
+    return f"{Path(file).name}#{name}" if separator else Path(text).name

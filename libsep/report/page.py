@@ -159,9 +159,9 @@ def _tiles(summary: Summary, speed: float | None) -> list[Tile]:
             note="real time, last run" if speed else "nothing converted yet",
         ),
         Tile(
-            name="Cut off",
+            name="Below 20 kHz",
             value=f"{summary.n_cut_off:,}",
-            note=f"below 20 kHz, {summary.n_restored:,} restored",
+            note=f"end there, {summary.n_restored:,} restored",
         ),
         Tile(name="With remarks", value=f"{summary.n_with_warnings:,}", note="tags, odd sources"),
     ]

@@ -81,7 +81,7 @@ class Ends:
         )
 
     def check(self) -> None:
-        """Do nothing if the library is there.
+        """Do nothing if the library is there, and is not the output.
 
         Raises
         ------
@@ -98,6 +98,10 @@ class Ends:
                 raise ConfigError(message) from exc
         if not is_there:
             raise ConfigError(f"{self.library}: expected a folder of music")
+        here, there = self.local_library, self.local_stems
+        # Before anything is written there: it would be the first file of ours in the music.
+        if here is not None and there is not None and there.exists() and here.samefile(there):
+            raise ConfigError(f"{here}: library and output folder are the same")
 
     @contextlib.contextmanager
     def ledger(self, run: str, *, rebuild: bool = False) -> Iterator[Ledger]:

@@ -125,6 +125,12 @@ def test_a_lost_stem_file_is_found_unless_its_track_is_gone_too(converted: Conve
     assert converted.errors() == []
 
 
+def test_a_stem_file_whose_track_is_gone_is_a_remark(converted: Converted) -> None:
+    (converted.library / "song.wav").unlink()
+    assert converted.errors() == []
+    assert converted.remarks() == ["song.stem.mp4: its track is gone: song.wav"]
+
+
 def test_a_stem_file_of_another_size_is_found(converted: Converted) -> None:
     with converted.stem_file.open("ab") as file:
         file.write(b"\0\0\0\x08free")
@@ -178,6 +184,7 @@ def test_a_stem_file_that_no_row_knows_is_an_error_and_other_files_are_remarks(
     shutil.copy(converted.stem_file, converted.stems / "other.stem.mp4")
     (converted.stems / "mine.stem.mp4").write_text("not of libsep")
     (converted.stems / "cover.jpg").write_text("a picture")
+    (converted.stems / "stems.m3u8").write_text("#EXTM3U\n# written by libsep\n")
     assert converted.errors() == ["other.stem.mp4: no row knows this stem file (of song.wav)"]
     assert len(converted.remarks()) == 2
 

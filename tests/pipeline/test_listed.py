@@ -96,6 +96,22 @@ def test_what_is_not_there_is_listed_and_counted(music: Path) -> None:
     assert {each.reason for each in left_out} == {Reason.NOT_THERE}
 
 
+def test_a_list_of_a_collection_is_called_by_its_whole_name(music: Path) -> None:
+    collection = music / "rb.xml"
+    collection.write_text(
+        '<DJ_PLAYLISTS><COLLECTION><TRACK TrackID="1" Location="file://localhost/gone.mp3"/>'
+        '</COLLECTION><PLAYLISTS><NODE Type="0" Name="ROOT"><NODE Type="1" Name="on / off">'
+        '<TRACK Key="1"/></NODE></NODE></PLAYLISTS></DJ_PLAYLISTS>'
+    )
+    problems: list[Problem] = []
+    lists = [f"{collection}#on / off"]
+    tracks = ListedTracks(music / "library", lists, LibraryConfig())
+    assert not list(tracks(ScanConfig(), {}, problems.append, lambda _: None))
+    assert [problem.reason for problem in problems] == [
+        "named by a list, but not there (rb.xml#on / off)"
+    ]
+
+
 def test_stem_files_and_pictures_in_a_list_are_no_tracks(music: Path) -> None:
     for name in ("x.stem.mp4", "cover.jpg"):
         (music / name).write_bytes(b"x")

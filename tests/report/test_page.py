@@ -32,7 +32,7 @@ def test_the_page_says_what_the_ledger_says(page: Page, report: Path) -> None:
     assert tiles["Converted"] == "200"
     assert tiles["Failed"] == "6"
     assert tiles["Stem files"] == "1.0 GB"
-    assert tiles["Cut off"] == "40"
+    assert tiles["Below 20 kHz"] == "40"
     assert page.locator(".command code").text_content() == (
         f"libsep run '/home/dj/My Music' {report.parent} --retry-failed"
     )

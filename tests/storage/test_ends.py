@@ -35,9 +35,15 @@ def test_a_library_that_is_not_there_is_refused_before_anything_is_written(
     assert list(s3.sizes()) == ["music/a.mp3"]
 
 
-def test_the_same_folder_as_library_and_output_is_refused(storage: StorageConfig) -> None:
+def test_the_same_folder_as_library_and_output_is_refused(
+    storage: StorageConfig, tmp_path: Path
+) -> None:
     with pytest.raises(ConfigError, match="library and output folder are the same"):
         Ends.of("s3://bucket/music", "s3://bucket/music/", storage)
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(ConfigError, match="library and output folder are the same"):
+        Ends.of(str(tmp_path), str(tmp_path / "link"), storage).check()
+    assert [path.name for path in tmp_path.iterdir()] == ["link"]
 
 
 def test_a_library_is_listed_without_the_output_that_lies_in_it(
