@@ -107,7 +107,6 @@ def audit(
     """
     latest, findings = _read(_ledger_at_rest(stems))
     left_out = Omissions()
-    latest = {source: row for source, row in latest.items() if row.status != "moved"}
     tracks = _tracks(library, stems, config, left_out)
     named = () if listed is None else listed(config, latest, lambda _: None, left_out)
     wanted = tracks.keys() if listed is None or with_library else latest.keys()
@@ -142,9 +141,13 @@ def _ledger_at_rest(stems: Path) -> Ledger:
 
 
 def _read(ledger: Ledger) -> tuple[Mapping[str, Outcome], list[Finding]]:
-    """Return the last rows, and what is wrong with the ledger; no rows if it is damaged."""
+    """Return the last rows, and what is wrong with the ledger; no rows if it is damaged.
+
+    Sources that have another name since are left out.
+    """
     try:
-        return ledger.latest(), list(_check_history(ledger.history()))
+        latest = {name: row for name, row in ledger.latest().items() if row.status != "moved"}
+        return latest, list(_check_history(ledger.history()))
     except LedgerError as exc:
         message = f"{exc} (libsep run --rebuild-ledger mends it)"
         return {}, [Finding("error", FOLDER, message)]
