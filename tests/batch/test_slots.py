@@ -157,48 +157,48 @@ def test_urgent_tracks_come_first_whatever_their_models_and_cost_few_loads(
 def busy_with_one(slots: Slots, others: dict[str, Backlog]) -> None:
     """Let slot 0 load "one", work on a track of it, and see that others wait from second 1 on."""
     queues = {"one": Backlog(9, 90.0, rank=1)}
-    assert slots.assign(queues, 0) == [(0, "one")]
+    assert slots.assign(queues, 0.0) == [(0, "one")]
     slots.loaded(0)
     slots[0].n_tracks = 1
-    assert slots.assign(queues | others, 1) == []
+    assert slots.assign(queues | others, 1.0) == []
 
 
 def test_slots_that_nobody_waits_for_go_where_each_has_the_most_work() -> None:
     queues = {"much": Backlog(9, 90.0), "little": Backlog(9, 62.0)}
-    given_to = [model for _, model in Slots(4, max_wait_s=100).assign(queues, 0)]
+    given_to = [model for _, model in Slots(4, max_wait_s=100.0).assign(queues, 0.0)]
     assert given_to == ["much", "little", "much", "little"]
 
 
 def test_the_more_urgent_of_two_models_that_wait_gets_the_slot_though_it_came_later() -> None:
-    slots = Slots(1, max_wait_s=100)
+    slots = Slots(1, max_wait_s=100.0)
     queues = {"one": Backlog(9, 90.0, rank=1), "two": Backlog(9, 90.0, rank=1)}
     busy_with_one(slots, queues)
     queues["three"] = Backlog(1, 1.0, rank=0)
-    assert slots.assign(queues, 2) == []
+    assert slots.assign(queues, 2.0) == []
     slots[0].n_tracks = 0
-    assert slots.assign(queues, 3) == [(0, "three")]
+    assert slots.assign(queues, 3.0) == [(0, "three")]
 
 
 def test_a_model_that_has_waited_keeps_its_slot_for_a_turn_though_another_waits_as_long() -> None:
-    slots = Slots(1, max_wait_s=600)
+    slots = Slots(1, max_wait_s=600.0)
     queues = {name: Backlog(9, 90.0, rank=1) for name in ("one", "two", "three")}
     busy_with_one(slots, queues)
-    assert slots.assign(queues, 302) == []
+    assert slots.assign(queues, 302.0) == []
     slots[0].n_tracks = 0
-    assert slots.assign(queues, 303) == [(0, "two")]
+    assert slots.assign(queues, 303.0) == [(0, "two")]
     slots.loaded(0)
     slots[0].n_tracks = 1
-    for now_s, is_open in ((304, True), (601, True), (602, False)):
+    for now_s, is_open in ((304.0, True), (601.0, True), (602.0, False)):
         assert slots.assign(queues, now_s) == []
         assert slots[0].is_open is is_open
 
 
 def test_a_slot_that_was_to_be_given_away_takes_tracks_again_once_nobody_waits() -> None:
-    slots = Slots(1, max_wait_s=100)
+    slots = Slots(1, max_wait_s=100.0)
     queues = {name: Backlog(9, 90.0, rank=1) for name in ("one", "two")}
     busy_with_one(slots, queues)
-    assert slots.assign(queues, 102) == []
+    assert slots.assign(queues, 102.0) == []
     assert not slots[0].is_open
     del queues["two"]  # what is left of it would not end in time
-    assert slots.assign(queues, 103) == []
+    assert slots.assign(queues, 103.0) == []
     assert slots[0].is_open
