@@ -12,8 +12,7 @@ TARGETS = ("drums", "bass", "other", "vocals")
 HIGHEST_CUTOFF_HZ = 20_000.0
 """What lies above is hardly heard: a track that ends there lacks nothing."""
 
-Status = Literal["done", "skipped", "failed", "moved"]
-"""How a track ended; ``moved`` is the last row of a source that has another name since."""
+Status = Literal["done", "skipped", "failed"]
 
 
 ASSUMED_DURATION_S = 240.0
@@ -175,11 +174,6 @@ class Outcome:
     def heard(self) -> Heard:
         """What the classifier ``classifier_sha256`` heard."""
         return Heard(self.genre_probabilities, self.heard_tags)
-
-    @property
-    def has_stem_file(self) -> bool:
-        """Whether the track has a stem file since, as far as the ledger knows."""
-        return self.status in ("done", "skipped")
 
     @property
     def is_settled(self) -> bool:

@@ -91,8 +91,6 @@ def _print(done: "Exported") -> None:
     console = Console(soft_wrap=True, highlight=False)
     for path in done.files:
         console.print(f"wrote {markup(str(path))}")
-    for path in done.removed:
-        console.print(f"removed {markup(str(path))}: no playlist any more")
     console.print(
         f"{counted(done.n_tracks, 'track')}, {done.n_with_cues} with cues, {done.n_with_grid} with "
         f"a beat grid; {counted(done.n_playlists, 'playlist')}"

@@ -26,7 +26,6 @@ from libsep.config import Config
 from libsep.errors import ClusterError, LedgerError
 from libsep.ledger import FOLDER, Ledger
 from libsep.library.last_run import CONFIG, RUNS, keep
-from libsep.library.moves import move_stem_files
 from libsep.library.omissions import Omission
 from libsep.library.survey import (
     ListFiles,
@@ -193,7 +192,7 @@ def _convert(
     _begin_log(settings, options)
     crashes = ledger.crashed()
     ledger.begin(run)
-    for row in (*found.rerouted, *move_stem_files(options.stems, found.work, run)):
+    for row in found.rerouted:
         ledger.append(row)
     tracks = [planned.track for planned in found.work]
     remove_leftovers(options.stems, tracks)

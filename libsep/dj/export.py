@@ -30,14 +30,12 @@ _NAMES = {"traktor": "stems.nml", "rekordbox": "stems.xml", "m3u": "stems.m3u8"}
 class Exported:
     """What was written: files, how many tracks and playlists, and what was left out and why.
 
-    ``removed`` are playlists of an earlier export to the same list, that are none any more.
     ``n_missing`` counts the tracks of the collection's playlists that have no stem file;
     ``n_shifted`` the tracks from MP3s whose cues and grid were moved, ``n_unknown_mp3`` those of
     which nobody can tell whether they need it (see `libsep.dj.mp3_time`).
     """
 
     files: tuple[Path, ...]
-    removed: tuple[Path, ...]
     n_tracks: int
     n_with_cues: int
     n_with_grid: int
@@ -116,10 +114,9 @@ def export(
     playlists = [_with_stems(playlist, sources) for playlist in known.playlists]
     every = Playlist(path=(stems.absolute().name or "stems",), locations=_places(done.entries))
     entries, lists = _relocated(done.entries, told_apart([every, *playlists]), paths)
-    written = _write(program, output or stems / _NAMES[program], entries, lists, today)
+    files = _write(program, output or stems / _NAMES[program], entries, lists, today)
     return Exported(
-        files=written[0],
-        removed=written[1],
+        files=files,
         n_tracks=len(entries),
         n_with_cues=sum(bool(entry.cues) for entry in entries),
         n_with_grid=sum(bool(entry.grid) for entry in entries),
@@ -226,14 +223,14 @@ def _write(
     entries: Sequence[Entry],
     playlists: Sequence[Playlist],
     today: datetime.date,
-) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """Write the lists; return the files, and those of an earlier export that are gone."""
+) -> tuple[Path, ...]:
+    """Write the lists; return the files."""
     if program == "m3u":
         folder = "playlists" if goal.name == _NAMES["m3u"] else f"{goal.name} playlists"
         return write_lists(goal, goal.parent / folder, entries, playlists)
     write = write_traktor if program == "traktor" else write_rekordbox
     _write_xml(goal, write(entries, playlists, today=today))
-    return (goal,), ()
+    return (goal,)
 
 
 def _write_xml(goal: Path, root: Element) -> None:

@@ -18,7 +18,7 @@ _NO_FILE_NAME = str.maketrans('/\\:*?"<>|', "_________")
 
 def write_lists(
     goal: Path, folder: Path, entries: Sequence[Entry], playlists: Sequence[Playlist]
-) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+) -> tuple[Path, ...]:
     """Write the first playlist as ``goal`` and each further one to a file of its own.
 
     Parameters
@@ -26,8 +26,7 @@ def write_lists(
     goal
         The file of the first playlist.
     folder
-        Where the others go, their folders joined to their names by ``_``. Lists there that libsep
-        wrote and that are none of these are removed; other files stay.
+        Where the others go, their folders joined to their names by ``_``. Other files there stay.
     entries
         What is said of the tracks.
     playlists
@@ -35,7 +34,7 @@ def write_lists(
 
     Returns
     -------
-    The files, and those that were removed.
+    The files.
 
     Raises
     ------
@@ -49,7 +48,7 @@ def write_lists(
         refuse_to_replace(path)
     for path, playlist in zip(files, playlists, strict=True):
         _write(path, playlist, [by_location[place] for place in playlist.locations])
-    return tuple(files), _clear(folder, {path.name.casefold() for path in files[1:]})
+    return tuple(files)
 
 
 def file_key(path: tuple[str, ...]) -> str:
@@ -88,19 +87,6 @@ def _head(path: Path) -> bytes:
         return MARK.encode()
     except OSError as exc:
         raise ConfigError(f"{path}: cannot be written: {exc.strerror}") from exc
-
-
-def _clear(folder: Path, wanted: set[str]) -> tuple[Path, ...]:
-    """Remove the lists of libsep in a folder whose names nobody wants; return them."""
-    removed = []
-    for path in sorted(folder.glob(f"*{_EXTENSION}")):
-        is_plain = path.is_file() and not path.is_symlink()
-        if path.name.casefold() in wanted or not is_plain:
-            continue
-        if _head(path).replace(b"\r\n", b"\n").startswith(_BEGIN.encode()):
-            path.unlink()
-            removed.append(path)
-    return tuple(removed)
 
 
 def _write(goal: Path, playlist: Playlist, entries: Sequence[Entry]) -> None:

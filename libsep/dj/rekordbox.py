@@ -44,7 +44,8 @@ def read_rekordbox(path: Path) -> Collection:
             if event == "start":
                 nodes.append(element)
                 if element.get("Type") == _PLAYLIST:
-                    playlists.append((tuple(node.get("Name", "") for node in nodes[1:]), []))
+                    names = [each.get("Name", "") for each in nodes]
+                    playlists.append((tuple(names[1:] or names), []))
             else:
                 nodes.pop()
                 element.clear()

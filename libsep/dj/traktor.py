@@ -47,7 +47,8 @@ def read_traktor(path: Path) -> Collection:
             if event == "start":
                 folders.append((element.get("NAME", ""), element.get("TYPE", "")))
                 if folders[-1][1] == "PLAYLIST":
-                    playlists.append((tuple(name for name, _ in folders[1:]), []))
+                    names = [name for name, _ in folders]
+                    playlists.append((tuple(names[1:] or names), []))
             else:
                 folders.pop()
                 element.clear()

@@ -1,7 +1,7 @@
 """The last outcome of each source, kept as Arrow columns: a million fit into a laptop."""
 
 import collections
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,16 +70,6 @@ class Latest(Mapping[str, Outcome]):
         """Return the stem file of each source; no outcome is made for it."""
         return dict(zip(self._numbers, self._rows["output"].to_pylist(), strict=True))
 
-    def of_files(self, files: Collection[tuple[int, int]]) -> list[Outcome]:
-        """Return the outcomes of files of these sizes in bytes and times in nanoseconds."""
-        sizes, times = (self._rows[name].to_numpy() for name in ("size_bytes", "mtime_ns"))
-        is_near = np.isin(sizes, [size for size, _ in files]) & np.isin(
-            times, [t for _, t in files]
-        )
-        mask = pa.Array.from_buffers(pa.bool_(), len(is_near), [None, bits_of(is_near)])
-        rows = self._rows.filter(mask)
-        return [row for row in table.outcomes(rows) if (row.size_bytes, row.mtime_ns) in files]
-
     def __getitem__(self, source: str) -> Outcome:
         number, index = divmod(self._numbers[source], _BLOCK_ROWS)
         block = self._blocks.get(number)
@@ -98,15 +88,6 @@ def outputs_of(latest: Mapping[str, Outcome]) -> dict[str, str]:
     if isinstance(latest, Latest):
         return latest.outputs()
     return {source: outcome.output for source, outcome in latest.items()}
-
-
-def outcomes_of_files(
-    latest: Mapping[str, Outcome], files: Collection[tuple[int, int]]
-) -> list[Outcome]:
-    """Return the last outcomes of files of these sizes in bytes and times in nanoseconds."""
-    if isinstance(latest, Latest):
-        return latest.of_files(files)
-    return [row for row in latest.values() if (row.size_bytes, row.mtime_ns) in files]
 
 
 def _kept(batches: Batches, is_last: Any) -> Iterator[Any]:

@@ -14,7 +14,7 @@ from libsep.config import ScanConfig
 from libsep.dj.m3u_lists import is_own_list
 from libsep.errors import ConfigError, LedgerError, TagError
 from libsep.ledger import FOLDER, Ledger, ledger_of, run_in_work
-from libsep.library.moves import has_gone
+from libsep.library.naming import OUTSIDE
 from libsep.library.omissions import Omission, Omissions
 from libsep.library.scan import scan
 from libsep.library.survey import ListFiles
@@ -141,13 +141,9 @@ def _ledger_at_rest(stems: Path) -> Ledger:
 
 
 def _read(ledger: Ledger) -> tuple[Mapping[str, Outcome], list[Finding]]:
-    """Return the last rows, and what is wrong with the ledger; no rows if it is damaged.
-
-    Sources that have another name since are left out.
-    """
+    """Return the last rows, and what is wrong with the ledger; no rows if it is damaged."""
     try:
-        latest = {name: row for name, row in ledger.latest().items() if row.status != "moved"}
-        return latest, list(_check_history(ledger.history()))
+        return ledger.latest(), list(_check_history(ledger.history()))
     except LedgerError as exc:
         message = f"{exc} (libsep run --rebuild-ledger mends it)"
         return {}, [Finding("error", FOLDER, message)]
@@ -273,8 +269,14 @@ def _check_folder(stems: Path, known: Iterable[str], library: Path) -> Iterator[
 def _check_sources(made: Iterable[Outcome], library: Path, stems: Path) -> Iterator[Finding]:
     """Tell of stem files whose tracks are not in the library any more."""
     for row in made:
-        if has_gone(row, library) and (stems / text_to_path(row.output)).exists():
+        if _has_gone(row, library) and (stems / text_to_path(row.output)).exists():
             yield Finding("remark", row.output, f"its track is gone: {row.source}")
+
+
+def _has_gone(row: Outcome, library: Path) -> bool:
+    """Return whether a file that lay in the library does not lie there any more."""
+    is_of_library = not row.source.startswith((f"{OUTSIDE}/", f"{OUTSIDE}~"))
+    return is_of_library and not os.path.lexists(library / text_to_path(row.source))
 
 
 def _unknown(path: Path, relative: str) -> Finding:

@@ -79,7 +79,7 @@ def read_told(folder: Path) -> Told:
     told = Told(config_path=folder / CONFIG)
     try:
         values = json.loads((folder / LISTS).read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # there were none, or it was cut off
         return told
     if isinstance(values, list):  # as earlier versions wrote it
         values = {"playlists": values, "with_library": False}

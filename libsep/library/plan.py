@@ -53,8 +53,7 @@ class PlannedTrack:
     """A track with its last outcome, if any, its model, and what is to be done with it.
 
     Without an ``assignment``, it has to be listened to before it can be converted. ``rank`` is its
-    class of urgency, 0 the most urgent one. ``was`` is the outcome that it has under its old name,
-    if it was moved or renamed since.
+    class of urgency, 0 the most urgent one.
     """
 
     track: Track
@@ -62,7 +61,6 @@ class PlannedTrack:
     assignment: Assignment | None
     decision: Decision
     rank: int = 0
-    was: Outcome | None = None
 
 
 def plan_tracks(
@@ -98,8 +96,6 @@ def plan_tracks(
     output_size = _sizes_in(outputs) if isinstance(outputs, Path) else outputs
     for track in tracks:
         previous = latest.get(path_to_text(track.source_name))
-        if previous is not None and previous.status == "moved":
-            previous = None  # another file has come to its place
         assignment = assign(track, previous)
         # What will be heard is not known yet: then it is the model of the last time that counts.
         known = assignment or previous

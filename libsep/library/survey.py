@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import functools
 import operator
 import os
 import stat
@@ -13,7 +12,6 @@ from libsep.config import ScanConfig
 from libsep.errors import ConfigError, LedgerError, ProbeError
 from libsep.ledger import FOLDER, Ledger, RunLock, outputs_of
 from libsep.library.headers import read_headers
-from libsep.library.moves import with_moves
 from libsep.library.naming import Namer
 from libsep.library.omissions import Omission, Omissions
 from libsep.library.plan import Action, Assign, ConfigOf, OutputSize, PlannedTrack, plan_tracks
@@ -85,8 +83,6 @@ def survey(
 ) -> Survey:
     """Scan a library and decide what each track needs; no audio is read, nothing is written.
 
-    Where both are local folders, tracks that were moved or renamed are followed (`with_moves`).
-
     Parameters
     ----------
     library
@@ -112,22 +108,21 @@ def survey(
         ``library`` is no folder, or the same as ``stems``.
     """
     problems: list[Problem] = []
-    local = stems if isinstance(stems, Path) else None
-    list_files = lister_of(library, local) if isinstance(library, Path) else library
+    if isinstance(library, Path):
+        library = lister_of(library, stems if isinstance(stems, Path) else None)
     left_out = Omissions()
-    found = list_files(config, latest, problems.append, left_out)
+    found = library(config, latest, problems.append, left_out)
     namer = Namer(outputs_of(latest))
-    plan = functools.partial(
-        plan_tracks,
+    planned = plan_tracks(
+        named(found, namer),
+        latest,
+        stems,
         assign=assign,
         config_sha256=config_sha256,
         retry_failed=retry_failed,
         only_model_sha256=only_model_sha256,
     )
-    planned = plan(named(found, namer), latest, stems)
     apart = _apart(planned)  # walks the library, and so finds problems and what is left out
-    if isinstance(library, Path) and local is not None:
-        apart.work[:] = with_moves(apart.work, latest, library, local, plan)
     return dataclasses.replace(apart, problems=problems, left_out=left_out.all())
 
 

@@ -70,11 +70,7 @@ def read_status(ledger: Ledger, in_work: str | None = None) -> Status:
             conversions[outcome.source] = outcome
     if in_work is None:
         in_work = run_in_work(ledger.folder)
-    standing = [
-        _standing(row, conversions.get(row.source))
-        for row in last.values()
-        if row.status != "moved"
-    ]
+    standing = [_standing(row, conversions.get(row.source)) for row in last.values()]
     return Status(
         summary=Summary.of(standing),
         standing=standing,

@@ -281,7 +281,7 @@ def test_colours_that_both_programs_have_go_over() -> None:
     assert color_of("traktor", "0") == ""
 
 
-def test_playlists_of_an_earlier_export_go_and_those_of_others_stay(tmp_path: Path) -> None:
+def test_what_lies_beside_the_playlists_stays(tmp_path: Path) -> None:
     entries = [Entry(location="/1.mp4")]
     own = Playlist(path=("STEMS",), locations=("/1.mp4",))
     friday = Playlist(path=("Friday",), locations=("/1.mp4",))
@@ -290,9 +290,10 @@ def test_playlists_of_an_earlier_export_go_and_those_of_others_stay(tmp_path: Pa
     foreign = folder / "mine.m3u8"
     foreign.write_text("#EXTM3U\n#EXTINF:1,A - written by libsep\n/1.mp4\n")
     sunday = Playlist(path=("Sunday",), locations=("/1.mp4",))
-    files, removed = write_lists(goal, folder, entries, [own, sunday])
-    assert (files, removed) == ((goal, folder / "Sunday.m3u8"), (folder / "Friday.m3u8",))
-    assert sorted(folder.iterdir()) == [folder / "Sunday.m3u8", foreign]
+    files = write_lists(goal, folder, entries, [own, sunday])
+    assert files == (goal, folder / "Sunday.m3u8")
+    kept = {"Friday.m3u8", "Sunday.m3u8", "mine.m3u8"}  # a user may have changed or copied it
+    assert {path.name for path in folder.iterdir()} == kept
     foreign.write_text("#EXTM3U\n/2.mp4\n")
     with pytest.raises(ConfigError, match=r"mine\.m3u8: exists, and libsep did not write it"):
         write_lists(goal, folder, entries, [own, Playlist(path=("mine",))])
@@ -329,3 +330,20 @@ def test_wrong_options_are_said(arguments: list[str], message: str, stems: Path)
 def test_a_folder_without_stem_files_is_an_error(tmp_path: Path) -> None:
     result = run(app, ["export", str(tmp_path), "--to", "m3u"])
     assert "no stem files found" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        (read_traktor, '<NML><PLAYLISTS><NODE TYPE="PLAYLIST" NAME="Set"/></PLAYLISTS></NML>'),
+        (
+            read_rekordbox,
+            '<DJ_PLAYLISTS><PLAYLISTS><NODE Type="1" Name="Set"/></PLAYLISTS></DJ_PLAYLISTS>',
+        ),
+    ],
+)
+def test_a_playlist_in_no_folder_has_its_name(
+    tmp_path: Path, read: Callable[[Path], Collection], text: str
+) -> None:
+    (tmp_path / "collection").write_text(text)
+    assert [each.path for each in read(tmp_path / "collection").playlists] == [("Set",)]

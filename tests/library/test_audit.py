@@ -285,6 +285,8 @@ def test_what_the_last_run_was_told_is_known(
     (run / "playlists.json").write_text('["/lists/set.m3u"]')  # of an earlier version
     told = told_last(converted.stems)
     assert (told.playlists, told.with_library) == (("/lists/set.m3u",), False)
+    (run / "playlists.json").write_text('{"playlists": ["/li')  # cut off by a power failure
+    assert told_last(converted.stems).playlists == ()
 
 
 def test_all_of_the_library_is_expected_beside_lists_if_the_run_took_it(

@@ -55,12 +55,6 @@ def test_a_track_that_failed_last_counts_as_failed(
     assert status.last_run == f"run{len(history) - 1}"
 
 
-def test_a_track_that_has_another_name_since_counts_once(tmp_path: Path) -> None:
-    moved = {"status": "moved", "action": "move"}
-    status = read_status(ledger_of(tmp_path, [DONE, moved], [RETAGGED]))
-    assert len(status.standing) == status.summary.n_converted == 1
-
-
 def test_tracks_of_a_run_in_work_are_not_called_interrupted(tmp_path: Path) -> None:
     with RunLock(tmp_path, run="now"):
         ledger = Ledger(tmp_path)

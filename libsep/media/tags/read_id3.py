@@ -132,10 +132,11 @@ def _read_comments(frames: Any, collector: Collector) -> None:
     chosen: list[str] = []
     for frame in found:
         texts = [text for text in frame.text if text.strip("\0 ")]
+        is_custom = is_custom_comment(frame.desc)
         is_copy = all(any(known.startswith(text) for known in chosen) for text in texts)
-        if is_copy or is_dropped(frame.desc):
+        if (is_copy and not is_custom) or is_dropped(frame.desc):
             continue
-        if not is_custom_comment(frame.desc) and (not chosen or not frame.desc):
+        if not is_custom and (not chosen or not frame.desc):
             collector.add("id3", "COMM", texts)
             chosen += texts
         else:
