@@ -197,9 +197,7 @@ def _without_stems(playlists: Sequence[Playlist]) -> tuple[str, ...]:
     return (f"playlists without any stem file: {', '.join(names[:MAX_NAMES])}{more}",)
 
 
-def told_apart(
-    playlists: Iterable[Playlist],
-) -> Iterator[Playlist]:
+def told_apart(playlists: Iterable[Playlist]) -> Iterator[Playlist]:
     """Yield playlists, numbered after their name where one before would have the same file.
 
     Empty ones are left out.

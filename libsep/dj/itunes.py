@@ -46,7 +46,7 @@ def read_itunes(path: Path) -> Collection:
     }
     return Collection(
         entries=tuple(entries.values()),
-        playlists=_playlists(library.get("Playlists", []), entries),
+        playlists=_playlists(_dictionaries(library.get("Playlists")), entries),
     )
 
 
@@ -84,10 +84,15 @@ def _playlists(
     for playlist in playlists:
         if playlist.get("Folder") or playlist.get("Master"):
             continue
-        keys = [str(item.get("Track ID")) for item in playlist.get("Playlist Items", [])]
+        keys = [str(item.get("Track ID")) for item in _dictionaries(playlist.get("Playlist Items"))]
         locations = tuple(entries[key].location for key in keys if key in entries)
         found.append(Playlist(path=_path(playlist, by_id), locations=locations))
     return tuple(found)
+
+
+def _dictionaries(values: object) -> list[dict[str, Any]]:
+    """Return those of a list; what else a damaged library holds is left out, as with tracks."""
+    return [each for each in values if isinstance(each, dict)] if isinstance(values, list) else []
 
 
 def _path(playlist: dict[str, Any], by_id: Mapping[Any, dict[str, Any]]) -> tuple[str, ...]:

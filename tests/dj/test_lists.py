@@ -161,6 +161,13 @@ def test_folders_of_itunes_that_hold_each_other_end(tmp_path: Path) -> None:
     assert [playlist.locations for playlist in read_itunes(path).playlists] == [()]
 
 
+@pytest.mark.parametrize("playlists", ["none", ["Set"], [{"Name": "Set", "Playlist Items": [7]}]])
+def test_what_is_no_playlist_of_itunes_is_left_out(tmp_path: Path, playlists: object) -> None:
+    path = tmp_path / "iTunes Library.xml"
+    path.write_bytes(plistlib.dumps({"Tracks": {}, "Playlists": playlists}))
+    assert not [each.locations for each in read_itunes(path).playlists if each.locations]
+
+
 def test_an_itunes_library_with_entities_is_refused(itunes: Path) -> None:
     bomb = "<!DOCTYPE plist [<!ENTITY a 'ha'><!ENTITY b '&a;&a;&a;'>]>"
     text = itunes.read_text(encoding="utf-8").split("<plist", 1)[1]
