@@ -14,9 +14,20 @@ HIGHEST_CUTOFF_HZ = 20_000.0
 
 Status = Literal["done", "skipped", "failed"]
 
+_BYTES_PER_S = {
+    "dff dsf": 705_600,
+    "aif aifc aiff au bw64 bwf caf rf64 snd voc w64 wav wave": 176_400,
+    "alac ape dts dtshd flac mlp shn tak thd tta wv": 120_000,
+    "3g2 3gp 3gpp asf avi divx f4v flv m2ts m4v mkv mov mp4 mpeg mpg mts ogm ogv qt rm rmvb vob"
+    " webm wmv": 250_000,
+    "3ga amr awb spx": 3_000,
+}
+"""What a second usually takes, by extension: DSD, sound as on a CD, lossless, films, speech."""
 
-ASSUMED_DURATION_S = 240.0
-"""Length, in seconds, of a track whose header does not say how long it is."""
+_USUAL_BYTES_PER_S = {name: rate for names, rate in _BYTES_PER_S.items() for name in names.split()}
+
+_LOSSY_BYTES_PER_S = 24_000
+"""What a second of all else usually takes: 192 kbit/s."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +75,14 @@ class Track(FoundFile):
 
     @property
     def expected_s(self) -> float:
-        """Seconds of audio that work is planned with; a guess where the header does not say."""
-        return self.duration_s or ASSUMED_DURATION_S
+        """Seconds of audio that work is planned with.
+
+        Where the header does not say how long it is, size and extension give a guess.
+        """
+        if self.duration_s:
+            return self.duration_s
+        extension = self.source_name.rpartition(".")[2].rstrip(" ").lower()
+        return self.size_bytes / _USUAL_BYTES_PER_S.get(extension, _LOSSY_BYTES_PER_S)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -5,10 +5,13 @@ import os
 import tracemalloc
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from libsep.track import Outcome, Track, path_to_text, text_to_path
+
+from .conftest import track_called
 
 names = st.binary(min_size=1, max_size=40).filter(
     lambda name: b"\0" not in name and b"/" not in name and name not in (b".", b"..")
@@ -52,6 +55,27 @@ def track(number: int) -> Track:
         mtime_ns=1_700_000_000_000_000_000 + number,
         duration_s=240.0 + number,
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "size_bytes", "seconds"),
+    [
+        ("broken.mp3", 5, 0.0),
+        ("empty.wav", 0, 0.0),
+        ("hour.MP3 ", 86_400_000, 3600.0),
+        ("no extension", 240_000, 10.0),
+        ("album.wav", 176_400 * 60, 60.0),
+        ("album.flac", 120_000 * 60, 60.0),
+        ("disc.dsf", 705_600 * 60, 60.0),
+        ("clip.avi", 250_000 * 60, 60.0),
+    ],
+)
+def test_a_length_that_no_header_tells_is_guessed_by_size_and_kind(
+    name: str, size_bytes: int, seconds: float
+) -> None:
+    untold = track_called(name, size_bytes=size_bytes)
+    assert untold.expected_s == pytest.approx(seconds, abs=1e-3)
+    assert dataclasses.replace(untold, duration_s=7.0).expected_s == 7.0
 
 
 def test_a_million_tracks_fit_into_a_laptop() -> None:

@@ -51,7 +51,7 @@ def test_tracks_that_were_cut_off_and_restored_are_counted() -> None:
 
 
 def track(duration_s: float | None) -> Track:
-    return track_called("x", duration_s=duration_s)
+    return track_called("x.mp3", duration_s=duration_s, size_bytes=720_000)
 
 
 def test_without_history_the_estimate_says_that_it_is_a_guess() -> None:
@@ -70,7 +70,7 @@ def test_the_estimate_takes_the_speed_of_the_last_run() -> None:
     ]
     known = estimate([track(60.0), track(None)], history, codec="aac", bitrate_kbps=256, n_cores=1)
     assert known.is_measured
-    assert known.wall_s == pytest.approx((60 + 240) / 6)
+    assert known.wall_s == pytest.approx((60 + 30) / 6)
 
 
 def test_tracks_hours_and_speed_are_counted_by_genre_and_model() -> None:
@@ -107,6 +107,6 @@ def test_what_is_to_be_done_is_counted_by_genre_with_the_reasons() -> None:
 
     work = [planned('tag "Rock"', 60.0), planned('tag "Rock"', None), planned(None, 90.0)]
     rock, unheard = shares([*work, planned('tag "Metal"', 30.0)])
-    assert (rock.genre, rock.n_tracks, rock.audio_s) == ("rock", 3, 60.0 + 240.0 + 30.0)
+    assert (rock.genre, rock.n_tracks, rock.audio_s) == ("rock", 3, 60.0 + 30.0 + 30.0)
     assert rock.reasons.most_common() == [('tag "Rock"', 2), ('tag "Metal"', 1)]
     assert (unheard.genre, unheard.n_tracks, unheard.audio_s) == (UNHEARD, 1, 90.0)
