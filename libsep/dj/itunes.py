@@ -11,7 +11,7 @@ from typing import Any
 from xml.parsers.expat import ExpatError
 
 from libsep.dj.collection import Collection, Entry, Playlist
-from libsep.dj.rekordbox import location_of_url
+from libsep.dj.spelling import location_of_url
 from libsep.errors import ConfigError
 
 _PARENT = "Parent Persistent ID"

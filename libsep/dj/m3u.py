@@ -4,9 +4,9 @@ import codecs
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from libsep.dj.collection import Collection, Entry, Playlist
+from libsep.dj.spelling import location_of_url
 from libsep.errors import ConfigError
 
 EXTENSIONS = (".m3u", ".m3u8", ".pls")
@@ -17,6 +17,9 @@ MAX_BYTES = 32 << 20
 
 _PLS_ENTRY = re.compile(r"\s*File\d+\s*=\s*(.*)", re.IGNORECASE)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_LINE_END = re.compile(r"\r\n|\r|\n")
+"""Names may have other characters that Python takes for ends of lines."""
+
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
@@ -71,27 +74,19 @@ def _text(path: Path) -> str:
 
 
 def _m3u(text: str) -> Iterator[str]:
-    lines = (line.strip() for line in text.splitlines())
+    lines = (line.strip() for line in _LINE_END.split(text))
     return (line for line in lines if line and not line.startswith("#"))
 
 
 def _pls(text: str) -> Iterator[str]:
-    matches = (_PLS_ENTRY.fullmatch(line) for line in text.splitlines())
+    matches = (_PLS_ENTRY.fullmatch(line) for line in _LINE_END.split(text))
     return (match.group(1).strip() for match in matches if match and match.group(1).strip())
 
 
 def _file(folder: Path, entry: str) -> Path | None:
     """Return the file of an entry, one with a drive of Windows as it stands; None for a link."""
-    if entry[:7].lower() == "file://":
-        try:
-            parts = urlsplit(entry)
-        except ValueError:  # not even a link
-            return None
-        entry = unquote(parts.path)
-        if parts.netloc not in ("", "localhost"):
-            entry = f"//{parts.netloc}{entry}"
-        if _DRIVE.match(entry[1:]):
-            entry = entry[1:]
+    if entry[:6].lower() == "file:/":
+        entry = location_of_url(entry)
     elif _URL.match(entry):
         return None
     if _DRIVE.match(entry):

@@ -8,12 +8,13 @@ import datetime
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 from xml.etree.ElementTree import Element, SubElement
 
 from libsep import __version__
 from libsep.dj.collection import Collection, Entry, Folder, Playlist, in_folders
 from libsep.dj.colors import color_for, color_of
+from libsep.dj.spelling import location_of_url
 from libsep.dj.xml_values import count, date, elements, number, positive, xml_text
 from libsep.media.tags.serato_cues import Cue, GridMarker
 
@@ -205,13 +206,6 @@ def _write_cue(entry: Element, cue: Cue) -> None:
     if cue.color is not None:
         for name, level in zip(("Red", "Green", "Blue"), cue.color, strict=True):
             mark.set(name, str(level))
-
-
-def location_of_url(url: str) -> str:
-    """Return the path in a URL of ``file://``, on Windows beginning with its drive."""
-    path = unquote(url.removeprefix("file://").removeprefix("localhost"))
-    is_windows = path[:1] == "/" and path[2:3] == ":"
-    return path[1:] if is_windows else path
 
 
 def _url(location: str) -> str:

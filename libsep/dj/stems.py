@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from libsep.dj.collection import Collection, Entry
 from libsep.dj.keys import key_number
+from libsep.dj.spelling import spellings
 from libsep.dj.xml_values import is_xml_text, positive
 from libsep.errors import TagError
 from libsep.media.tags import Tags, read_fingerprint, read_tags
@@ -82,7 +83,7 @@ def sources_in(collection: Collection, tracks: tuple[StemTrack, ...]) -> Mapping
     places |= {place for playlist in collection.playlists for place in playlist.locations}
     found = {}
     for location in places:
-        for suffix in _suffixes(_normal(location)):
+        for suffix in _suffixes(location):
             track = known.get(suffix)
             if track and _as_long(track.entry.duration_s, lengths_s.get(location)):
                 found[location] = track
@@ -184,5 +185,6 @@ def _normal(location: str) -> str:
 
 
 def _suffixes(location: str) -> Iterator[str]:
-    parts = location.split("/")
-    return ("/".join(parts[start:]) for start in range(len(parts)))
+    for text in spellings(location):
+        parts = _normal(text).split("/")
+        yield from ("/".join(parts[start:]) for start in range(len(parts)))

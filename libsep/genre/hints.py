@@ -3,10 +3,11 @@
 import os
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from libsep.dj.m3u import read_playlist
+from libsep.dj.spelling import spellings
 from libsep.errors import ConfigError
 from libsep.track import Track
 
@@ -53,7 +54,8 @@ class PlaylistHints:
         self._genres: dict[str, tuple[str, str]] = {}
         for playlist, genre in playlists.items():
             for file in read_playlist(playlist):
-                self._genres.setdefault(comparable_path(file), (genre, playlist.name))
+                for path in comparable_paths(file):
+                    self._genres.setdefault(path, (genre, playlist.name))
 
     def find(self, track: Track) -> tuple[str, str] | None:
         """Return the genre of a track and the name of the playlist that says so, or None."""
@@ -87,3 +89,8 @@ def _normalised(path: Path | str) -> str:
 def comparable_path(path: Path) -> str:
     """Return the absolute path of a file as a text that is the same however it was written."""
     return _normalised(os.path.normpath(Path.cwd() / path))
+
+
+def comparable_paths(listed: Path) -> Iterator[str]:
+    """Yield what `comparable_path` says of all that the path in a list may mean."""
+    return (comparable_path(Path(text)) for text in spellings(str(listed)))

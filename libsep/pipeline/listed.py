@@ -4,18 +4,18 @@ import dataclasses
 import fnmatch
 import os
 import re
-import stat
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from libsep.config import LibraryConfig, ScanConfig
 from libsep.dj.collection import MAX_STARS, Entry
 from libsep.dj.read import read_list
+from libsep.dj.spelling import spellings
 from libsep.errors import ConfigError
 from libsep.library.headers import with_headers
 from libsep.library.names import why_not_any
 from libsep.library.naming import OUTSIDE
+from libsep.library.on_disk import Disk
 from libsep.library.reasons import LeftOut, Reason
 from libsep.library.survey import ListFiles, lister_of
 from libsep.library.walk import Problem, why_no_track
@@ -83,15 +83,17 @@ class ListedTracks:
     ) -> Iterator[FoundFile]:
         """Yield the tracks that are there; ``genres`` gets what the lists say of them."""
         seen: set[Path] = set()
+        disk = Disk()
+        library = disk.find(os.path.abspath(self.library)) or self.library  # noqa: PTH100
         for text in self.lists:
             for entry in read_list(text):
-                path = find_here(entry.location, self.config.path_map)
+                path = find_here(entry.location, self.config.path_map, disk)
                 if path is None:
                     location = Path(entry.location)
                     on_problem(Problem(location, f"{Reason.NOT_THERE} ({_list_name(text)})"))
                     on_left_out(LeftOut(location, Reason.NOT_THERE, _list_name(text)))
                     continue
-                source, is_inside = self._source(path)
+                source, is_inside = self._source(path, library)
                 if source in seen or (is_inside and self.beside is not None):
                     continue
                 seen.add(source)
@@ -115,9 +117,9 @@ class ListedTracks:
         )
         return LeftOut(source, *why) if why else None
 
-    def _source(self, path: Path) -> tuple[Path, bool]:
-        """Return the source of a file, and whether it lies in the library."""
-        for file, folder in ((path, self.library), (path.resolve(), self.library.resolve())):
+    def _source(self, path: Path, library: Path) -> tuple[Path, bool]:
+        """Return the source of a file, and whether it lies in the library; both as on the disk."""
+        for file, folder in ((path, library), (path.resolve(), library.resolve())):
             if file.is_relative_to(folder):
                 return file.relative_to(folder), True
         outside = OUTSIDE
@@ -174,24 +176,23 @@ def no_files(*_: object) -> Iterator[FoundFile]:
     return iter(())
 
 
-def find_here(location: str, path_map: Mapping[str, str]) -> Path | None:
-    """Return the regular file that a list means; None if it is not there.
+def find_here(location: str, path_map: Mapping[str, str], disk: Disk) -> Path | None:
+    r"""Return the regular file that a list means, as the disk spells it; None if it is not there.
 
     Parameters
     ----------
     location
-        Its path as a DJ program writes it, with ``/`` between folders.
+        Its path as a DJ program writes it, with ``/`` between folders. Where there is no such file,
+        ``\`` counts as ``/``, then ``%20`` as a space.
     path_map
         Begins of such paths, and what they are here; letters of drives without case.
+    disk
+        Finds it whatever the case of its letters.
     """
-    path = mapped(location, path_map)
-    for form in (path, *(unicodedata.normalize(name, path) for name in ("NFC", "NFD"))):
-        try:
-            found = Path(os.path.normpath(form))
-            if found.is_absolute() and stat.S_ISREG(found.stat().st_mode):
-                return found
-        except (OSError, ValueError):  # ValueError: a NUL in the path
-            continue
+    for path in spellings(mapped(location, path_map)):
+        found = disk.find(path) if path.startswith("/") else None
+        if found is not None and found.is_file():
+            return found
     return None
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from libsep.config import NightConfig
 from libsep.dj.m3u import read_playlist
-from libsep.genre.hints import comparable_path
+from libsep.genre.hints import comparable_path, comparable_paths
 from libsep.library.plan import PlannedTrack
 from libsep.track import Track
 
@@ -66,7 +66,8 @@ def _rule(name: str, config: NightConfig, now_s: float) -> Callable[[Track], Key
 def _in_playlist(playlist: Path) -> Callable[[Track], Key]:
     places: dict[str, float] = {}
     for place, file in enumerate(read_playlist(playlist), start=1):
-        places.setdefault(comparable_path(file), float(place))
+        for path in comparable_paths(file):
+            places.setdefault(path, float(place))
 
     def key(track: Track) -> Key:
         place = places.get(comparable_path(track.path))

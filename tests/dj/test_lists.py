@@ -230,6 +230,24 @@ def test_playlists_of_windows_keep_their_drives(tmp_path: Path) -> None:
     assert len(read_playlist(playlist)) == 4
 
 
+def test_names_with_signs_of_urls_and_lines_are_whole(tmp_path: Path) -> None:
+    playlist = tmp_path / "set.m3u8"
+    lines = (
+        "file:///m/Track #1.mp3",
+        "FILE:/m/What?.mp3",
+        "file://D:/x.mp3",
+        "/m/a\u2028b\x85.mp3",
+    )
+    playlist.write_text("\n".join((*lines, "file:///m/%E9.mp3")), encoding="utf-8")
+    assert [entry.location for entry in read_m3u(playlist).entries] == [
+        "/m/Track #1.mp3",
+        "/m/What?.mp3",
+        "D:/x.mp3",
+        "/m/a\u2028b\x85.mp3",
+        "/m/\udce9.mp3",
+    ]
+
+
 def test_a_playlist_with_a_relative_path_names_files_beside_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

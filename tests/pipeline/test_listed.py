@@ -12,6 +12,7 @@ import pytest
 from libsep.config import LibraryConfig, ScanConfig, parse
 from libsep.dj.collection import Entry
 from libsep.errors import ConfigError
+from libsep.library.on_disk import Disk
 from libsep.library.reasons import LeftOut, Reason
 from libsep.library.scan import scan
 from libsep.library.survey import lister_of
@@ -179,7 +180,40 @@ def test_paths_of_other_machines_are_mapped(location: str, here: str) -> None:
 def test_accents_may_be_stored_in_either_form(tmp_path: Path) -> None:
     composed, apart = (unicodedata.normalize(form, "Café.mp3") for form in ("NFC", "NFD"))
     (tmp_path / apart).touch()
-    assert find_here(f"{tmp_path}/{composed}", {}) == tmp_path / apart
-    assert find_here(f"{tmp_path}/{apart}", {}) == tmp_path / apart
-    assert find_here("relative.mp3", {}) is None
-    assert find_here(f"{tmp_path}/a\0b.mp3", {}) is None
+    assert find_here(f"{tmp_path}/{composed}", {}, Disk()) == tmp_path / apart
+    assert find_here(f"{tmp_path}/{apart}", {}, Disk()) == tmp_path / apart
+    assert find_here("relative.mp3", {}, Disk()) is None
+    assert find_here(f"{tmp_path}/a\0b.mp3", {}, Disk()) is None
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "library/A/ONE.MP3",
+        "LIBRARY\\a\\one.mp3",
+        "Library/a\\one.mp3",
+        "library/%61/One%2Emp3",
+        "library/./a/../a/one.mp3",
+    ],
+)
+def test_a_track_keeps_its_name_however_a_list_spells_it(music: Path, written: str) -> None:
+    found, problems, _ = listed(music, written, "library/a/One.mp3")
+    assert [str(file.source) for file in found] == ["a/One.mp3"]
+    assert problems == []
+
+
+def test_of_two_names_that_differ_in_case_only_the_exact_one_is_taken(tmp_path: Path) -> None:
+    for name in ("x.mp3", "X.mp3", "50%20.mp3"):
+        (tmp_path / name).touch()
+    for name in ("x.mp3", "X.mp3", "50%20.mp3"):
+        assert find_here(f"{tmp_path}/{name}", {}, Disk()) == tmp_path / name
+    assert find_here(f"{tmp_path}/x.MP3", {}, Disk()) is None
+
+
+def test_a_folder_that_cannot_be_listed_is_entered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x.mp3").touch()
+    monkeypatch.setattr(Disk, "_listed", lambda *_: frozenset())
+    assert Disk().find(f"{tmp_path}/x.mp3") == tmp_path / "x.mp3"
+    assert Disk().find(f"{tmp_path}/y.mp3") is None

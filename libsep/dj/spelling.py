@@ -1,0 +1,41 @@
+r"""How paths are written in lists of DJ programs: as URLs, with ``\``, with ``%20``."""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+_FILE_URL = re.compile(r"file:(?://([^/]*))?(/.*)", re.IGNORECASE | re.DOTALL)
+_DRIVE = re.compile(r"[A-Za-z]:")
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+
+
+def location_of_url(url: str) -> str:
+    """Return the path in a URL of ``file:``, on Windows beginning with its drive.
+
+    ``#`` and ``?`` are part of the name, as in URLs that no standard was asked about. A host
+    becomes ``//HOST/PATH``; what is no such URL is only decoded.
+    """
+    match = _FILE_URL.fullmatch(url)
+    if match is None:
+        return _decoded(url)
+    host, path = match.group(1) or "", _decoded(match.group(2))
+    if _DRIVE.fullmatch(host):
+        return host + path
+    if host.lower() not in ("", "localhost"):
+        return f"//{host}{path}"
+    return path[1:] if _DRIVE.match(path, 1) else path
+
+
+def spellings(location: str) -> Iterator[str]:
+    r"""Yield what a path may mean, the likeliest first: as it stands, with ``\`` and ``%`` read."""
+    yield location
+    plain = location.replace("\\", "/")
+    if plain != location:
+        yield plain
+    if _ESCAPE.search(plain):
+        yield _decoded(plain)
+
+
+def _decoded(text: str) -> str:
+    """Return a text with its escapes decoded, bytes that are no UTF-8 as those of a path."""
+    return unquote(text, errors="surrogateescape")
