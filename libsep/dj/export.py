@@ -17,6 +17,7 @@ from libsep.dj.stems import StemTrack, carried, read_stem_tracks, sources_in
 from libsep.dj.traktor import write_traktor
 from libsep.errors import ConfigError
 from libsep.media.atomic import replacing
+from libsep.media.file_names import fitting
 
 Program = Literal["traktor", "rekordbox", "m3u"]
 """What lists are written for."""
@@ -224,7 +225,7 @@ def _write(
 ) -> tuple[Path, ...]:
     """Write the lists; return the files."""
     if program == "m3u":
-        folder = "playlists" if goal.name == _NAMES["m3u"] else f"{goal.name} playlists"
+        folder = "playlists" if goal.name == _NAMES["m3u"] else fitting(goal.name, " playlists")
         return write_lists(goal, goal.parent / folder, entries, playlists)
     write = write_traktor if program == "traktor" else write_rekordbox
     _write_xml(goal, write(entries, playlists, today=today))

@@ -6,6 +6,8 @@ from pathlib import Path
 from libsep.dj.collection import Entry, Playlist
 from libsep.errors import ConfigError
 from libsep.media.atomic import replacing
+from libsep.media.file_names import file_key as same_key
+from libsep.media.file_names import fitting
 
 MARK = "written by libsep"
 """Stands at the head of each list, so that no other file is ever replaced."""
@@ -13,7 +15,7 @@ MARK = "written by libsep"
 _EXTENSION = ".m3u8"
 _HEAD_BYTES = 512
 _BEGIN = f"#EXTM3U\n# {MARK}\n"
-_NO_FILE_NAME = str.maketrans('/\\:*?"<>|', "_________")
+_NO_FILE_NAME = {ord(char): "_" for char in '/\\:*?"<>|\x7f'} | dict.fromkeys(range(32), "_")
 
 
 def write_lists(
@@ -26,7 +28,8 @@ def write_lists(
     goal
         The file of the first playlist.
     folder
-        Where the others go, their folders joined to their names by ``_``. Other files there stay.
+        Where the others go, their folders joined to their names by ``_``, cut where that is too
+        long. Other files there stay.
     entries
         What is said of the tracks.
     playlists
@@ -43,7 +46,7 @@ def write_lists(
     """
     by_location = {entry.location: entry for entry in entries}
     files = [goal]
-    files += [folder / f"{_file_name(each.path)}{_EXTENSION}" for each in playlists[1:]]
+    files += [folder / _file_name(each.path) for each in playlists[1:]]
     for path in files:
         refuse_to_replace(path)
     for path, playlist in zip(files, playlists, strict=True):
@@ -53,7 +56,7 @@ def write_lists(
 
 def file_key(path: tuple[str, ...]) -> str:
     """Return the same for playlists whose files would have one name."""
-    return _file_name(path).casefold()
+    return same_key(_file_name(path))
 
 
 def refuse_to_replace(goal: Path) -> None:
@@ -100,7 +103,7 @@ def _write(goal: Path, playlist: Playlist, entries: Sequence[Entry]) -> None:
 
 
 def _file_name(path: tuple[str, ...]) -> str:
-    return "/".join(path).translate(_NO_FILE_NAME)
+    return fitting("/".join(path).translate(_NO_FILE_NAME) or "_", _EXTENSION)
 
 
 def _line(text: str) -> str:

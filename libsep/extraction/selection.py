@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Literal
 
 from libsep.errors import ConfigError, ProbeError
+from libsep.media.file_names import fitting
 from libsep.media.stems import EXTENSIONS
 
 Layout = Literal["folders", "files"]
 
 MIXTURE = "mixture"
+
+MAX_STEM_NAME = 40
+"""Letters of a stem's name that are kept: programs show fewer, and a file's name has to fit."""
 
 SHORT: Mapping[tuple[str, ...], str] = {("vocals",): "instrumental", ("drums",): "drumless"}
 """What people call a track without these stems."""
@@ -83,12 +87,12 @@ def parts_of(path: Path, names: Sequence[str], selection: Selection) -> list[Par
 
 
 def plain_names(names: Sequence[str]) -> list[str]:
-    """Return names as they may stand in a file's name, lower case and each once."""
+    """Return names as they may stand in a file's name, short, in lower case and each once."""
     found: list[str] = []
     for name in names:
         text = "".join(char if char.isprintable() and char not in '/\\:*?"<>|' else "_"
                        for char in name.lower())  # fmt: skip
-        text = text.strip(". ") or "stem"
+        text = text[:MAX_STEM_NAME].strip(". ") or "stem"
         same = sum(other == text or other.startswith(f"{text} ") for other in found)
         found.append(f"{text} {same + 1}" if same or text == MIXTURE else text)
     return found
@@ -108,7 +112,7 @@ def goal_of(source: Path, part: Part, selection: Selection, extension: str) -> P
     """
     track = track_path(source)
     if selection.layout == "files":
-        return track.with_name(f"{track.name} - {part.name}{extension}")
+        return track.with_name(fitting(track.name, f" - {part.name}{extension}"))
     return track / f"{part.name}{extension}"
 
 

@@ -84,14 +84,23 @@ def _without_clashes(
     sources: Iterable[tuple[StemFile, Path]], end: Callable[[Extracted], None]
 ) -> Iterator[tuple[StemFile, Path]]:
     """Yield each stem file once; one whose files would replace those of another ends as failed."""
-    taken: dict[Path, str] = {}
+    taken: dict[Path, StemFile] = {}
     for file, source in sources:
-        other = taken.setdefault(track := track_path(source), "")
-        taken[track] = other or file.name
-        if not other:
+        other = taken.setdefault(track_path(source), file)
+        if other is file:
             yield file, source
-        elif other != file.name:  # else it was given twice
-            end(_in_the_way(file, other))
+        elif not _is_same(file, other):  # else it was given twice
+            end(_in_the_way(file, other.name))
+
+
+def _is_same(file: StemFile, other: StemFile) -> bool:
+    """Return whether both are one file, whatever the spelling of its path, or links to it."""
+    if file.name == other.name or file.stored is not None or other.stored is not None:
+        return file.name == other.name
+    try:
+        return Path(file.name).samefile(other.name)
+    except OSError:
+        return False
 
 
 def _sources(places: Iterable[str], storage: StorageConfig) -> Iterator[tuple[StemFile, Path]]:

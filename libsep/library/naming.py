@@ -1,16 +1,11 @@
 """Where the stem file of a track goes: one name for each source, the same in every run."""
 
-import hashlib
-import os
-import unicodedata
 from collections.abc import Mapping
 
 from libsep.library.names import without_extension
-from libsep.media.atomic import MAX_NAME_BYTES
+from libsep.media.file_names import cut, digest_of, file_key, fitting
 from libsep.media.stems import EXTENSION
 from libsep.track import path_to_text, unescaped
-
-_HASH_DIGITS = 8
 
 OUTSIDE = "Outside the library"
 """Folder of the output for tracks that do not lie in the library, below it with their whole path.
@@ -60,11 +55,11 @@ class Namer:
         *folders, name = source.split("/")
         # A folder that is named like a stem file would collide with the stem file of that name.
         parents = [f"{part}~" if part.casefold().endswith(EXTENSION) else part for part in folders]
-        digest = hashlib.sha256(os.fsencode(source)).hexdigest()[:_HASH_DIGITS]
+        digest = digest_of(source)
         for stem_name in (
-            _fitting(without_extension(name), digest),
-            _fitting(name, digest),
-            _cut(name, f"~{digest}{EXTENSION}"),
+            fitting(without_extension(name), EXTENSION, digest),
+            fitting(name, EXTENSION, digest),
+            cut(name, f"~{digest}{EXTENSION}"),
         ):
             output = "/".join((*parents, stem_name))
             if self._reserve(output):
@@ -74,35 +69,12 @@ class Namer:
 
     def _reserve(self, output: str) -> bool:
         """Take a path; False if it, or one that some file systems take for it, is taken."""
-        key = _key(output)
+        key = file_key(output)
         if key in self._taken:
             return False
         self._taken.add(key)
         return True
 
 
-def _key(text: str) -> str:
-    """Return what is equal for paths that macOS or Windows take for one (Unicode 15, 3.13.5)."""
-    if text.isascii():
-        return text.lower()
-    decomposed = unicodedata.normalize("NFD", text)
-    return unicodedata.normalize("NFC", decomposed.casefold())
-
-
 def _is_inside(path: str) -> bool:
     return not path.startswith("/") and ".." not in path.split("/") and path != ""
-
-
-def _fitting(stem: str, digest: str) -> str:
-    name = stem + EXTENSION
-    if len(os.fsencode(name)) <= MAX_NAME_BYTES:
-        return name
-    return _cut(stem, f"~{digest}{EXTENSION}")
-
-
-def _cut(stem: str, ending: str) -> str:
-    """Return ``stem`` with ``ending``, cut between two characters so that the name fits."""
-    space = MAX_NAME_BYTES - len(os.fsencode(ending))
-    while len(os.fsencode(stem)) > space:
-        stem = stem[:-1]
-    return stem + ending

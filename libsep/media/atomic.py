@@ -9,11 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from libsep.errors import StemsError
+from libsep.media.file_names import MAX_NAME_BYTES
 
 logger = logging.getLogger(__name__)
-
-MAX_NAME_BYTES = 255
-"""Longest file name of the usual file systems."""
 
 _PART = re.compile(rb"\..*\.part-libsep-[0-9a-f]{16}", re.DOTALL)
 

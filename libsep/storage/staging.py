@@ -10,7 +10,7 @@ from pathlib import Path
 
 from libsep.config import EncodeConfig, StorageConfig
 from libsep.errors import TagError, TransferError
-from libsep.media.atomic import MAX_NAME_BYTES
+from libsep.media.file_names import MAX_NAME_BYTES
 from libsep.media.tags import read_fingerprint
 from libsep.storage.partial import copy_header
 from libsep.storage.places import RemoteFolder

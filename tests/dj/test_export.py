@@ -188,6 +188,18 @@ def test_lists_of_one_name_do_not_replace_each_other() -> None:
     ]  # fmt: skip
 
 
+def test_lists_whose_names_are_too_long_for_files_are_cut_and_stay_apart(tmp_path: Path) -> None:
+    names = ["あ" * 200, "あ" * 200, "あ" * 200 + "!", "two\nlines", ""]
+    every = [Playlist(path=(name,), locations=("/a",)) for name in ("stems", *names)]
+    lists = list(told_apart(every))
+    assert [each.name for each in lists[1:3]] == ["あ" * 200, "あ" * 200 + " (2)"]
+    goal, folder = tmp_path / "stems.m3u8", tmp_path / "playlists"
+    files = write_lists(goal, folder, [Entry(location="/a")], lists)
+    assert len({path.name.lower() for path in files}) == 6
+    assert [path.name for path in files[4:]] == ["two_lines.m3u8", "_.m3u8"]
+    assert "あ" * 200 in files[1].read_text(encoding="utf-8")  # the program shows all of it
+
+
 SETS = (
     Playlist(path=("Set",), locations=("/1.mp4",)),
     Playlist(path=("Club", "Set"), locations=("/2.mp4",)),

@@ -235,6 +235,30 @@ def test_names_of_foreign_stems_become_names_of_files() -> None:
     ]  # fmt: skip
 
 
+def test_names_that_would_be_too_long_are_cut_and_stay_apart() -> None:
+    drums, *_ = plain_names(["x" * 300])
+    source = Path("あ" * 82 + ".stem.mp4")
+    names = [
+        goal_of(Path(source), Part(name, (1,)), Selection(layout="files"), ".wav").name
+        for name in (drums, "vocals")
+    ]
+    assert all(len(name.encode()) <= 255 for name in names)
+    assert names[0].endswith(f" - {drums}.wav")
+    assert names[1].endswith(" - vocals.wav")
+
+
+def test_a_stem_file_that_is_given_by_two_spellings_is_extracted_once(
+    stem_file: Path, job: Job, tmp_path: Path
+) -> None:
+    name = stem_file.name
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / name).symlink_to(stem_file)
+    beside = Path(os.path.relpath(stem_file, Path.cwd()))
+    places = [str(stem_file), str(tmp_path / "links" / name), str(beside)]
+    (ended,) = extract_all(places, job, StorageConfig())
+    assert ended.status == "done"
+
+
 def test_files_lie_where_the_stem_file_lay(job: Job) -> None:
     part = Part("vocals", (4,))
     source = Path("a/b/Track.STEM.mp4")

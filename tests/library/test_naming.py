@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libsep.library.naming import MAX_NAME_BYTES, Namer
+from libsep.library.naming import Namer
+from libsep.media.file_names import MAX_NAME_BYTES
 from libsep.track import path_to_text
 
 
