@@ -144,6 +144,10 @@ class LossConfig(Section):
     waveform: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the error of the samples."""
 
+    rmse: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the root of the mean squared error of the samples: alone, and after a training with
+    the others, it gave networks more SDR."""
+
     resolutions: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the error of complex spectrograms with windows of 512, 1024 and 2048 samples."""
 

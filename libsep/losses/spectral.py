@@ -11,6 +11,9 @@ from libsep.dsp.stft import stft
 QUIET = 0.3
 """A target that is quieter than this share of the mixture counts as if it were as loud."""
 
+SMALLEST_POWER = 1e-12
+"""Added to the power of an error: -120 dB of full scale."""
+
 
 def balance_weights(sources: Float[Tensor, "B S C T"]) -> Float[Tensor, "B S 1 1"]:
     """Return a weight for each target of each item: the inverse of its RMS, with a floor.
@@ -32,6 +35,21 @@ def waveform_l1(
 ) -> Float[Tensor, ""]:
     """Return the mean weighted error of the samples; 0 for equal signals."""
     return ((estimates - sources).abs() * weights).mean()
+
+
+def waveform_rmse(
+    estimates: Float[Tensor, "B S C T"],
+    sources: Float[Tensor, "B S C T"],
+    weights: Float[Tensor, "B S 1 1"],
+) -> Float[Tensor, ""]:
+    """Return the mean over items and targets of the weighted RMS of the error.
+
+    It is least for the mean of what a source may be, given its mixture, where an L1 is least for
+    the median. SDR counts squares, as this does.
+    """
+    power = (estimates - sources).square().mean(dim=(2, 3))
+    # The root has no gradient at 0.
+    return ((power + SMALLEST_POWER).sqrt() * weights[:, :, 0, 0]).mean()
 
 
 def spectrum_l1(

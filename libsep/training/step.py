@@ -10,7 +10,13 @@ from torch import Tensor
 from libsep.config import LossConfig, OptimiserConfig
 from libsep.dsp.stft import istft, stft
 from libsep.errors import ConfigError
-from libsep.losses.spectral import balance_weights, resolutions_l1, spectrum_l1, waveform_l1
+from libsep.losses.spectral import (
+    balance_weights,
+    resolutions_l1,
+    spectrum_l1,
+    waveform_l1,
+    waveform_rmse,
+)
 from libsep.nets.band_split_unet import BandSplitUNet
 from libsep.nets.level import SILENCE, at_unit_level
 from libsep.nets.magnitude import MagnitudeNetwork
@@ -126,7 +132,7 @@ def separation_losses(
             network, sources, is_bfloat16=is_bfloat16, partitions=partitions
         )
         losses["loss/divergence"] = config.divergence * mean_divergence(found)
-    if not (config.spectrum or config.waveform or config.resolutions):
+    if not (config.spectrum or looks_at_samples(config)):
         return losses
     with torch.autocast(sources.device.type, torch.bfloat16, enabled=is_bfloat16):
         estimates = network.separate(sources.sum(1)).float()
@@ -181,6 +187,11 @@ def mean_divergence(found: Magnitudes) -> Float[Tensor, ""]:
     return divergence(found.sources, found.estimates) / found.sources.numel()
 
 
+def looks_at_samples(config: LossConfig) -> bool:
+    """Return whether a part of the loss needs the samples of the estimates."""
+    return any((config.waveform, config.rmse, config.resolutions))
+
+
 def sample_losses(
     estimates: Float[Tensor, "B S C T"],
     sources: Float[Tensor, "B S C T"],
@@ -191,6 +202,8 @@ def sample_losses(
     losses: dict[str, Tensor] = {}
     if config.waveform:
         losses["loss/waveform"] = config.waveform * waveform_l1(estimates, sources, weights)
+    if config.rmse:
+        losses["loss/rmse"] = config.rmse * waveform_rmse(estimates, sources, weights)
     if config.resolutions:
         error = resolutions_l1(estimates, sources, weights)
         losses["loss/resolutions"] = config.resolutions * error
@@ -234,7 +247,7 @@ def reconstruction_losses(
     if config.spectrum:
         error = spectrum_l1(spectra, source_spectra, weights, n_fft)
         losses["loss/spectrum"] = config.spectrum * error
-    if config.waveform or config.resolutions:
+    if looks_at_samples(config):
         estimates = istft(spectra, n_fft, hop_length, n_samples)
         losses |= sample_losses(estimates, sources, weights, config)
     return losses

@@ -3,7 +3,13 @@ import pytest
 import torch
 
 from libsep.dsp.stft import stft
-from libsep.losses.spectral import balance_weights, resolutions_l1, spectrum_l1, waveform_l1
+from libsep.losses.spectral import (
+    balance_weights,
+    resolutions_l1,
+    spectrum_l1,
+    waveform_l1,
+    waveform_rmse,
+)
 
 
 @pytest.fixture
@@ -70,3 +76,19 @@ def test_parts_of_the_spectrum_of_noise_are_as_large_as_its_samples(
     # Hann: the energy of the window is 3/8, half of it in the real part.
     expected = float(noise.abs().mean()) * (3 / 16) ** 0.5
     assert sizes == pytest.approx([expected, expected], rel=0.03)
+
+
+def test_the_squared_error_asks_for_the_mean_and_the_other_for_the_median() -> None:
+    samples = torch.tensor([0.0, 0.0, 0.6]).expand(1, 1, 2, 3)
+    weights = torch.full((1, 1, 1, 1), 2.0)
+    mean, median = torch.full_like(samples, 0.2), torch.zeros_like(samples)
+    assert waveform_rmse(mean, samples, weights).item() == pytest.approx(2 * 0.08**0.5)
+    assert waveform_rmse(median, samples, weights).item() == pytest.approx(2 * 0.12**0.5)
+    assert waveform_l1(median, samples, weights) < waveform_l1(mean, samples, weights)
+
+
+def test_the_squared_error_has_a_gradient_where_nothing_is_wrong() -> None:
+    silence = torch.zeros(1, 4, 2, 4000)
+    estimates = torch.zeros(1, 4, 2, 4000, requires_grad=True)
+    waveform_rmse(estimates, silence, torch.ones(1, 4, 1, 1)).backward()
+    assert torch.isfinite(estimates.grad).all()
