@@ -29,11 +29,19 @@ def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("encode: {codek: aac}", r"encode\.codek: Extra inputs"),
+        ("encode: {codek: aac}", r"encode\.codek: is unknown, did you mean codec\?$"),
         ("encode: {bitrate_kbps: 9000}", r"encode\.bitrate_kbps: .*512 \(found 9000\)"),
         ("separation: {segment_s: 3, overlap_s: 2}", "separation"),
         ("- a list", "expected a mapping of sections, found list"),
-        ("encode: [", "cannot be read as YAML"),
+        ("encode: [", r"cannot be read as YAML: line 1, column 10: [^\n]*$"),
+        ("encode: {codec: mp3}", r"encode\.codec: expected 'aac' or 'alac' \(found 'mp3'\)$"),
+        ("encode: {bitrate_kbps: x}", "bitrate_kbps: expected a valid integer .found 'x'.$"),
+        ("scan: [1]", r"scan: expected fields with values \(found \[1\]\)$"),
+        ("scan: {extensions: mp3}", "extensions: expected a list .found 'mp3'.$"),
+        ("night: {until: '25:00'}", "night.until: expected hour and minute"),
+        ("{scann: {}, foo: 1}", r"scann: is unknown, did you mean scan\?; and 1 more$"),
+        ("foo: 1", "foo: is unknown, there are: scan, "),
+        ("night: {order: [7]}", "order.0: expected a valid string .found 7.$"),
     ],
 )
 def test_a_wrong_file_is_an_error_that_names_the_field(

@@ -10,6 +10,7 @@ from libsep.config.conversion import (
     SeparationConfig,
 )
 from libsep.config.distillation import DistillationConfig, LabelConfig
+from libsep.config.faults import why_unreadable
 from libsep.config.genre_training import GenreTrainingConfig, load_training
 from libsep.config.library import LibraryConfig
 from libsep.config.night import NightConfig
@@ -23,7 +24,7 @@ from libsep.config.restoration_training import (
     RestorationTrainingConfig,
 )
 from libsep.config.routing import AnyGenre, Genre, RoutingConfig
-from libsep.config.section import Section, load, parse
+from libsep.config.section import Section, SectionType, load, parse
 from libsep.config.storage import StorageConfig
 from libsep.config.training import (
     AdversarialConfig,
@@ -73,6 +74,7 @@ __all__ = [
     "ScanConfig",
     "SearchConfig",
     "Section",
+    "SectionType",
     "SeparationConfig",
     "StorageConfig",
     "TrainingConfig",
@@ -80,4 +82,5 @@ __all__ = [
     "load",
     "load_training",
     "parse",
+    "why_unreadable",
 ]

@@ -3,7 +3,7 @@
 import datetime
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from libsep.config.section import Section
 
@@ -43,7 +43,7 @@ class NightConfig(Section):
     margin: Annotated[float, Field(ge=1, le=10)] = 1.5
     """How many times longer than expected a track may take and still end in time."""
 
-    order: tuple[Annotated[str, BeforeValidator(_first)], ...] = ("new",)
+    order: tuple[Annotated[str, AfterValidator(_first)], ...] = ("new",)
     """What comes first, the most important rule first: ``new`` files, those of ``playlist:FILE`` in
     its order, the ``shortest``; what is equal by all rules comes folder by folder."""
 

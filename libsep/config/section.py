@@ -7,6 +7,7 @@ import pydantic
 import yaml
 from pydantic import BaseModel, ConfigDict
 
+from libsep.config.faults import sentence_of, why_unreadable
 from libsep.errors import ConfigError
 
 
@@ -30,10 +31,7 @@ def parse(section: type[SectionType], values: dict[str, Any], *, origin: str) ->
     try:
         return section.model_validate(values)
     except pydantic.ValidationError as exc:
-        first = exc.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        message = f"{origin}: {field}: {first['msg']} (found {first['input']!r})"
-        raise ConfigError(message) from exc
+        raise ConfigError(f"{origin}: {sentence_of(exc, section)}") from exc
 
 
 def load(section: type[SectionType], path: Path) -> SectionType:
@@ -62,7 +60,7 @@ def read_values(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(_found(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
-        raise ConfigError(f"{path}: cannot be read as YAML: {exc}") from exc
+        raise ConfigError(f"{path}: cannot be read as YAML: {why_unreadable(exc)}") from exc
     if values is None:
         return {}
     if not isinstance(values, dict):

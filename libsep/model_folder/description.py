@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, get_args
 
 import pydantic
 import yaml
@@ -55,7 +55,10 @@ class Description(config.Section):
     @classmethod
     def _as_stored(cls, arguments: Any) -> Any:
         """Take tuples for lists, as JSON and YAML do."""
-        return json.loads(json.dumps(arguments))
+        try:
+            return json.loads(json.dumps(arguments))
+        except TypeError as exc:
+            raise ValueError("expected numbers, texts, lists and mappings") from exc
 
 
 class Stored(config.Section):
@@ -83,6 +86,16 @@ class Stored(config.Section):
 
 StoredType = TypeVar("StoredType", bound=Stored)
 
+_WORDS = {
+    "separator": "a model that separates",
+    "cascade": "a cascade of models that separate",
+    "super_resolution": "a model for super-resolution",
+    "classifier": "a genre classifier",
+    "drum_hits": "a model for hits of drums",
+    "drum_sounds": "a model for sounds of drums",
+}
+"""Kinds of models in words, for messages."""
+
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's parser, if PyYAML was built with it: seven times as fast, and every process reads all
 descriptions, some of them several times."""
@@ -101,13 +114,42 @@ def read_folder(section: type[StoredType], folder: Path) -> StoredType:
     Raises
     ------
     ModelError
-        The description is missing, cannot be read, or has a wrong field.
+        The description is missing, cannot be read, has a wrong field, or is that of another kind
+        of model.
     """
     path = folder / DESCRIPTION_FILE
+    values = _read_values(path)
+    _check_kind(section, values, folder)
+    return described(section, {**values, "folder": folder}, path)
+
+
+def described(
+    section: type[config.SectionType], values: dict[str, Any], path: Path
+) -> config.SectionType:
+    """Return what ``values`` say about the model in ``path``.
+
+    Raises
+    ------
+    ModelError
+        A field is wrong or missing.
+    """
     try:
-        return config.parse(section, {**_read_values(path), "folder": folder}, origin=str(path))
+        return config.parse(section, values, origin=str(path))
     except ConfigError as exc:
         raise ModelError(str(exc)) from exc
+
+
+def _check_kind(section: type[Stored], values: dict[str, Any], folder: Path) -> None:
+    field = section.model_fields["kind"]
+    kinds = get_args(field.annotation)
+    if not kinds or (found := values.get("kind", field.default)) in kinds:
+        return
+    places = (models_folder(), pulled_folder())
+    fitting = [each.name for kind in kinds for p in places for each in folders_of_kind(kind, p)]
+    raise ModelError(
+        f"{folder}: is {_WORDS.get(str(found), f'of the kind {found!r}')}, expected "
+        f"{_WORDS[kinds[0]]}, such as {', '.join(fitting) or 'none of those that are here'}"
+    )
 
 
 def folder_of(name_or_path: str | Path) -> Path | None:
@@ -279,7 +321,7 @@ def _read_values(path: Path) -> dict[str, Any]:
     try:
         values = _parsed(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
-        raise ModelError(f"{path}: cannot be read as YAML: {exc}") from exc
+        raise ModelError(f"{path}: cannot be read as YAML: {config.why_unreadable(exc)}") from exc
     if not isinstance(values, dict):
         raise ModelError(f"{path}: expected a mapping, found {type(values).__name__}")
     return values

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from libsep.errors import ModelError
+from libsep.model_folder.description import described
 from libsep.separation.architectures import BLEND, build_network
 from libsep.separation.model import Model, ModelInfo
 from libsep.separation.registry import find_model
@@ -39,7 +40,7 @@ def blend(
     networks = [load_network(member) for member in members]
     if len(set(member.sample_rate for member in members)) != 1:
         raise ModelError(f"{' and '.join(names)}: differ in their sample rates")
-    info = ModelInfo(**_values(folder.absolute().name, members, weights))
+    info = described(ModelInfo, _values(folder.absolute().name, members, weights), folder)
     whole = build_network(info)
     for place, network in enumerate(networks):
         whole.get_submodule(f"members.{place}").load_state_dict(network.state_dict())

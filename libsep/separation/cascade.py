@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from libsep.errors import ModelError
-from libsep.model_folder.description import DESCRIPTION_FILE
+from libsep.model_folder.description import DESCRIPTION_FILE, described
 from libsep.model_folder.tensors import write_description
 from libsep.separation.model import CASCADE, Model, ModelInfo, Stage
 from libsep.separation.registry import VOCALS, networks_of, read_model, stage_named
@@ -36,7 +36,8 @@ def chain(folder: Path, first: str, second: str) -> Model:
     stages = tuple(Stage(name=name, sha256=stage.sha256) for name, stage in pairs)
     values = _values(folder, found)
     is_other = tuple(values.get("stages", ())) != stages
-    info = ModelInfo(**values | {"stages": stages} | ({"scores": ()} if is_other else {}))
+    values |= {"stages": stages} | ({"scores": ()} if is_other else {})
+    info = described(ModelInfo, values, folder)
     return _written(info, folder)
 
 
@@ -56,7 +57,7 @@ def redescribed(cascade: Model, **values: Any) -> Model:
         As `chain`.
     """
     kept = {name: getattr(cascade, name) for name in ModelInfo.model_fields}
-    return _written(ModelInfo(**kept | values), cascade.folder)
+    return _written(described(ModelInfo, kept | values, cascade.folder), cascade.folder)
 
 
 def _written(info: ModelInfo, folder: Path) -> Model:

@@ -99,7 +99,7 @@ def test_a_preview_shows_what_comes_first_and_how_far_a_night_gets(
 def test_an_hour_of_the_day_is_two_numbers(libsep: Callable[..., Any], tmp_path: Path) -> None:
     wrong = libsep("run", tmp_path, tmp_path / "stems", "--until", "6 am")
     assert wrong.code == 2
-    assert 'night.until: Value error, expected hour and minute, such as "06:00"' in wrong.err
+    assert 'night.until: expected hour and minute, such as "06:00"' in wrong.err
 
 
 @pytest.mark.parametrize(

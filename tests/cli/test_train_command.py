@@ -33,5 +33,5 @@ def test_a_description_without_a_licence_is_refused_before_the_training(
     about = ["--model", str(tmp_path / "model"), "--about", str(tmp_path / "about.yaml")]
     result = CliRunner().invoke(app, [*arguments, *about])
     assert isinstance(result.exception, ConfigError)
-    assert "about.yaml: licence: Field required" in str(result.exception)
+    assert "about.yaml: licence: is missing" in str(result.exception)
     assert not (tmp_path / "run").exists()

@@ -177,7 +177,7 @@ def test_a_model_that_does_not_exist_is_an_error_before_the_run(tmp_path: Path) 
     (tmp_path / "t.yaml").write_text("Jazz: {model: nonesuch}")
     with pytest.raises(ConfigError, match=r"t\.yaml: Jazz: no model .* there are: electronic"):
         router(table=tmp_path / "t.yaml")
-    with pytest.raises(ConfigError, match=r"routing\.folders\.a: Input should be 'electronic'"):
+    with pytest.raises(ConfigError, match=r"routing\.folders\.a: expected 'electronic'"):
         router(folders={"a": "polka"})
 
 

@@ -12,6 +12,7 @@ from libsep.model_folder.description import (
     pulled_folder,
     read_folder,
 )
+from libsep.separation.model import Model
 
 
 class Lamp(Description, Stored):
@@ -42,6 +43,28 @@ def test_another_kind_of_model_is_read_with_its_own_fields(tmp_path: Path) -> No
     assert lamp.colour == "red"
     assert lamp.weights_path == tmp_path / "red-one/model.safetensors"
     assert "folder" not in lamp.model_dump()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kind": "cascade", "stages": [{"name": "a"}]}, r"stages\.0\.sha256: is missing"),
+        ({"kind": "cascade", "stages": 3}, "stages: expected a list .found 3."),
+        ({"kind": "separator", "arguments": {1: {2}}}, "arguments: expected numbers, texts"),
+        ({"kind": "drum_hits"}, "is a model for hits of drums, expected a model that separates, s"),
+        ({"kind": "lamp"}, "is of the kind 'lamp', expected a model that separates, such as "),
+    ],
+)
+def test_what_is_wrong_with_a_model_is_said_in_one_line(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    values = {key: value for key, value in VALUES.items() if key != "colour"}
+    text = yaml.safe_dump(values | {"targets": ["drums"]} | changes)
+    (tmp_path / "model.yaml").write_text(text)
+    with pytest.raises(ModelError, match=message) as raised:
+        read_folder(Model, tmp_path)
+    assert "\n" not in str(raised.value)
+    assert "validation error" not in str(raised.value)
 
 
 def test_folders_are_found_by_what_they_hold(tmp_path: Path) -> None:

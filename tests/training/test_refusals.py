@@ -95,8 +95,8 @@ def test_a_checkpoint_of_another_size_is_refused_before_material_is_loaded(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name: mine", "licence: Field required"),
-        ("{name: mine, licence: MIT, skores: {}}", "skores: Extra inputs"),
+        ("name: mine", "licence: is missing"),
+        ("{name: mine, licence: MIT, skores: {}}", "skores: is unknown"),
         ("- mine", "expected a mapping of sections, found list"),
     ],
 )

@@ -15,7 +15,7 @@ from libsep.errors import ConfigError
 from libsep.genre.classifier import save_classifier
 from libsep.genre.description import ClassifierInfo, StoredClassifier
 from libsep.media.atomic import replacing
-from libsep.model_folder.description import CARD_FILE
+from libsep.model_folder.description import CARD_FILE, described
 from libsep.training.genre.card import About, write_card
 from libsep.training.genre.examples import Example, counts, find_examples
 from libsep.training.genre.features import FeatureCache, Features
@@ -181,4 +181,4 @@ def _info(
         "confusion": confusion(probabilities, labels, material.genres),
         **job.about.model_dump(exclude={"notice"}),
     }
-    return ClassifierInfo.model_validate(values)
+    return described(ClassifierInfo, values, job.model)
