@@ -19,8 +19,8 @@ from libsep.datasets.songs import find_songs, load_song
 from libsep.evaluation.separate import separate_song
 from libsep.media.decode import SAMPLE_RATE
 from libsep.metrics import onset_lsd, residual_db, sharpness_db, usdr
-from libsep.pipeline.settings import segment_grid
 from libsep.separation.cpu import tune_allocator, use_one_thread
+from libsep.separation.grid import segment_grid
 from libsep.separation.registry import find_model
 from libsep.separation.separator import Separator
 from libsep.transients.generated import DrumSounds

@@ -25,8 +25,9 @@ from libsep.media.loudness import StemMeter
 from libsep.media.stems import finalise
 from libsep.media.tags import read_tags, write_tags
 from libsep.media.verify import verify_stems
-from libsep.pipeline import Assigner, Settings, process, segment_grid
+from libsep.pipeline import Assigner, Settings, process
 from libsep.separation.cpu import processor_name, tune_allocator, use_one_thread
+from libsep.separation.grid import segment_grid
 from libsep.separation.registry import Model, find_model
 from libsep.separation.separator import Separator
 from libsep.separation.stream import separate_blocks

@@ -21,9 +21,9 @@ from libsep.datasets.songs import Song
 from libsep.evaluation.baselines import IDEAL, QUARTER, RULES, baselines
 from libsep.evaluation.scores import Scores, mean_by_target, score_song
 from libsep.evaluation.separate import separate_song
+from libsep.separation.grid import segment_grid
 from libsep.separation.placed_network import Reconstruct
 from libsep.separation.registry import Model, networks_of
-from libsep.separation.segments import SegmentGrid
 from libsep.separation.separator import Separator
 from libsep.separation.weights import load_network
 from libsep.track import TARGETS
@@ -46,18 +46,12 @@ def open_songs(path: Path, cache: Path, cut_s: float) -> list[Song]:
     return cut
 
 
-def grid_of(segment_s: float | None) -> SegmentGrid:
-    """Return the segments of a conversion, or those that a model wants."""
-    config = SeparationConfig()
-    return SegmentGrid.of_seconds(segment_s or config.segment_s, config.overlap_s, SAMPLE_RATE)
-
-
 def score_model(
     model: Model, songs: Sequence[Song], reconstruct: Reconstruct = None
 ) -> dict[str, Any]:
     """Return size, cost, speed and SDR by song of a model, on one thread of the CPU."""
     separator = Separator(model, device="cpu", reconstruct=reconstruct)
-    grid = grid_of(model.segment_s)
+    grid = segment_grid(SeparationConfig(), model, sample_rate=SAMPLE_RATE)
     scores: Scores = {}
     spent_s = 0.0
     for song in songs:
@@ -81,9 +75,10 @@ def score_model(
 def score_baselines(songs: Sequence[Song]) -> dict[str, Scores]:
     """Return SDR by song of what needs no training."""
     found: dict[str, Scores] = {}
+    grid = segment_grid(SeparationConfig(), sample_rate=SAMPLE_RATE)
     for song in songs:
-        for name, separator in baselines(song, grid_of(None), SAMPLE_RATE).items():
-            stems = separate_song(song, separator, grid_of(None))
+        for name, separator in baselines(song, grid, SAMPLE_RATE).items():
+            stems = separate_song(song, separator, grid)
             scored = score_song(song, dict(zip(TARGETS, stems, strict=True)))
             found.setdefault(name, {})[song.name] = scored
     return found

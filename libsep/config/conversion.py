@@ -75,12 +75,13 @@ class SeparationConfig(Section):
     segment_s: Annotated[float, Field(ge=2, le=60)] = 12.0
     """Length of the network's window, in seconds."""
 
-    overlap_s: Annotated[float, Field(ge=0.1, le=10)] = 1.0
-    """Length over which neighbouring windows are cross-faded; at most half of ``segment_s``."""
+    overlap_s: Annotated[float, Field(ge=0.1, le=10)] | None = None
+    """Length over which neighbouring windows are cross-faded, in seconds; at most half of
+    ``segment_s``. By default as the model says, else one second."""
 
     @pydantic.model_validator(mode="after")
     def _overlap_two_segments(self) -> "SeparationConfig":
-        if 2 * self.overlap_s > self.segment_s:
+        if 2 * (self.overlap_s or 0) > self.segment_s:
             raise ValueError(f"overlap_s must be at most {self.segment_s / 2:g}, half of segment_s")
         return self
 

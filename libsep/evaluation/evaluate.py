@@ -27,6 +27,7 @@ from libsep.evaluation.separate import separate_song
 from libsep.media.decode import SAMPLE_RATE
 from libsep.metrics import residual_db
 from libsep.separation.cpu import tune_allocator, use_one_thread
+from libsep.separation.grid import segment_grid
 from libsep.separation.registry import Model, can_reconstruct, check_reconstruct, read_model
 from libsep.separation.segments import SegmentGrid
 from libsep.separation.separator import Separator
@@ -189,10 +190,9 @@ def evaluate_song(files: SongFiles, plan: Plan) -> SongResult:
         rows: list[Row] = []
         for name, model in plan.models.items():
             separator = _separator(model.folder, plan.separation_of(model))
-            segment_s = model.segment_s or config.segment_s
-            grid = SegmentGrid.of_seconds(segment_s, config.overlap_s, SAMPLE_RATE)
+            grid = segment_grid(config, model, sample_rate=SAMPLE_RATE)
             rows += _measure(song, name, model.targets, separator, grid, plan.bss_eval)
-        grid = SegmentGrid.of_seconds(config.segment_s, config.overlap_s, SAMPLE_RATE)
+        grid = segment_grid(config, sample_rate=SAMPLE_RATE)
         for name, baseline in baselines(song, grid, SAMPLE_RATE).items():
             rows += _measure(song, name, TARGETS, baseline, grid, plan.bss_eval)
         return SongResult(

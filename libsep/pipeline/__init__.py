@@ -2,7 +2,7 @@
 
 from libsep.pipeline.process import process
 from libsep.pipeline.routing import Assigner
-from libsep.pipeline.settings import Settings, segment_grid
+from libsep.pipeline.settings import Settings
 from libsep.pipeline.staged import process_staged, staged_source
 
-__all__ = ["Assigner", "Settings", "process", "process_staged", "segment_grid", "staged_source"]
+__all__ = ["Assigner", "Settings", "process", "process_staged", "staged_source"]

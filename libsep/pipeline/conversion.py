@@ -13,10 +13,10 @@ from libsep.errors import SeparationError
 from libsep.media.decode import Decoder
 from libsep.media.encode import StemEncoder
 from libsep.media.loudness import StemMeter
-from libsep.pipeline.settings import segment_grid
 from libsep.pipeline.stopwatch import Stopwatch
 from libsep.restoration.cutoff import Cutoff, CutoffMeter, find_cutoff
 from libsep.restoration.low_band import LowBandMeter
+from libsep.separation.grid import segment_grid
 from libsep.separation.registry import Model
 from libsep.separation.stream import RestoringSeparator, SegmentSeparator, separate_blocks
 from libsep.track import TARGETS

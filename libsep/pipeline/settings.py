@@ -4,11 +4,10 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-from libsep.config import Config, SeparationConfig
+from libsep.config import Config
 from libsep.pipeline.cutoffs import config_sha256, is_restored
 from libsep.restoration.model import RestorationModel
 from libsep.separation.registry import Model
-from libsep.separation.segments import SegmentGrid
 from libsep.storage.staging import Staging
 from libsep.track import Outcome
 from libsep.transients.model import DrumModels
@@ -45,13 +44,3 @@ class Settings:
     def restores(self, known: Outcome) -> bool:
         """Return whether a track is restored whose cut-off has been looked for."""
         return is_restored(known, self.config, self.restoration_model)
-
-
-def segment_grid(config: SeparationConfig, model: Model) -> SegmentGrid:
-    """Return the grid of segments for a model, in samples of its rate.
-
-    A model that wants segments of its own length gets these; they overlap as the configuration
-    says, or by half where that would be more.
-    """
-    segment_s = model.segment_s or config.segment_s
-    return SegmentGrid.of_seconds(segment_s, config.overlap_s, model.sample_rate)

@@ -7,7 +7,7 @@ from typing import Any
 from libsep.errors import ModelError
 from libsep.model_folder.description import described
 from libsep.separation.architectures import BLEND, build_network
-from libsep.separation.model import Model, ModelInfo
+from libsep.separation.model import Model, ModelInfo, segments_of
 from libsep.separation.registry import find_model
 from libsep.separation.weights import load_network, save_model
 
@@ -49,7 +49,6 @@ def blend(
 
 def _values(name: str, members: Sequence[Model], weights: Sequence[float]) -> dict[str, Any]:
     """Return what follows for a blend from its members."""
-    lengths = [member.segment_s for member in members if member.segment_s is not None]
     costs = [member.cost for member in members if member.cost is not None]
     return {
         "kind": "separator",
@@ -65,7 +64,7 @@ def _values(name: str, members: Sequence[Model], weights: Sequence[float]) -> di
         },
         "targets": members[0].targets,
         "sample_rate": members[0].sample_rate,
-        "segment_s": max(lengths, default=None),
+        **segments_of(members),
         "cost": sum(costs) if len(costs) == len(members) else None,
         "licence": " AND ".join(dict.fromkeys(member.licence for member in members)),
         "notice": " ".join(dict.fromkeys(member.notice for member in members if member.notice)),

@@ -6,7 +6,7 @@ from typing import Any
 from libsep.errors import ModelError
 from libsep.model_folder.description import DESCRIPTION_FILE, described
 from libsep.model_folder.tensors import write_description
-from libsep.separation.model import CASCADE, Model, ModelInfo, Stage
+from libsep.separation.model import CASCADE, Model, ModelInfo, Stage, segments_of
 from libsep.separation.registry import VOCALS, networks_of, read_model, stage_named
 
 
@@ -75,7 +75,6 @@ def _values(folder: Path, stages: list[Model]) -> dict[str, Any]:
             raise ModelError(f"{folder}: is a {model.kind}, expected a cascade or an empty folder")
         return {name: getattr(model, name) for name in ModelInfo.model_fields}
     first, second = stages
-    lengths = [stage.segment_s for stage in stages if stage.segment_s is not None]
     costs = [stage.cost for stage in stages if stage.cost is not None]
     return {
         "kind": CASCADE,
@@ -83,7 +82,7 @@ def _values(folder: Path, stages: list[Model]) -> dict[str, Any]:
         "description": f"{first.name} takes the vocals off, {second.name} splits the rest.",
         "targets": (*(t for t in second.targets if t != VOCALS), VOCALS),
         "sample_rate": first.sample_rate,
-        "segment_s": max(lengths, default=None),
+        **segments_of(stages),
         "cost": sum(costs) if len(costs) == len(stages) else None,
         "licence": " AND ".join(dict.fromkeys(stage.licence for stage in stages)),
         "notice": " ".join(dict.fromkeys(stage.notice for stage in stages if stage.notice)),

@@ -1,7 +1,7 @@
 """What the description of a separation model holds."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -67,6 +67,9 @@ class ModelInfo(Description):
     segment_s: Annotated[float, Field(ge=2, le=60)] | None = None
     """Length of the segments that it wants, in seconds; None: any, so the configuration's."""
 
+    overlap_s: Annotated[float, Field(ge=0.1, le=10)] | None = None
+    """Length over which its segments overlap, in seconds; None: it was not looked for."""
+
     cost: Annotated[float, Field(gt=0)] | None = None
     """CPU time per second of music, as a multiple of the one of ``small``; None: not known."""
 
@@ -122,3 +125,13 @@ class Model(ModelInfo, Stored):
         """Whether this machine has its weights, or of a cascade its description."""
         path = self.folder / DESCRIPTION_FILE if self.kind == CASCADE else self.weights_path
         return path.is_file()
+
+
+def segments_of(parts: Sequence[ModelInfo]) -> dict[str, float | None]:
+    """Return the fields of a model that say in which segments all its parts can work."""
+    lengths = [part.segment_s for part in parts if part.segment_s is not None]
+    overlaps = [part.overlap_s for part in parts if part.overlap_s is not None]
+    return {
+        "segment_s": max(lengths, default=None),
+        "overlap_s": max(overlaps) if len(overlaps) == len(parts) else None,
+    }

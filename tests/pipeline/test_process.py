@@ -15,7 +15,8 @@ from libsep.library.survey import track_of_file
 from libsep.media.decode import decode_file
 from libsep.media.tags import read_fingerprint
 from libsep.media.verify import verify_stems
-from libsep.pipeline import process, segment_grid
+from libsep.pipeline import process
+from libsep.separation.grid import segment_grid
 from libsep.separation.registry import Model
 from libsep.separation.separator import Separator
 from libsep.track import Outcome
@@ -177,3 +178,14 @@ def test_a_model_may_want_segments_of_its_own_length(tiny_model: Model) -> None:
     assert (grid.segment_samples, grid.overlap_samples) == (4 * 48000, 48000)
     overlapping = config.model_copy(update={"overlap_s": 6.0})
     assert segment_grid(overlapping, short).overlap_samples == 2 * 48000
+
+
+def test_segments_overlap_as_the_user_says_else_as_the_model_does(tiny_model: Model) -> None:
+    config = Config().separation
+    model = tiny_model.model_copy(update={"overlap_s": 0.5})
+    assert segment_grid(config, model).overlap_samples == 22050
+    asked = config.model_copy(update={"overlap_s": 2.0})
+    assert segment_grid(asked, model).overlap_samples == 88200
+    assert segment_grid(asked, sample_rate=1000).overlap_samples == 2000
+    with pytest.raises(ValueError, match="a model or a sample rate"):
+        segment_grid(config)

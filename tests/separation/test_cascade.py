@@ -147,6 +147,14 @@ def test_a_new_cascade_says_what_follows_from_its_stages(tiny_cascade: Model) ->
     assert tiny_cascade.sha256 not in text, "it follows from those of the stages"
 
 
+def test_segments_suit_both_stages(shelf: Path) -> None:
+    described(shelf / "tiny", segment_s=2.0, overlap_s=0.4)
+    assert chain(shelf / "one", "tiny-vocals", "tiny").overlap_s is None, "of one it is not known"
+    described(shelf / "tiny-vocals", segment_s=5.0, overlap_s=0.7)
+    both = chain(shelf / "both", "tiny-vocals", "tiny")
+    assert (both.segment_s, both.overlap_s) == (5.0, 0.7)
+
+
 def test_what_both_stages_ask_of_users_is_said_once(shelf: Path) -> None:
     for name in ("tiny-vocals", "tiny"):
         described(shelf / name, notice="ask the choir")

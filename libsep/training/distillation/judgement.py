@@ -15,11 +15,12 @@ from libsep.datasets.sums import targets_of
 from libsep.evaluation.scores import Scores, mean_by_target, score_song
 from libsep.evaluation.separate import separate_song
 from libsep.media.decode import SAMPLE_RATE
+from libsep.separation.grid import segment_grid
 from libsep.separation.registry import Model
 from libsep.separation.separator import Separator
 from libsep.track import TARGETS
 from libsep.training.distillation.job import STUDENT
-from libsep.training.distillation.teacher import as_sources, grid_of
+from libsep.training.distillation.teacher import as_sources
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +87,9 @@ def marks_of(model: Model, exam: Exam, config: SeparationConfig, *, is_teacher: 
     for songs in ((), exam.truths) if is_teacher else (exam.labels, exam.truths):
         scores: Scores = {}
         for song in songs:
-            estimates = separate_song(song, separator, grid_of(model, config))
+            estimates = separate_song(
+                song, separator, segment_grid(config, model, sample_rate=SAMPLE_RATE)
+            )
             scores[song.name] = _scored(song, model, estimates)
             heard_s += song.n_samples / SAMPLE_RATE
         found.append(scores)

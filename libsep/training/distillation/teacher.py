@@ -12,8 +12,8 @@ from libsep.datasets.sums import name_of
 from libsep.errors import ConfigError, DecodeError
 from libsep.media.decode import SAMPLE_RATE
 from libsep.media.excerpt import decode_excerpt
+from libsep.separation.grid import segment_grid
 from libsep.separation.model import Model
-from libsep.separation.segments import SegmentGrid
 from libsep.separation.stream import SegmentSeparator, separate_blocks
 from libsep.track import TARGETS
 from libsep.training.distillation.blocks import LEAST_S, Block
@@ -63,12 +63,6 @@ def as_sources(
     return sources
 
 
-def grid_of(model: Model, config: SeparationConfig) -> SegmentGrid:
-    """Return the grid of segments in which a model hears music, as in a conversion."""
-    segment_s = model.segment_s or config.segment_s
-    return SegmentGrid.of_seconds(segment_s, config.overlap_s, SAMPLE_RATE)
-
-
 def label_block(
     block: Block,
     teacher: Model,
@@ -107,7 +101,9 @@ def label_block(
     own = slice(first, first + seconds_to_samples(block.duration_s, SAMPLE_RATE))
     if mixture[:, own].shape[1] < seconds_to_samples(min(LEAST_S, block.duration_s), SAMPLE_RATE):
         raise DecodeError(path, f"ends before {block.start_s + block.duration_s:.0f} s")
-    parts = separate_blocks([mixture], separator, grid_of(teacher, config), path=path)
+    parts = separate_blocks(
+        [mixture], separator, segment_grid(config, teacher, sample_rate=SAMPLE_RATE), path=path
+    )
     estimates = np.concatenate([stems for _, stems in parts], axis=-1)[..., own]
     sources = as_sources(teacher.targets, estimates)
     peak = max(float(np.abs(source).max()) for source in sources.values())
