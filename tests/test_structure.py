@@ -24,3 +24,23 @@ def test_files_and_functions_are_short(folder: str) -> None:
                 if n_lines > MAX_FUNCTION_LINES:
                     too_long.append(f"{name}:{node.lineno}: {node.name} has {n_lines} lines")
     assert too_long == []
+
+
+IN_SCRATCH = {"libsep/library/demo/files.py", "libsep/genre/public.py", "libsep/media/atomic.py"}
+"""Where files are written that lie in a folder of this process, and the module that all others
+use."""
+
+
+def test_what_is_kept_is_written_whole_or_not_at_all() -> None:
+    direct = []
+    for path in sorted((ROOT / "libsep").rglob("*.py")):
+        name = path.relative_to(ROOT).as_posix()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr in ("write_text", "write_bytes")
+                and not (isinstance(node.value, ast.Name) and node.value.id in ("part", "atomic"))
+                and name not in IN_SCRATCH
+            ):
+                direct.append(f"{name}:{node.lineno}: {ast.unparse(node)}")
+    assert direct == []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from libsep.dj.collection import Entry, Playlist
 from libsep.errors import ConfigError
-from libsep.media.atomic import replacing
+from libsep.media.atomic import write_text
 from libsep.media.file_names import file_key as same_key
 from libsep.media.file_names import fitting
 
@@ -98,8 +98,7 @@ def _write(goal: Path, playlist: Playlist, entries: Sequence[Entry]) -> None:
         label = " - ".join(filter(None, (entry.artist, entry.title)))
         lines.append(f"#EXTINF:{round(entry.duration_s or -1)},{_line(label)}")
         lines.append(entry.location)
-    with replacing(goal) as part:
-        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(goal, "\n".join(lines) + "\n")
 
 
 def _file_name(path: tuple[str, ...]) -> str:

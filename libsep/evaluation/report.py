@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from libsep import __version__
-from libsep.errors import ConfigError
+from libsep.errors import ConfigError, StemsError
 from libsep.evaluation.evaluate import Plan
 from libsep.evaluation.results import Row, SongResult, n_silent, summarise, summarise_genres
 from libsep.evaluation.routing import RoutingLine, compare_routing
 from libsep.genre.router import Route
+from libsep.media import atomic
 from libsep.separation.registry import Model, find_model
 
 
@@ -99,7 +100,6 @@ def write_text(path: Path, text: str) -> None:
         It cannot be written there.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as exc:
-        raise ConfigError(f"{path}: results cannot be written: {exc.strerror}") from exc
+        atomic.write_text(path, text)
+    except StemsError as exc:
+        raise ConfigError(f"{path}: results cannot be written: {exc.message}") from exc

@@ -11,6 +11,7 @@ import yaml
 from libsep.config import Config, load
 from libsep.errors import ConfigError, LedgerError
 from libsep.ledger import FOLDER, Ledger
+from libsep.media.atomic import write_text
 
 RUNS = "runs"
 """Folder beside the ledger, with a folder for each run."""
@@ -63,15 +64,15 @@ def keep(folder: Path, config: Config, playlists: Sequence[str], *, with_library
 
     Raises
     ------
-    OSError
+    StemsError
         It cannot be written.
     """
     values = config.anchored().model_dump(mode="json")
-    (folder / CONFIG).write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    write_text(folder / CONFIG, yaml.safe_dump(values, sort_keys=False))
     if playlists:
         lists = [os.path.join(os.getcwd(), each) for each in playlists]  # noqa: PTH109, PTH118
         told = {"playlists": lists, "with_library": with_library}
-        (folder / LISTS).write_text(json.dumps(told), encoding="utf-8")
+        write_text(folder / LISTS, json.dumps(told))
 
 
 def read_told(folder: Path) -> Told:

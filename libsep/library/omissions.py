@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from libsep.errors import LedgerError
+from libsep.errors import LedgerError, StemsError
 from libsep.library.reasons import LeftOut, Reason
+from libsep.media.atomic import write_text
 from libsep.track import path_to_text
 
 NOTE = "left_out.json"
@@ -70,13 +71,10 @@ def write_note(folder: Path, omissions: Sequence[Omission]) -> Path:
         The file cannot be written.
     """
     path = folder / NOTE
-    partial = path.with_name(f".{NOTE}.partial")
     try:
-        text = json.dumps([omission.as_json() for omission in omissions], indent=1)
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as exc:
-        raise LedgerError(f"{path}: cannot be written: {exc}") from exc
+        write_text(path, json.dumps([omission.as_json() for omission in omissions], indent=1))
+    except StemsError as exc:
+        raise LedgerError(f"{folder}: {exc}") from exc
     return path
 
 

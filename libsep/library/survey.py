@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from libsep.config import ScanConfig
-from libsep.errors import ConfigError, LedgerError, ProbeError
+from libsep.errors import ConfigError, LedgerError, ProbeError, StemsError
 from libsep.ledger import FOLDER, Ledger, RunLock, outputs_of
 from libsep.library.headers import read_headers
 from libsep.library.naming import Namer
@@ -20,7 +20,7 @@ from libsep.library.rebuild import outcomes_from_files
 from libsep.library.scan import named, scan
 from libsep.library.walk import Problem
 from libsep.machine import rare_garbage_search
-from libsep.media.atomic import remove_stale
+from libsep.media.atomic import remove_stale, write_text
 from libsep.media.stems import EXTENSION, EXTENSIONS
 from libsep.track import Assignment, FoundFile, Outcome, Track, path_to_text, text_to_path
 
@@ -255,12 +255,10 @@ def _remember_library(note: Path, library: Path | str) -> None:
             f" (or delete {note} if the library has moved and this is a copy of it)"
         )
     if stored != ours:
-        partial = note.with_name(f".{note.name}.partial")
         try:
-            partial.write_text(ours, encoding="utf-8")
-            partial.replace(note)
-        except OSError as exc:
-            raise LedgerError(f"{note}: cannot be written: {exc}") from exc
+            write_text(note, ours)
+        except StemsError as exc:
+            raise LedgerError(f"{note.parent}: {exc}") from exc
 
 
 def remove_leftovers(stems: Path, tracks: Iterable[Track]) -> int:

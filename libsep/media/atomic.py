@@ -40,6 +40,18 @@ def replacing(goal: Path) -> Iterator[Path]:
             _sync(goal.parent)
 
 
+def write_text(goal: Path, text: str) -> None:
+    """Write a text in UTF-8 as `replacing` does.
+
+    Raises
+    ------
+    StemsError
+        It cannot be written; what was there before stays.
+    """
+    with replacing(goal) as part, _translated(goal, "cannot be written"):
+        part.write_text(text, encoding="utf-8")
+
+
 @contextlib.contextmanager
 def temporary(goal: Path) -> Iterator[Path]:
     """Yield an unused hidden path beside ``goal``; what was written there is gone afterwards.

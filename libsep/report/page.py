@@ -17,7 +17,7 @@ from libsep import __version__
 from libsep.errors import ConfigError, StemsError
 from libsep.ledger import Ledger
 from libsep.library.last_run import RUNS, Told, last_told
-from libsep.media import atomic
+from libsep.media.atomic import write_text
 from libsep.report.charts import Chart, histogram, rising_edges, speed_chart
 from libsep.report.estimate import measured_speed
 from libsep.report.failures import failure_groups, run_command
@@ -76,9 +76,8 @@ def write_report(
     told = last_told(runs or ledger.folder / RUNS, [row.run for row in history])
     text = render(status, history, told, place=place, library=library)
     try:
-        with atomic.replacing(path) as part:
-            part.write_text(text, encoding="utf-8")
-    except (StemsError, OSError) as exc:
+        write_text(path, text)
+    except StemsError as exc:
         raise ConfigError(f"{path}: the report cannot be written: {exc}") from exc
     return status
 

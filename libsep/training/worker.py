@@ -9,6 +9,7 @@ import yaml
 
 from libsep.datasets.songs import Song
 from libsep.errors import ConfigError
+from libsep.media.atomic import write_text
 from libsep.separation.cpu import tune_allocator
 from libsep.training import distributed
 from libsep.training.job import CHECKPOINT, CONFIG, Job
@@ -31,7 +32,7 @@ class RunFolder:
     def describe(self, job: Job) -> None:
         """Write ``config.yaml``: what `libsep.training.weights.export` needs to know of a run."""
         values = job.config.model_dump(mode="json")
-        (self.folder / CONFIG).write_text(yaml.safe_dump(values, sort_keys=False))
+        write_text(self.folder / CONFIG, yaml.safe_dump(values, sort_keys=False))
 
     def resume(self, state: State) -> None:
         """Give a fresh state the values of the newest checkpoint, if there is one.

@@ -13,12 +13,9 @@ from typer.testing import CliRunner
 from libsep.cli.app import app
 from libsep.dj.collection import Collection, Entry, Playlist
 from libsep.dj.colors import color_for, color_of
-from libsep.dj.export import told_apart
-from libsep.dj.m3u_lists import write_lists
 from libsep.dj.rekordbox import read_rekordbox, write_rekordbox
 from libsep.dj.stems import StemTrack, carried
 from libsep.dj.traktor import read_traktor, write_traktor
-from libsep.errors import ConfigError
 from libsep.media.tags.serato import from_id3
 from libsep.media.tags.serato_cues import GridMarker
 
@@ -180,26 +177,6 @@ def test_a_track_of_another_length_is_not_the_source(stems: Path, tmp_path: Path
     assert (one.cues, one.rating) == ((), None)
 
 
-def test_lists_of_one_name_do_not_replace_each_other() -> None:
-    paths = [("stems",), ("a_b",), ("a", "b"), ("A_B",), ("STEMS",), ("c",)]
-    apart = told_apart([Playlist(path=path, locations=("/a",)) for path in paths])
-    assert [playlist.name for playlist in apart] == [
-        "stems", "a_b", "a/b (2)", "A_B (3)", "STEMS (2)", "c",
-    ]  # fmt: skip
-
-
-def test_lists_whose_names_are_too_long_for_files_are_cut_and_stay_apart(tmp_path: Path) -> None:
-    names = ["あ" * 200, "あ" * 200, "あ" * 200 + "!", "two\nlines", ""]
-    every = [Playlist(path=(name,), locations=("/a",)) for name in ("stems", *names)]
-    lists = list(told_apart(every))
-    assert [each.name for each in lists[1:3]] == ["あ" * 200, "あ" * 200 + " (2)"]
-    goal, folder = tmp_path / "stems.m3u8", tmp_path / "playlists"
-    files = write_lists(goal, folder, [Entry(location="/a")], lists)
-    assert len({path.name.lower() for path in files}) == 6
-    assert [path.name for path in files[4:]] == ["two_lines.m3u8", "_.m3u8"]
-    assert "あ" * 200 in files[1].read_text(encoding="utf-8")  # the program shows all of it
-
-
 SETS = (
     Playlist(path=("Set",), locations=("/1.mp4",)),
     Playlist(path=("Club", "Set"), locations=("/2.mp4",)),
@@ -291,25 +268,6 @@ def test_colours_that_both_programs_have_go_over() -> None:
     assert color_for("traktor", color_of("traktor", "7")) == "7"
     assert color_for("rekordbox", color_of("traktor", "7")) == ""
     assert color_of("traktor", "0") == ""
-
-
-def test_what_lies_beside_the_playlists_stays(tmp_path: Path) -> None:
-    entries = [Entry(location="/1.mp4")]
-    own = Playlist(path=("STEMS",), locations=("/1.mp4",))
-    friday = Playlist(path=("Friday",), locations=("/1.mp4",))
-    goal, folder = tmp_path / "stems.m3u8", tmp_path / "playlists"
-    write_lists(goal, folder, entries, [own, friday])
-    foreign = folder / "mine.m3u8"
-    foreign.write_text("#EXTM3U\n#EXTINF:1,A - written by libsep\n/1.mp4\n")
-    sunday = Playlist(path=("Sunday",), locations=("/1.mp4",))
-    files = write_lists(goal, folder, entries, [own, sunday])
-    assert files == (goal, folder / "Sunday.m3u8")
-    kept = {"Friday.m3u8", "Sunday.m3u8", "mine.m3u8"}  # a user may have changed or copied it
-    assert {path.name for path in folder.iterdir()} == kept
-    foreign.write_text("#EXTM3U\n/2.mp4\n")
-    with pytest.raises(ConfigError, match=r"mine\.m3u8: exists, and libsep did not write it"):
-        write_lists(goal, folder, entries, [own, Playlist(path=("mine",))])
-    assert foreign.read_text() == "#EXTM3U\n/2.mp4\n"
 
 
 def test_two_m3u_exports_into_one_folder_keep_their_playlists_apart(

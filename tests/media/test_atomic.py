@@ -1,10 +1,11 @@
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from libsep.errors import StemsError
-from libsep.media.atomic import remove_stale, replacing, temporary
+from libsep.media.atomic import remove_stale, replacing, temporary, write_text
 
 
 def names(folder: Path) -> list[str]:
@@ -37,6 +38,21 @@ def test_a_file_is_on_the_disk_before_it_has_its_name_and_the_name_before_the_bl
     with replacing(goal) as part:
         part.write_bytes(b"whole")
     assert synced == [(goal.stat().st_ino, False), (tmp_path.stat().st_ino, True)]
+
+
+def test_a_text_that_cannot_be_written_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_text(tmp_path / "config.yaml", "old: é")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(StemsError, match=r"config\.yaml: cannot be written: No space left on dev"):
+        write_text(tmp_path / "config.yaml", "new: 1")
+    assert names(tmp_path) == ["config.yaml"]
+    assert (tmp_path / "config.yaml").read_bytes() == "old: é".encode()
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path) -> None:

@@ -17,7 +17,7 @@ from libsep.library.demo.catalogue import CATALOGUE, DemoTrack
 from libsep.library.demo.cover import draw_cover
 from libsep.library.demo.render import render
 from libsep.library.demo.sounds import SAMPLE_RATE
-from libsep.media.atomic import replacing
+from libsep.media.atomic import replacing, write_text
 from libsep.media.ffmpeg import Process, file_url
 from libsep.media.tags.record import FRONT_COVER
 
@@ -133,8 +133,7 @@ def _write_excerpt(path: Path, ffmpeg: Path) -> None:
     with replacing(path) as part:
         options = {"format": "ipod", "c:a": "copy", "map_metadata": -1, **_metadata(tags)}
         _run(source.output(file_url(part), **options), path, ffmpeg)
-    with replacing(path.with_name("LICENCE.txt")) as part:
-        part.write_text(EXCERPT_LICENCE, encoding="utf-8")
+    write_text(path.with_name("LICENCE.txt"), EXCERPT_LICENCE)
 
 
 def _run(

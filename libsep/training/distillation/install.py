@@ -11,6 +11,7 @@ import yaml
 
 from libsep.errors import ModelError
 from libsep.model_folder.description import CARD_FILE, DESCRIPTION_FILE, pulled_folder
+from libsep.model_folder.tensors import write_file
 from libsep.separation.card import scores_table
 from libsep.separation.cascade import chain, redescribed
 from libsep.separation.model import Model, Score
@@ -68,15 +69,15 @@ def write_student(
     scores = _scores(job, exam, judgement) if judgement is not None else []
     if job.behind is None:
         values["scores"] = [score.model_dump(mode="json") for score in scores]
-    about.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    write_file(about, yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode())
     goal = job.model if job.behind is None else job.second_stage
     model = network = export_model(job.run, BEST, about, goal)
     if job.behind is not None:
         described = {"name": job.name, "description": _sentence(job), "scores": tuple(scores)}
         model = redescribed(chain(job.model, job.behind.name, network.name), **described)
         network_card = f"# {network.name}\n\n{network.description} See `{job.model.name}`.\n"
-        (network.folder / CARD_FILE).write_text(network_card, encoding="utf-8")
-    (job.model / CARD_FILE).write_text(_card(model, network, judgement), encoding="utf-8")
+        write_file(network.folder / CARD_FILE, network_card.encode())
+    write_file(job.model / CARD_FILE, _card(model, network, judgement).encode())
     return model
 
 

@@ -28,7 +28,7 @@ from libsep.datasets.audio_cache import AudioCache
 from libsep.datasets.unpaired import find_unpaired
 from libsep.errors import ConfigError
 from libsep.ledger.lock import RunLock
-from libsep.media.atomic import replacing
+from libsep.media.atomic import replacing, write_text
 from libsep.media.decode import SAMPLE_RATE
 from libsep.nets.genre_cnn import GenreCNN
 from libsep.track import path_to_text
@@ -90,7 +90,7 @@ def find_passages(job: PresenceJob, say: Say = logger.info) -> list[Passage]:
         if job.validation:
             songs = load_validation(job.validation, cache)
             scores = measures(network, songs, job.window_samples, job.config)
-            _write(job.out / SCORES, json.dumps(scores, indent=1))
+            write_text(job.out / SCORES, json.dumps(scores, indent=1) + "\n")
             for line in described(scores):
                 say(f"on songs with true stems: {line}")
         search = job.config.search
@@ -171,8 +171,3 @@ def _heard(
     with replacing(path) as part, part.open("wb") as file:
         np.save(file, chances)
     return chances
-
-
-def _write(path: Path, text: str) -> None:
-    with replacing(path) as part:
-        part.write_text(text + "\n", encoding="utf-8")

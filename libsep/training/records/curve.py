@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from libsep.media.atomic import write_text
+
 CURVE = "curve.jsonl"
 TABLE = "curve.csv"
 
@@ -57,4 +59,4 @@ def write_table(rows: list[Row], path: Path) -> None:
     writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in rows)
-    path.write_text(text.getvalue(), encoding="utf-8")
+    write_text(path, text.getvalue())

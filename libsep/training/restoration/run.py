@@ -17,6 +17,7 @@ from libsep.config import RestorationTrainingConfig
 from libsep.datasets.audio_cache import FULL_SCALE, AudioCache
 from libsep.evaluation.restoration import Subject, cut_cases, evaluate_restoration, with_band
 from libsep.ledger.lock import RunLock
+from libsep.media.atomic import write_text
 from libsep.media.decode import SAMPLE_RATE
 from libsep.separation.cpu import has_native_bfloat16, tune_allocator
 from libsep.training.gate import Verdict
@@ -76,7 +77,7 @@ def train_restoration(job: RestorationJob, say: Say = logger.info) -> None:
     torch.set_num_threads(job.config.threads)
     with RunLock(job.out, run=job.out.name):
         values = job.config.model_dump(mode="json")
-        (job.out / CONFIG).write_text(yaml.safe_dump(values, sort_keys=False))
+        write_text(job.out / CONFIG, yaml.safe_dump(values, sort_keys=False))
         is_resumed = (job.out / CHECKPOINT).is_file()
         state = begin(job.config, None if is_resumed else job.start)
         if is_resumed:
