@@ -19,14 +19,21 @@ from libsep.cli.options import (
     ReconstructOption,
     SuperResolutionOption,
     refuse_uris,
+    within,
 )
 
 
 def convert(
     file: Annotated[Path, typer.Argument(help="The track.")],
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="The stem file, or a folder; by default beside FILE."),
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="The stem file, or a folder (one that is missing ends with /); by default beside"
+            " FILE.",
+        ),
     ] = None,
     config: ConfigOption = None,
     genre: GenreOption = None,
@@ -39,9 +46,11 @@ def convert(
 ) -> None:
     """Convert one track to a stem file, in this process and without Ray."""
     from libsep.cli.configuration import read_config
+    from libsep.library.naming import Namer
     from libsep.pipeline.single import Converter
 
-    refuse_uris("convert", file, output)
+    goal = within(output, Namer().output_for(file.name)) if output else None
+    refuse_uris("convert", file, goal)
     log.setup(level=logging.CRITICAL)  # what a track's log says is in its outcome
     settings = read_config(
         config, genre=genre, model=model, codec=codec, device=device, reconstruct=reconstruct
@@ -53,7 +62,7 @@ def convert(
     converter = Converter(settings)
     console = Console(soft_wrap=True, highlight=False)
     with Console(stderr=True).status(f"converting {markup(file.name)}"):
-        outcome = converter.convert(file, output)
+        outcome = converter.convert(file, goal)
     console.print(describe(outcome))
     console.print(f"   [dim]{markup(outcome.genre_reason)}[/]")
     if network := converter.describe():

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from libsep.cli.lines import markup
-from libsep.cli.options import refuse_uris
+from libsep.cli.options import refuse_uris, within
 from libsep.errors import ConfigError
 from libsep.units import counted
 
@@ -19,8 +19,13 @@ def export(
     stems: Annotated[Path, typer.Argument(help="Folder of stem files.")],
     to: Annotated[str, typer.Option("--to", help="traktor, rekordbox or m3u.")],
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="The list; by default stems.nml, .xml or .m3u8 there."),
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="The list, or a folder for it; by default stems.nml, .xml or .m3u8 there.",
+        ),
     ] = None,
     collection: Annotated[
         Path | None,
@@ -47,10 +52,10 @@ def export(
     """Write a list of stem files for a DJ program, with cues, beat grids and playlists."""
     import datetime
 
-    from libsep.dj.export import PROGRAMS, Prepared
+    from libsep.dj.export import NAMES, PROGRAMS, Prepared
     from libsep.dj.export import export as write
 
-    refuse_uris("export", stems, output, collection)
+    refuse_uris("export", stems, Path(output or ""), collection)
     program = next((name for name in PROGRAMS if name == to), None)
     if program is None:
         raise ConfigError(f"--to {to}: expected one of {', '.join(PROGRAMS)}")
@@ -62,7 +67,8 @@ def export(
         mp3_shift_s=mp3_shift_ms / 1000 if mp3_shift_ms is not None else None,
     )
     today = datetime.date.today()
-    _print(write(stems, program, output, prepared, paths=_folders(path_map or []), today=today))
+    goal = within(output, NAMES[program]) if output else None
+    _print(write(stems, program, goal, prepared, paths=_folders(path_map or []), today=today))
 
 
 def _folders(path_map: list[str]) -> dict[str, str]:

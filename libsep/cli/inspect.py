@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from libsep.cli.lines import markup
-from libsep.cli.options import ConfigOption, JsonOption
+from libsep.cli.options import ConfigOption, JsonOption, refuse_uris, within
 from libsep.inspection.findings import Findings
 from libsep.inspection.findings import inspect as look_at
 from libsep.units import format_bytes, format_duration
@@ -21,8 +21,12 @@ PIPED_WIDTH = 10_000
 def inspect(
     file: Annotated[Path, typer.Argument(help="Stem file.")],
     plot: Annotated[
-        Path | None,
-        typer.Option("--plot", help="PNG file for waveforms and spectrograms of all streams."),
+        str | None,
+        typer.Option(
+            "--plot",
+            metavar="PATH",
+            help="PNG file for waveforms and spectrograms of all streams, or a folder for it.",
+        ),
     ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -32,7 +36,6 @@ def inspect(
     With --plot, also waveforms and spectrograms of each stream and of what the sum of the stems
     lacks. Exit 1 if the file breaks a rule.
     """
-    from libsep.cli.options import refuse_uris
     from libsep.config import Config, load
     from libsep.media.ffmpeg import find_ffmpeg
 
@@ -42,8 +45,10 @@ def inspect(
     values = found.as_json()
     if plot is not None:
         from libsep.inspection.picture import draw
+        from libsep.media.file_names import fitting
 
-        values["null_db"] = draw(found.sheet, plot, ffmpeg=ffmpeg)
+        picture = within(plot, fitting(file.name, ".png"))
+        values["null_db"] = draw(found.sheet, picture, ffmpeg=ffmpeg)
     if as_json:
         print(json.dumps(values, indent=2))
     else:

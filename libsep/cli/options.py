@@ -99,6 +99,26 @@ InsecureOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
+def within(output: str, name: str) -> Path:
+    """Return the file to write: ``output``, or ``name`` in it.
+
+    It is a folder if there is one, or if a slash says so: that one is made if it is missing.
+
+    Raises
+    ------
+    ConfigError
+        A slash says that it is a folder, and it is a file.
+    """
+    path = Path(output)
+    if path.is_dir():
+        return path / name
+    if not output.endswith("/"):
+        return path
+    if path.exists():
+        raise ConfigError(f"{output}: expected a folder, found a file")
+    return path / name
+
+
 def refuse_uris(command: str, *paths: Path | None) -> None:
     """Do nothing if all ``paths`` may be local ones.
 

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from libsep.cli.lines import markup
-from libsep.cli.options import ConfigOption
+from libsep.cli.options import ConfigOption, within
 from libsep.ledger import FOLDER, Ledger
 from libsep.library.last_run import RUNS
 from libsep.storage.ends import Ends
@@ -16,11 +16,12 @@ from libsep.storage.ends import Ends
 def report(
     stems: Annotated[str, typer.Argument(help="Output folder of libsep run, or its URI.")],
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--output",
             "-o",
-            help="HTML file to write; by default STEMS/.libsep/report.html, or"
+            metavar="PATH",
+            help="HTML file to write, or a folder for it; by default STEMS/.libsep/report.html, or"
             " libsep-report.html here for a URI.",
         ),
     ] = None,
@@ -39,7 +40,9 @@ def report(
     place = parse_place(stems)
     with opened_output(stems, storage) as (ledger, in_work):
         is_local = isinstance(place, Path)
-        path = output or (ledger.folder / "report.html" if is_local else Path("libsep-report.html"))
+        path = ledger.folder / "report.html" if is_local else Path("libsep-report.html")
+        if output:
+            path = within(output, path.name)
         found = write_report(
             ledger,
             path,

@@ -24,7 +24,8 @@ Program = Literal["traktor", "rekordbox", "m3u"]
 
 PROGRAMS: tuple[Program, ...] = get_args(Program)
 
-_NAMES = {"traktor": "stems.nml", "rekordbox": "stems.xml", "m3u": "stems.m3u8"}
+NAMES = {"traktor": "stems.nml", "rekordbox": "stems.xml", "m3u": "stems.m3u8"}
+"""What the list is called."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +116,7 @@ def export(
     playlists = [_with_stems(playlist, sources) for playlist in known.playlists]
     every = Playlist(path=(stems.absolute().name or "stems",), locations=_places(done.entries))
     entries, lists = _relocated(done.entries, told_apart([every, *playlists]), paths)
-    files = _write(program, output or stems / _NAMES[program], entries, lists, today)
+    files = _write(program, output or stems / NAMES[program], entries, lists, today)
     return Exported(
         files=files,
         n_tracks=len(entries),
@@ -225,7 +226,7 @@ def _write(
 ) -> tuple[Path, ...]:
     """Write the lists; return the files."""
     if program == "m3u":
-        folder = "playlists" if goal.name == _NAMES["m3u"] else fitting(goal.name, " playlists")
+        folder = "playlists" if goal.name == NAMES["m3u"] else fitting(goal.name, " playlists")
         return write_lists(goal, goal.parent / folder, entries, playlists)
     write = write_traktor if program == "traktor" else write_rekordbox
     _write_xml(goal, write(entries, playlists, today=today))

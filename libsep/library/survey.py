@@ -311,7 +311,10 @@ def track_of_file(file: Path, output: Path | None = None) -> tuple[Track, Path]:
     elif output.name.casefold().endswith(EXTENSIONS):
         goal = output
     else:
-        raise ConfigError(f"{output}: expected a folder, or a name that ends with {EXTENSION}")
+        raise ConfigError(
+            f"{output}: expected a folder (of a new one, end the path with /), or a name that ends "
+            f"with {EXTENSION}"
+        )
     track = Track(
         path_name=str(file.absolute()),
         source_name=file.name,

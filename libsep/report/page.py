@@ -21,6 +21,7 @@ from libsep.media.atomic import write_text
 from libsep.report.charts import Chart, histogram, rising_edges, speed_chart
 from libsep.report.estimate import measured_speed
 from libsep.report.failures import failure_groups, run_command
+from libsep.report.remarks import remark_kinds
 from libsep.report.rows import as_script, numbers, packed
 from libsep.report.signals import SIGNALS, genre_confidence, shares, signals_of
 from libsep.report.status import Status, read_status
@@ -99,6 +100,7 @@ def render(
         As for `write_report`.
     """
     converted = [row for row in status.standing if row.status != "failed"]
+    remarks = remark_kinds(status.standing)
     script, style = _asset("report.js"), _asset("report.css")
     page = _environment().get_template("report.html.j2")
     return page.render(
@@ -106,7 +108,8 @@ def render(
         made=time.strftime("%A %d %B %Y, %H:%M"),
         place=place,
         in_work=status.in_work,
-        tiles=_tiles(status.summary, measured_speed(history)),
+        tiles=_tiles(status.summary, measured_speed(history), len(remarks)),
+        remarks=remarks,
         speed=speed_chart(history),
         genres=_genres(status.summary),
         stages=_stages(status.summary),
@@ -129,7 +132,7 @@ def render(
     )
 
 
-def _tiles(summary: Summary, speed: float | None) -> list[Tile]:
+def _tiles(summary: Summary, speed: float | None, n_remarks: int) -> list[Tile]:
     n_tracks = summary.n_converted + summary.n_failed
     done = summary.n_converted / n_tracks if n_tracks else 0.0
     return [
@@ -162,7 +165,11 @@ def _tiles(summary: Summary, speed: float | None) -> list[Tile]:
             value=f"{summary.n_cut_off:,}",
             note=f"end there, {summary.n_restored:,} restored",
         ),
-        Tile(name="With remarks", value=f"{summary.n_with_warnings:,}", note="tags, odd sources"),
+        Tile(
+            name="With remarks",
+            value=f"{summary.n_with_warnings:,}",
+            note=f"{counted(n_remarks, 'kind')}, see below" if n_remarks else "tags, odd sources",
+        ),
     ]
 
 
