@@ -3,6 +3,11 @@
 from pathlib import Path
 
 
+def reason_of(error: Exception) -> str:
+    """Return why something failed, without the number and the path that Python puts around it."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
 class LibsepError(Exception):
     """Root of all errors that libsep raises on purpose."""
 

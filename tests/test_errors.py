@@ -1,11 +1,13 @@
 """Errors keep what they know on their way between processes."""
 
+import errno
 import pickle
 from pathlib import Path
 
 import pytest
 
 from libsep import errors
+from libsep.errors import reason_of
 
 TRACK_ERRORS = (
     errors.ProbeError,
@@ -38,3 +40,10 @@ def test_each_stage_has_its_own_error() -> None:
 def test_an_error_that_stops_the_run_is_not_one_of_a_track(error: type[Exception]) -> None:
     assert issubclass(error, errors.LibsepError)
     assert not issubclass(error, errors.TrackError)
+
+
+def test_a_reason_has_no_number_and_no_path() -> None:
+    error = OSError(errno.EROFS, "Read-only file system", "/media/usb/.libsep/lock")
+    assert reason_of(error) == "Read-only file system"
+    assert reason_of(OSError("short")) == "short"
+    assert reason_of(ValueError("no number")) == "no number"

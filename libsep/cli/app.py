@@ -11,6 +11,7 @@ from libsep.cli.lines import markup
 from libsep.cli.subcommands import Subcommands
 from libsep.cli.terminal import make_streams_safe
 from libsep.errors import LibsepError, NodesError, TrackError
+from libsep.track import path_to_text
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -58,7 +59,10 @@ def main(arguments: list[str] | None = None) -> None:
         app(arguments)
     except LibsepError as exc:
         console = Console(stderr=True, soft_wrap=True)
-        console.print(f"[bold red]libsep:[/] {markup(str(exc))}", highlight=False)
+        text = str(exc)
+        if isinstance(exc, TrackError):  # whose text names the file without its folder
+            text = f"{path_to_text(exc.path)}: {exc.message}"
+        console.print(f"[bold red]libsep:[/] {markup(text)}", highlight=False)
         if isinstance(exc, TrackError) and exc.log:
             console.print(markup(exc.log), highlight=False)
         if isinstance(exc, NodesError):

@@ -23,7 +23,7 @@ from libsep.cli.report import report_after_run
 from libsep.cli.run_tables import closing_line, summary_table
 from libsep.cli.tables import failures_table, genres_table, left_out_table
 from libsep.config import Config
-from libsep.errors import ClusterError, LedgerError, StemsError
+from libsep.errors import ClusterError, LedgerError, StemsError, reason_of
 from libsep.ledger import FOLDER, Ledger
 from libsep.library.last_run import CONFIG, RUNS, keep
 from libsep.library.omissions import Omission
@@ -246,7 +246,7 @@ def _begin_log(settings: Settings, options: RunOptions) -> None:
         keep(folder, settings.config, options.playlists, with_library=options.with_library)
         log.setup(path=folder / "driver.jsonl")
     except (OSError, StemsError) as exc:
-        raise LedgerError(f"{folder}: cannot be written: {exc}") from exc
+        raise LedgerError(f"{folder}: cannot be written: {reason_of(exc)}") from exc
 
 
 def look(options: RunOptions, ledger: Ledger, assigner: Assigner) -> Survey:

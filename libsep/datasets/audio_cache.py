@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int16
 
-from libsep.errors import ConfigError, TrackError
+from libsep.errors import ConfigError, TrackError, reason_of
 from libsep.media.decode import decode_file
 
 FULL_SCALE = 32767
@@ -47,7 +47,9 @@ class AudioCache:
         try:
             stat = path.stat()
         except OSError as exc:
-            raise ConfigError(f"{path}: training material cannot be read: {exc}") from exc
+            raise ConfigError(
+                f"{path}: training material cannot be read: {reason_of(exc)}"
+            ) from exc
         identity = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{stream}|{self.sample_rate}"
         cached = self.folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:24]}.npy"
         if not cached.is_file():
@@ -79,7 +81,7 @@ def mapped(path: Path) -> Int16[np.ndarray, "2 T"]:
     try:
         samples: np.ndarray = np.load(path, mmap_mode="r")
     except (OSError, ValueError, EOFError) as exc:
-        raise ConfigError(f"{path}: training material cannot be read: {exc}") from exc
+        raise ConfigError(f"{path}: training material cannot be read: {reason_of(exc)}") from exc
     if samples.dtype != np.int16 or samples.ndim != 2 or len(samples) != 2 or not samples.size:
         raise ConfigError(
             f"{path}: {samples.dtype} of shape {samples.shape}, expected int16 of shape (2, T)"

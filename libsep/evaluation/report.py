@@ -102,4 +102,4 @@ def write_text(path: Path, text: str) -> None:
     try:
         atomic.write_text(path, text)
     except StemsError as exc:
-        raise ConfigError(f"{path}: results cannot be written: {exc.message}") from exc
+        raise ConfigError(f"{path}: results {exc.message}") from exc

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from libsep import config
 from libsep.config import Genre
-from libsep.errors import ModelError
+from libsep.errors import ModelError, reason_of
 from libsep.genre.classifier import save_classifier
 from libsep.genre.description import ClassifierInfo, StoredClassifier
 from libsep.model_folder.description import CARD_FILE, pulled_folder
@@ -122,7 +122,9 @@ def _files(given: Path, known: PublicTagger, scratch: Path) -> list[Path]:
                 for name in known.files:
                     (folder / name).write_bytes(wheel.read(f"{known.folder}/{name}"))
         except (OSError, zipfile.BadZipFile, KeyError) as exc:
-            raise ModelError(f"{given}: cannot be read as the wheel of musicnn: {exc}") from exc
+            raise ModelError(
+                f"{given}: cannot be read as the wheel of musicnn: {reason_of(exc)}"
+            ) from exc
     for name, sha256 in known.files.items():
         check_sha256(folder / name, sha256)
     return [folder / name for name in known.files]

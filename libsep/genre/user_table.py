@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from libsep.config import why_unreadable
 from libsep.errors import ConfigError
 from libsep.genre.names import GENERIC, GENRES, NOTHING
 from libsep.genre.table import key
@@ -78,7 +79,7 @@ def load_user_table(path: Path) -> UserTable:
         text = path.read_text(encoding="utf-8")
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
-        raise ConfigError(f"{path}: cannot be read as YAML: {exc}") from exc
+        raise ConfigError(f"{path}: cannot be read as YAML: {why_unreadable(exc)}") from exc
     if root is None:
         return UserTable()
     if not isinstance(root, yaml.MappingNode):

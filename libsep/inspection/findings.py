@@ -5,7 +5,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from libsep.errors import ProbeError, StemsError, TagError
+from libsep.errors import ProbeError, StemsError, TagError, reason_of
 from libsep.media.atoms import MalformedAtomError
 from libsep.media.decode import hash_audio
 from libsep.media.sheet import Sheet, read_sheet
@@ -91,7 +91,7 @@ def inspect(path: Path, *, ffmpeg: Path) -> Findings:
         fingerprint = read_fingerprint(path)
         size_bytes = path.stat().st_size
     except (MalformedAtomError, StemsError, TagError, OSError) as exc:
-        raise ProbeError(path, f"cannot be read: {exc}") from exc
+        raise ProbeError(path, f"cannot be read: {reason_of(exc)}") from exc
     tracks = [track for track in container.tracks if track.handler == "soun"]
     labels = [("Mixture", ""), *zip(sheet.names, sheet.colors, strict=True)]
     return Findings(

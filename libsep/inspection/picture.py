@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from libsep.errors import ConfigError, StemsError
+from libsep.errors import ConfigError, StemsError, reason_of
 from libsep.media import atomic
 from libsep.media.sheet import Sheet
 from libsep.media.streams import decode_streams
@@ -129,7 +129,7 @@ def draw(sheet: Sheet, path: Path, *, ffmpeg: Path) -> float:
         with atomic.replacing(path) as part:
             figure.savefig(part, format="png", dpi=110)
     except (StemsError, OSError) as exc:
-        raise ConfigError(f"{path}: the picture cannot be written: {exc}") from exc
+        raise ConfigError(f"{path}: the picture cannot be written: {reason_of(exc)}") from exc
     return outlines[-1].rms_db()
 
 

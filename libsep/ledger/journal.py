@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from libsep.errors import LedgerError
+from libsep.errors import LedgerError, reason_of
 from libsep.ledger.table import DEFAULTS, Row, sync_folder
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class Journal:
             handle = os.open(path, flags, 0o644)
             sync_folder(path.parent)
         except OSError as exc:
-            raise LedgerError(f"{path}: the journal cannot be created: {exc}") from exc
+            raise LedgerError(f"{path}: the journal cannot be created: {reason_of(exc)}") from exc
         return cls(path, handle)
 
     def append(self, row: Row) -> None:
@@ -64,7 +64,7 @@ class Journal:
             os.fsync(self._handle)
         except OSError as exc:
             os.ftruncate(self._handle, self._size_bytes)
-            raise LedgerError(f"{self.path}: cannot be written: {exc}") from exc
+            raise LedgerError(f"{self.path}: cannot be written: {reason_of(exc)}") from exc
         self._size_bytes += len(line)
 
     def close(self) -> None:
@@ -99,7 +99,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     except FileNotFoundError:
         raise
     except OSError as exc:
-        raise LedgerError(f"{path}: cannot be read: {exc}") from exc
+        raise LedgerError(f"{path}: cannot be read: {reason_of(exc)}") from exc
     with file:
         yield file
 

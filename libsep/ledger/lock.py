@@ -8,7 +8,7 @@ import time
 import uuid
 from pathlib import Path
 
-from libsep.errors import LedgerError
+from libsep.errors import LedgerError, reason_of
 from libsep.ledger.held_lock import STALE_S, HeldLock
 from libsep.ledger.holder import describe_self, in_use, why_dead
 
@@ -47,7 +47,7 @@ class RunLock(HeldLock):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._acquire()
         except OSError as exc:
-            raise LedgerError(f"{self.path}: the lock cannot be written: {exc}") from exc
+            raise LedgerError(f"{self.path}: the lock cannot be written: {reason_of(exc)}") from exc
 
     def _give_back(self) -> None:
         if _read(self.path).get("token") == self._token:

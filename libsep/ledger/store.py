@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from libsep.errors import ConfigError, LedgerError
+from libsep.errors import ConfigError, LedgerError, reason_of
 from libsep.ledger import compaction, journal, stream, table
 from libsep.ledger.journal import Journal
 from libsep.ledger.latest import Latest
@@ -253,7 +253,7 @@ class Ledger:
             for name in (self._journals.name, *table.FOLDERS):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as exc:
-            raise LedgerError(f"{self.folder}: cannot be created: {exc}") from exc
+            raise LedgerError(f"{self.folder}: cannot be created: {reason_of(exc)}") from exc
 
     def _compact(self) -> None:
         """Turn closed journals into Parquet, and many Parquet files into one.

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from libsep.errors import LedgerError
+from libsep.errors import LedgerError, reason_of
 from libsep.ledger.arrays import array_of
 from libsep.track import Outcome
 
@@ -286,7 +286,7 @@ def writing(path: Path, schema: Any) -> Iterator[pq.ParquetWriter]:
         raise
     except OSError as exc:
         partial.unlink(missing_ok=True)
-        raise LedgerError(f"{path}: cannot be written: {exc}") from exc
+        raise LedgerError(f"{path}: cannot be written: {reason_of(exc)}") from exc
 
 
 def sync_folder(folder: Path) -> None:

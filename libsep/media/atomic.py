@@ -66,7 +66,8 @@ def temporary(goal: Path) -> Iterator[Path]:
         try:
             part.unlink(missing_ok=True)
         except OSError as exc:  # The disk is read-only or gone by now: that is what failed before.
-            logger.warning("%s: could not be removed: %s", part, exc)
+            if os.path.lexists(part):
+                logger.warning("%s: could not be removed: %s", part, exc)
 
 
 def remove_stale(folder: Path) -> list[Path]:

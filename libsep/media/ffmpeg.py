@@ -17,7 +17,7 @@ from typing import Any
 import ffmpeg as graphs
 import imageio_ffmpeg
 
-from libsep.errors import ConfigError, TrackError
+from libsep.errors import ConfigError, TrackError, reason_of
 from libsep.media.programs import run, start
 
 LOG_TAIL_BYTES = 4096
@@ -74,7 +74,7 @@ def version(ffmpeg: Path) -> str:
     try:
         done = run([ffmpeg, "-version"], timeout_s=60.0)
     except (OSError, subprocess.TimeoutExpired) as exc:
-        raise ConfigError(f"{ffmpeg}: ffmpeg does not run: {exc}") from exc
+        raise ConfigError(f"{ffmpeg}: ffmpeg does not run: {reason_of(exc)}") from exc
     if done.returncode != 0 or not done.stdout.startswith("ffmpeg version"):
         found = (done.stdout + done.stderr).strip()[:200]
         raise ConfigError(f"{ffmpeg}: expected ffmpeg, it answered {found!r}")
@@ -144,7 +144,9 @@ class Process:
         try:
             self._process = start(self._command)
         except OSError as exc:
-            raise ConfigError(f"{self._command[0]}: ffmpeg does not start: {exc}") from exc
+            raise ConfigError(
+                f"{self._command[0]}: ffmpeg does not start: {reason_of(exc)}"
+            ) from exc
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         assert self._process.stderr is not None

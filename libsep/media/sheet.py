@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from libsep.errors import ProbeError, StemsError, TagError
+from libsep.errors import ProbeError, StemsError, TagError, reason_of
 from libsep.media.atoms import MalformedAtomError
 from libsep.media.stems import COLORS, STEM_NAMES, read_manifest
 from libsep.media.tags import Tags, read_tags
@@ -73,7 +73,7 @@ def read_sheet(path: Path) -> Sheet:
         container = read_container(path)
         manifest = read_manifest(path)
     except (MalformedAtomError, StemsError) as exc:
-        raise ProbeError(path, f"is no whole stem file: {exc}") from exc
+        raise ProbeError(path, f"is no whole stem file: {reason_of(exc)}") from exc
     except OSError as exc:
         raise ProbeError(path, f"cannot be read: {exc.strerror}") from exc
     n_stems = _check_streams(path, container)

@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from libsep.errors import ModelError, StemsError
+from libsep.errors import ModelError, StemsError, reason_of
 from libsep.media.atomic import replacing
 from libsep.model_folder.description import (
     DESCRIPTION_FILE,
@@ -221,7 +221,7 @@ def write_file(path: Path, content: bytes) -> None:
         with replacing(path) as part:
             part.write_bytes(content)
     except (OSError, StemsError) as exc:
-        raise ModelError(f"{path}: cannot be written: {exc}") from exc
+        raise ModelError(f"{path}: cannot be written: {reason_of(exc)}") from exc
 
 
 def check_sha256(path: Path, expected: str) -> None:

@@ -79,7 +79,7 @@ def write_report(
     try:
         write_text(path, text)
     except StemsError as exc:
-        raise ConfigError(f"{path}: the report cannot be written: {exc}") from exc
+        raise ConfigError(f"{path}: the report {exc.message}") from exc
     return status
 
 

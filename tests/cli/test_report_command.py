@@ -84,7 +84,7 @@ def test_a_run_that_is_to_report_does_and_goes_on_if_it_cannot(
     assert f"libsep run {tmp_path}/music {stems}" in (tmp_path / "night.html").read_text()
     assert "run in work" not in (tmp_path / "night.html").read_text()
     report_after_run(tmp_path / "night.html" / "x.html", ends, ledger)
-    assert "the report cannot be written" in capsys.readouterr().err
+    assert "the report folder cannot be made: File exists" in capsys.readouterr().err
 
 
 def test_the_hint_about_a_store_says_how_that_is_reached(tmp_path: Path) -> None:

@@ -99,5 +99,5 @@ def test_files_are_written_into_a_new_folder(tmp_path: Path, rows: list[Row]) ->
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path, rows: list[Row]) -> None:
     (tmp_path / "file").write_text("in the way")
     report = Report(plan=Plan(models={}, separation=SeparationConfig()), results=[])
-    with pytest.raises(ConfigError, match=r"file/results\.json: results cannot be written"):
+    with pytest.raises(ConfigError, match=r"file/results\.json: results folder cannot be made"):
         write_files(report, tmp_path / "file")

@@ -128,6 +128,19 @@ def test_what_a_crash_left_is_removed_and_nothing_else(tmp_path) -> None:
     assert before - set(names(tmp_path)) == {left}
 
 
+def test_a_disk_that_is_read_only_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object, **__: object) -> None:  # also of what is not there
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    monkeypatch.setattr(Path, "write_text", refuse)
+    with pytest.raises(StemsError, match="cannot be written: Read-only file system"):
+        write_text(tmp_path / "a", "text")
+    assert caplog.records == []
+
+
 def test_stale_names_may_hold_any_byte(tmp_path) -> None:
     with temporary(tmp_path / os.fsdecode(b"a\nb\xe9.stem.mp4")) as part:
         part.write_bytes(b"half")

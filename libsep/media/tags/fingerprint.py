@@ -9,7 +9,7 @@ import mutagen
 from mutagen.mp4 import MP4
 
 from libsep import __version__
-from libsep.errors import TagError
+from libsep.errors import TagError, reason_of
 from libsep.media.tags.bounded import UNREADABLE, BoundedFile
 from libsep.media.tags.read_mp4 import OWN_MEAN
 
@@ -59,7 +59,7 @@ def read_fingerprint(path: Path) -> Fingerprint | None:
         with BoundedFile(path) as file:
             atoms = MP4(file).tags or {}
     except UNREADABLE as exc:
-        raise TagError(path, f"cannot be read as MP4: {exc}") from exc
+        raise TagError(path, f"cannot be read as MP4: {reason_of(exc)}") from exc
     values = atoms.get(ATOM)
     return _parse(bytes(values[0])) if values else None
 
@@ -79,7 +79,7 @@ def write_fingerprint(path: Path, fingerprint: Fingerprint) -> None:
         file.tags[ATOM] = [fingerprint.to_json().encode("ascii")]
         file.save()
     except (mutagen.MutagenError, OSError) as exc:
-        raise TagError(path, f"the fingerprint cannot be written: {exc}") from exc
+        raise TagError(path, f"the fingerprint cannot be written: {reason_of(exc)}") from exc
 
 
 def _parse(data: bytes) -> Fingerprint | None:

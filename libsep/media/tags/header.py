@@ -14,7 +14,7 @@ from mutagen.mp4 import MP4Tags
 from mutagen.oggopus import OggOpus
 from mutagen.wave import WAVE
 
-from libsep.errors import TagError
+from libsep.errors import TagError, reason_of
 from libsep.media.ffmpeg import find_ffmpeg
 from libsep.media.forecast import believed_s
 from libsep.media.tags.bounded import UNREADABLE, BoundedFile
@@ -72,7 +72,7 @@ def read_header(path: Path, *, ffmpeg: Path | None = None) -> Header:
             sample_rate = OPUS_SAMPLE_RATE
         return _header(path, _read_few(file, path), getattr(file.info, "length", None), sample_rate)
     except UNREADABLE as exc:
-        raise TagError(path, f"header cannot be read: {exc}") from exc
+        raise TagError(path, f"header cannot be read: {reason_of(exc)}") from exc
 
 
 def _open(path: Path) -> Any:
@@ -145,7 +145,7 @@ def _read_through_ffmpeg(path: Path, ffmpeg: Path | None) -> Header:
     try:
         fields, is_all = _read_all(path)
     except OSError as exc:
-        raise TagError(path, f"header cannot be read: {exc}") from exc
+        raise TagError(path, f"header cannot be read: {reason_of(exc)}") from exc
     if not is_all:
         collector = Collector()
         read_vorbis(comments, collector)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from libsep.errors import TagError
+from libsep.errors import TagError, reason_of
 from libsep.media.ffmpeg import find_ffmpeg
 from libsep.media.id3_objection import id3_objection
 from libsep.media.tags.collect import Collector
@@ -38,7 +38,7 @@ def read_tags(path: Path, *, ffmpeg: Path | None = None) -> Tags:
                 raise TagError(path, f"tags cannot be read: {objection}")
             is_all = read_all(file, collector)
     except OSError as exc:
-        raise TagError(path, f"tags cannot be read: {exc}") from exc
+        raise TagError(path, f"tags cannot be read: {reason_of(exc)}") from exc
     if not is_all:
         _read_through_ffmpeg(path, ffmpeg, collector)
     return collector.result()

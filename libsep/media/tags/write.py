@@ -13,7 +13,7 @@ import mutagen
 from mutagen.mp4 import MP4, AtomDataType, MP4Cover, MP4FreeForm
 
 from libsep import __version__
-from libsep.errors import TagError
+from libsep.errors import TagError, reason_of
 from libsep.media.atoms import header
 from libsep.media.tags.bounded import UNREADABLE
 from libsep.media.tags.fingerprint import ATOM, Fingerprint
@@ -68,7 +68,7 @@ def write_tags(
         losses += _put_raw(file.tags, tags.atoms)
         file.save()
     except (mutagen.MutagenError, OSError) as exc:
-        raise TagError(path, f"tags cannot be written: {exc}") from exc
+        raise TagError(path, f"tags cannot be written: {reason_of(exc)}") from exc
     return (*tags.problems, *losses)
 
 

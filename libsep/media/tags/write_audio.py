@@ -10,7 +10,7 @@ from mutagen.flac import FLAC, Picture
 from mutagen.mp3 import MP3
 from mutagen.wave import WAVE
 
-from libsep.errors import TagError
+from libsep.errors import TagError, reason_of
 from libsep.media.tags.mapping import FIELDS, Field
 from libsep.media.tags.pictures import prepare_pictures
 from libsep.media.tags.record import FRONT_COVER, Tags
@@ -58,7 +58,7 @@ def write_audio_tags(path: Path, tags: Tags, *, extension: str) -> tuple[str, ..
                 file.tags.add(frame)
             file.save()
     except (mutagen.MutagenError, OSError, ValueError) as exc:
-        raise TagError(path, f"tags cannot be written: {exc}") from exc
+        raise TagError(path, f"tags cannot be written: {reason_of(exc)}") from exc
     return tuple(losses)
 
 
