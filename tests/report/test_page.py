@@ -190,7 +190,7 @@ def test_an_empty_ledger_gives_a_page(page: Page, tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="the report (folder )?cannot be "):
+    with pytest.raises(ConfigError, match=r"the report (folder )?cannot be "):
         write_report(Ledger(tmp_path / ".libsep"), tmp_path / "file" / "r.html", place="/x")
 
 
