@@ -136,7 +136,8 @@ class Outcome:
     nobody has looked.
     ``restored_from_hz`` is where the band begins that super-resolution made; None: there is none.
     ``drum_transients`` is how attacks of drums were replaced, empty if they were not to be, and
-    ``n_hits_replaced`` how many; None if nobody has looked for them.
+    ``n_hits_replaced`` how many; None if nobody has looked for them. ``moved_from`` is the source
+    that a track of ``action`` ``move`` had until then: from this row on, it is not one any more.
     """
 
     source: str
@@ -163,6 +164,7 @@ class Outcome:
     mtime_ns: int = 0
     output_size_bytes: int = 0
     output_mtime_ns: int = 0
+    moved_from: str = ""
     duration_s: float = 0.0
     decode_s: float = 0.0
     separate_s: float = 0.0
@@ -206,6 +208,20 @@ class Outcome:
         row["heard_tags"] = list(self.heard_tags)
         row["tag_genres"] = None if self.tag_genres is None else list(self.tag_genres)
         return row
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """What a new track seems to have been under another name; only its audio can tell.
+
+    ``was`` is the last outcome of that name. ``library_name`` is the folder that sources are
+    relative to, and ``output_name`` the path that the stem file gets, relative to the output
+    folder, if it is the same track.
+    """
+
+    was: Outcome
+    library_name: str
+    output_name: str
 
 
 def path_to_text(path: Path | str) -> str:

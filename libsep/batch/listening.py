@@ -55,7 +55,10 @@ class EarActor:
         with self._lock:
             self._ear = self._ear or self._new_ear(self._settings.config)
         with staged_source(attempt.track, self._settings) as track:
-            return self._ear.hear(track, attempt.previous)
+            known = attempt.previous
+            if known is None and attempt.move is not None:
+                known = attempt.move.was
+            return self._ear.hear(track, known)
 
 
 class Listening:

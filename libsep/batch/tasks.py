@@ -212,4 +212,5 @@ def process_attempt(
         settings,
         attempt.assignment,
         attempt=attempt.number,
+        move=attempt.move,
     )

@@ -12,6 +12,8 @@ def describe(outcome: Outcome) -> str:
     if outcome.status == "failed":
         reason = markup(outcome.message.splitlines()[0] if outcome.message else outcome.error)
         return f"[bold red]failed[/] {name}: {outcome.stage}: {reason}"
+    if outcome.action == "move":
+        return f"[green]moved[/] {name} [dim]was {markup(outcome.moved_from)}[/]"
     if outcome.action != "convert" or outcome.status == "skipped":
         return f"[green]{'re-tagged' if outcome.action == 'retag' else 'up to date'}[/] {name}"
     speed = outcome.duration_s / max(outcome.wall_s, 1e-3)

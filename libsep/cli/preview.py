@@ -52,6 +52,7 @@ def preview(options: RunOptions) -> None:
         genres = [share.as_json() for share in shares(found.work)]
         values = dataclasses.asdict(expected) | {"free_bytes": free_bytes, "work": work}
         values |= {"genres": genres, "n_in_time": n_in_time, "n_to_hear": _n_to_hear(found)}
+        values |= {"n_moves": _n_moves(found)}
         print(json.dumps(values | counts(found), indent=2))
         return
     console = Console(highlight=False, soft_wrap=True)
@@ -74,11 +75,14 @@ def _preview_table(found: Survey, expected: Estimate, free_bytes: int | None) ->
     if free_bytes is not None:
         need += f" of {format_bytes(free_bytes)} free"
     is_too_much = free_bytes is not None and expected.output_bytes >= free_bytes
-    n_checks = len(found.work) - expected.n_tracks
+    n_moves = _n_moves(found)
+    n_checks = len(found.work) - expected.n_tracks - n_moves
     audio = format_hours(expected.audio_s)
     table.add_row("to convert", f"{counted(expected.n_tracks, 'track')}, {audio} of audio")
     changed = f"{counted(n_checks, 'track')} that changed, perhaps only in tags"
     table.add_row("to look at", changed)
+    if n_moves:
+        table.add_row("to follow", f"{counted(n_moves, 'track')} that seem to be moved or renamed")
     if n_to_hear := _n_to_hear(found):
         time = format_duration(n_to_hear * LISTEN_CPU_S / n_cores())
         unknown = f"{counted(n_to_hear, 'track')} whose genre nothing tells, about {time}"
@@ -88,6 +92,10 @@ def _preview_table(found: Survey, expected: Estimate, free_bytes: int | None) ->
     table.add_row("time", f"about {format_duration(expected.wall_s)} ({basis})")
     table.add_row("disk", f"[bold red]{need}[/]" if is_too_much else need)
     return table
+
+
+def _n_moves(found: Survey) -> int:
+    return sum(planned.move is not None for planned in found.work)
 
 
 def _n_to_hear(found: Survey) -> int:

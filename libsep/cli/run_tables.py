@@ -42,6 +42,7 @@ def summary_table(summary: Summary, found: Survey, *, wall_s: float, n_left: int
     rows = {
         "converted": _converted(summary),
         "re-tagged": str(summary.n_retagged) if summary.n_retagged else "",
+        "moved": _moved(summary),
         "up to date": str(summary.n_skipped + found.n_up_to_date),
         "bandwidth": bandwidth(summary),
         "remarks": _remarks(summary),
@@ -70,6 +71,11 @@ def _converted(summary: Summary) -> str:
     return (
         f"{counted(summary.n_converted, 'track')}, {format_hours(summary.audio_s)} of audio, {size}"
     )
+
+
+def _moved(summary: Summary) -> str:
+    count = summary.n_moved
+    return f"{counted(count, 'track')} in another place or of another name" if count else ""
 
 
 def _remarks(summary: Summary) -> str:

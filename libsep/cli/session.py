@@ -26,6 +26,7 @@ from libsep.config import Config
 from libsep.errors import ClusterError, LedgerError, StemsError, reason_of
 from libsep.ledger import FOLDER, Ledger
 from libsep.library.last_run import CONFIG, RUNS, keep
+from libsep.library.moves import remove_empty_folders
 from libsep.library.omissions import Omission
 from libsep.library.survey import (
     ListFiles,
@@ -211,6 +212,7 @@ def _convert(
             is_insecure=options.is_insecure,
         )
     remove_leftovers(options.stems, tracks)
+    remove_empty_folders(options.stems, [each.move for each in found.work if each.move])
     ledger.end(result.reason or "finished")
     is_known = result.n_left and not found.n_beyond_limit
     return Ended(
@@ -266,6 +268,7 @@ def look(options: RunOptions, ledger: Ledger, assigner: Assigner) -> Survey:
             ),
             retry_failed=options.retry_failed,
             only_model_sha256=assigner.only_model_sha256(),
+            root=options.ends.local_library,
         )
     work = prioritised(found.work, options.config.night, now_s=time.time())
     return dataclasses.replace(found, work=work).limited(options.limit)

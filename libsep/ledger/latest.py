@@ -1,7 +1,7 @@
 """The last outcome of each source, kept as Arrow columns: a million fit into a laptop."""
 
 import collections
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,9 @@ Batches = Callable[[Sequence[str] | None], Iterator[Any]]
 _DISTINCT = ("source", "output", "message", "audio_sha256", "tags_sha256")
 """Columns whose texts differ from row to row."""
 
+_NAMES = ("sequence", "run", "event", "source", "moved_from")
+"""Columns that say which row is the last one of which source."""
+
 _BLOCK_ROWS = 256
 """Rows that are turned into outcomes at once: neighbours by source, as a scan asks for them."""
 
@@ -27,6 +30,8 @@ _MOST_BLOCKS = 64
 
 class Latest(Mapping[str, Outcome]):
     """Maps each source to its last outcome; in the order of the sources.
+
+    A source that has another name since is not among them.
 
     An outcome is made of its row when it is asked for, so that a source that is known costs some
     700 bytes. Whoever asks for neighbours one after the other pays little for that.
@@ -47,10 +52,13 @@ class Latest(Mapping[str, Outcome]):
         """Return the last outcomes among the rows of a ledger, which are read twice."""
         last: dict[str, int] = {}
         n_rows = 0
-        for rows in map(table.outcome_rows, batches(("sequence", "run", "event", "source"))):
+        for rows in map(table.outcome_rows, batches(_NAMES)):
             last.update(
                 zip(rows["source"].to_pylist(), range(n_rows, n_rows + len(rows)), strict=True)
             )
+            for number, moved_from in enumerate(rows["moved_from"].to_pylist(), start=n_rows):
+                if moved_from and last.get(moved_from, number) < number:
+                    del last[moved_from]
             n_rows += len(rows)
         is_last = np.zeros(n_rows, dtype=np.bool_)
         is_last[np.fromiter(last.values(), dtype=np.int64, count=len(last))] = True
@@ -70,6 +78,17 @@ class Latest(Mapping[str, Outcome]):
         """Return the stem file of each source; no outcome is made for it."""
         return dict(zip(self._numbers, self._rows["output"].to_pylist(), strict=True))
 
+    def of_files(self, files: Collection[tuple[int, int]]) -> list[Outcome]:
+        """Return the outcomes of files of these sizes in bytes and times in nanoseconds."""
+        columns = (self._rows[name].to_pylist() for name in ("size_bytes", "mtime_ns"))
+        is_such = np.fromiter(
+            (file in files for file in zip(*columns, strict=True)),
+            dtype=np.bool_,
+            count=len(self._rows),
+        )
+        mask = pa.Array.from_buffers(pa.bool_(), len(is_such), [None, bits_of(is_such)])
+        return list(table.outcomes(self._rows.filter(mask)))
+
     def __getitem__(self, source: str) -> Outcome:
         number, index = divmod(self._numbers[source], _BLOCK_ROWS)
         block = self._blocks.get(number)
@@ -88,6 +107,15 @@ def outputs_of(latest: Mapping[str, Outcome]) -> dict[str, str]:
     if isinstance(latest, Latest):
         return latest.outputs()
     return {source: outcome.output for source, outcome in latest.items()}
+
+
+def outcomes_of_files(
+    latest: Mapping[str, Outcome], files: Collection[tuple[int, int]]
+) -> list[Outcome]:
+    """Return the last outcomes of files of these sizes in bytes and times in nanoseconds."""
+    if isinstance(latest, Latest):
+        return latest.of_files(files)
+    return [row for row in latest.values() if (row.size_bytes, row.mtime_ns) in files]
 
 
 def _kept(batches: Batches, is_last: Any) -> Iterator[Any]:

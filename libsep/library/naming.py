@@ -1,6 +1,6 @@
 """Where the stem file of a track goes: one name for each source, the same in every run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from libsep.library.names import without_extension
 from libsep.media.file_names import cut, digest_of, file_key, fitting
@@ -52,20 +52,25 @@ class Namer:
         source_text = path_to_text(source)
         if source_text in self._known:
             return unescaped(self._known[source_text])
-        *folders, name = source.split("/")
-        # A folder that is named like a stem file would collide with the stem file of that name.
-        parents = [f"{part}~" if part.casefold().endswith(EXTENSION) else part for part in folders]
-        digest = digest_of(source)
-        for stem_name in (
-            fitting(without_extension(name), EXTENSION, digest),
-            fitting(name, EXTENSION, digest),
-            cut(name, f"~{digest}{EXTENSION}"),
-        ):
-            output = "/".join((*parents, stem_name))
+        for output in _outputs(source):
             if self._reserve(output):
                 self._known[source_text] = path_to_text(output)
                 return output
         raise ValueError(f"source: {source_text}: all its names are taken")
+
+    def output_instead_of(self, gone: str, source: str) -> str:
+        """Return what a source's output is if that of another one is free; nothing is reserved.
+
+        Parameters
+        ----------
+        gone
+            A source of an earlier run, as a text.
+        source
+            A source that has its output already.
+        """
+        own = self.output_for(source)
+        freed = file_key(unescaped(self._known[gone])) if gone in self._known else None
+        return next(each for each in _outputs(source) if each == own or file_key(each) == freed)
 
     def _reserve(self, output: str) -> bool:
         """Take a path; False if it, or one that some file systems take for it, is taken."""
@@ -74,6 +79,20 @@ class Namer:
             return False
         self._taken.add(key)
         return True
+
+
+def _outputs(source: str) -> Iterator[str]:
+    """Yield the paths that a source may be given, the best first."""
+    *folders, name = source.split("/")
+    # A folder that is named like a stem file would collide with the stem file of that name.
+    parents = [f"{part}~" if part.casefold().endswith(EXTENSION) else part for part in folders]
+    digest = digest_of(source)
+    for stem_name in (
+        fitting(without_extension(name), EXTENSION, digest),
+        fitting(name, EXTENSION, digest),
+        cut(name, f"~{digest}{EXTENSION}"),
+    ):
+        yield "/".join((*parents, stem_name))
 
 
 def _is_inside(path: str) -> bool:

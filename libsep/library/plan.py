@@ -9,7 +9,7 @@ from pathlib import Path
 
 from libsep.errors import StemsError, TagError
 from libsep.media.tags import read_fingerprint
-from libsep.track import Assignment, Outcome, Track, path_to_text
+from libsep.track import Assignment, Move, Outcome, Track, path_to_text
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class PlannedTrack:
     """A track with its last outcome, if any, its model, and what is to be done with it.
 
     Without an ``assignment``, it has to be listened to before it can be converted. ``rank`` is its
-    class of urgency, 0 the most urgent one.
+    class of urgency, 0 the most urgent one. ``move`` is what a new track may have been before.
     """
 
     track: Track
@@ -61,6 +61,7 @@ class PlannedTrack:
     assignment: Assignment | None
     decision: Decision
     rank: int = 0
+    move: Move | None = None
 
 
 def plan_tracks(

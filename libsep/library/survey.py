@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import operator
 import os
 import stat
@@ -12,6 +13,7 @@ from libsep.config import ScanConfig
 from libsep.errors import ConfigError, LedgerError, ProbeError, StemsError
 from libsep.ledger import FOLDER, Ledger, RunLock, outputs_of
 from libsep.library.headers import read_headers
+from libsep.library.moves import Places, with_moves
 from libsep.library.naming import Namer
 from libsep.library.omissions import Omission, Omissions
 from libsep.library.plan import Action, Assign, ConfigOf, OutputSize, PlannedTrack, plan_tracks
@@ -80,8 +82,11 @@ def survey(
     config_sha256: str | ConfigOf,
     retry_failed: bool = False,
     only_model_sha256: str = "",
+    root: Path | None = None,
 ) -> Survey:
     """Scan a library and decide what each track needs; no audio is read, nothing is written.
+
+    Where both ends are local folders, new tracks are told what they may have been (`with_moves`).
 
     Parameters
     ----------
@@ -101,6 +106,8 @@ def survey(
         Whether failed tracks that have not changed are tried again.
     only_model_sha256
         The model that a track gets whatever is heard of it; empty if that depends.
+    root
+        The local folder that the tracks lie in which ``library`` lists, if there is one.
 
     Raises
     ------
@@ -109,20 +116,30 @@ def survey(
     """
     problems: list[Problem] = []
     if isinstance(library, Path):
+        root = library
         library = lister_of(library, stems if isinstance(stems, Path) else None)
     left_out = Omissions()
     found = library(config, latest, problems.append, left_out)
     namer = Namer(outputs_of(latest))
-    planned = plan_tracks(
-        named(found, namer),
-        latest,
-        stems,
+    plan = functools.partial(
+        plan_tracks,
         assign=assign,
         config_sha256=config_sha256,
         retry_failed=retry_failed,
         only_model_sha256=only_model_sha256,
     )
-    apart = _apart(planned)  # walks the library, and so finds problems and what is left out
+    # Walks the library, and so finds problems and what is left out.
+    apart = _apart(plan(named(found, namer), latest, stems))
+
+    def plan_as(track: Track, previous: Outcome) -> PlannedTrack:
+        as_it_was = {path_to_text(track.source_name): previous}
+        return next(plan([track], as_it_was, lambda _: previous.output_size_bytes))
+
+    if root is not None and isinstance(stems, Path):
+        closed = {problem.path for problem in problems}
+        places = Places(library=root, stems=stems, namer=namer, closed=closed)
+        work = with_moves(apart.work, latest, places, plan_as)
+        apart = dataclasses.replace(apart, work=work)
     return dataclasses.replace(apart, problems=problems, left_out=left_out.all())
 
 
@@ -184,7 +201,7 @@ def _with_new_route(
     if not is_new and previous.tag_genres == track.genres:
         return
     columns = assignment.columns() if assignment is not None else {}
-    row = dataclasses.replace(previous, **columns, tag_genres=track.genres)
+    row = dataclasses.replace(previous, **columns, tag_genres=track.genres, moved_from="")
     if row.status == "failed":
         yield row
         return

@@ -13,7 +13,7 @@ from libsep.pipeline.settings import Settings
 from libsep.pipeline.stages import TrackRun
 from libsep.pipeline.stopwatch import Stopwatch
 from libsep.separation.stream import SegmentSeparator
-from libsep.track import Assignment, Outcome, Track, path_to_text
+from libsep.track import Assignment, Move, Outcome, Track, path_to_text
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +26,7 @@ def process(
     assignment: Assignment,
     *,
     attempt: int = 1,
+    move: Move | None = None,
 ) -> Outcome:
     """Take one track through all its stages; whatever happens ends as one outcome.
 
@@ -44,6 +45,8 @@ def process(
         Which of the run's models ``separator`` is, and why.
     attempt
         Which try at this track it is, from 1.
+    move
+        What a new track may have been: if it is the same recording, its stem file goes with it.
 
     Returns
     -------
@@ -58,7 +61,7 @@ def process(
     watch = Stopwatch()
     outcome = begun(track, settings, assignment, attempt)
     start = time.perf_counter()
-    track_run = TrackRun(track, previous, separator, settings, outcome, watch)
+    track_run = TrackRun(track, previous, separator, settings, outcome, watch, move)
     with log.bound(run=settings.run, track=outcome.source):
         try:
             outcome = track_run.end()

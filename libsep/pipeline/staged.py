@@ -12,7 +12,7 @@ from libsep.pipeline.process import begun, process
 from libsep.pipeline.settings import Settings
 from libsep.separation.stream import SegmentSeparator
 from libsep.storage.staging import Stage, Staged, stage_of
-from libsep.track import Assignment, Outcome, Track, path_to_text
+from libsep.track import Assignment, Move, Outcome, Track, path_to_text
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ def process_staged(
     assignment: Assignment,
     *,
     attempt: int = 1,
+    move: Move | None = None,
 ) -> Outcome:
     """Take one track through all its stages, wherever library and output lie.
 
@@ -36,8 +37,8 @@ def process_staged(
 
     Parameters
     ----------
-    track, previous, separator, settings, assignment, attempt
-        As for `process`.
+    track, previous, separator, settings, assignment, attempt, move
+        As for `process`; in object stores nothing is moved.
 
     Returns
     -------
@@ -49,7 +50,7 @@ def process_staged(
         No track could be converted like this: the run has to stop.
     """
     if settings.staging is None:
-        return process(track, previous, separator, settings, assignment, attempt=attempt)
+        return process(track, previous, separator, settings, assignment, attempt=attempt, move=move)
     first = begun(track, settings, assignment, attempt)
     start = time.perf_counter()
     with log.bound(run=settings.run, track=first.source):

@@ -1,6 +1,7 @@
 """The stages of one track: read what it is, decide, convert or tag, verify, give it its name."""
 
 import dataclasses
+import logging
 import shutil
 from pathlib import Path
 from typing import Literal
@@ -8,7 +9,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float32
 
-from libsep.errors import DecodeError, StemsError
+from libsep.errors import DecodeError, StemsError, TagError, VerifyError
+from libsep.library.gone import has_gone
 from libsep.library.plan import Action, decide_by_content
 from libsep.media import atomic
 from libsep.media.decode import hash_audio
@@ -17,12 +19,15 @@ from libsep.media.stems import finalise
 from libsep.media.tags import Fingerprint, Tags, read_tags, tags_digest, write_tags
 from libsep.media.verify import verify_fidelity, verify_stems
 from libsep.pipeline.conversion import Conversion
+from libsep.pipeline.moved import stem_file_of
 from libsep.pipeline.settings import Settings
 from libsep.pipeline.stopwatch import Stopwatch
 from libsep.restoration.cutoff import Cutoff, CutoffMeter
 from libsep.separation.registry import Model
 from libsep.separation.stream import SegmentSeparator
-from libsep.track import Outcome, Track
+from libsep.track import Move, Outcome, Track, path_to_text
+
+logger = logging.getLogger(__name__)
 
 MEASURED = ("duration_s", "null_db", "peak_db", "clipped_samples", "loudness_lufs")
 """What only a conversion measures; a new tag does not change it."""
@@ -38,8 +43,10 @@ class TrackRun:
     settings: Settings
     outcome: Outcome
     watch: Stopwatch
+    move: Move | None = None
 
     def __post_init__(self) -> None:
+        self.known = self.previous
         self.goal = self.settings.output_root / self.track.output
         self.n_samples: int | None = None
         self.beginning: Float32[np.ndarray, "5 2 T"] | None = None
@@ -65,8 +72,14 @@ class TrackRun:
         self.outcome = dataclasses.replace(
             self.outcome, audio_sha256=audio_sha256, tags_sha256=tags_digest(tags)
         )
+        if self.move is not None and self.move.was.audio_sha256 == audio_sha256:
+            self.known = self.move.was
         self._recall_drums()
         self._decide_on_restoration()
+        if self.move is not None and self.known is self.move.was:
+            followed = self._followed(self.move, tags)
+            if followed is not None:
+                return followed
         action = decide_by_content(self.outcome, self.previous, self.goal)
         self.outcome = dataclasses.replace(self.outcome, action=action.value)
         if action is Action.SKIP:
@@ -77,12 +90,48 @@ class TrackRun:
             with self.watch("verify"):
                 self._verify(final)
             self._check_source_is_unchanged()
+        return self._done(losses)
+
+    def _followed(self, move: Move, tags: Tags) -> Outcome | None:
+        """Let the stem file of a moved track go with it; None if that is to be converted instead.
+
+        The copy with the new tags is whole and verified before the old file gets its new name,
+        which the copy then takes: there is one stem file at any time, and no edit of it is lost.
+        """
+        stem_file = stem_file_of(move, self.outcome, self.settings.output_root)
+        if stem_file is None or not has_gone(move.was, Path(move.library_name), self.track):
+            return None
+        as_new = self.outcome, self.goal
+        self.goal = self.settings.output_root / move.output_name
+        self.outcome = dataclasses.replace(
+            self.outcome,
+            output=path_to_text(move.output_name),
+            action="move",
+            moved_from=move.was.source,
+        )
+        try:
+            with atomic.replacing(self.goal) as final:
+                losses = self._retag(tags, final, of=stem_file.path)
+                with self.watch("verify"):
+                    self._verify(final)
+                self._check_source_is_unchanged()
+                stem_file.rename(self.goal)
+        except (StemsError, TagError, VerifyError) as exc:
+            if stem_file.is_renamed:
+                raise
+            logger.warning("%s: its stem file stays: %s", move.was.source, exc)
+            self.outcome, self.goal = as_new
+            return None
+        logger.info("%s: is %s now", move.was.source, self.outcome.source)
+        return self._done(losses)
+
+    def _done(self, losses: tuple[str, ...]) -> Outcome:
         outcome = self._with_output("done")
         return dataclasses.replace(outcome, warnings=(*outcome.warnings, *losses))
 
     def _recall_drums(self) -> None:
         """Take over what is known of the drums of the same audio: perhaps nothing is to be done."""
-        previous = self.previous
+        previous = self.known
         if previous is not None and previous.audio_sha256 == self.outcome.audio_sha256:
             names = ("drum_transients", "n_hits_replaced")
             known = {name: getattr(previous, name) for name in names}
@@ -90,7 +139,7 @@ class TrackRun:
 
     def _decide_on_restoration(self) -> None:
         """Take the cut-off that is known, or look for it if it decides on what is made."""
-        previous = self.previous
+        previous = self.known
         if (
             previous is not None
             and previous.cutoff_confidence is not None
@@ -122,8 +171,8 @@ class TrackRun:
         """Return the outcome with what is known of the finished file, old numbers included."""
         output = self.goal.stat()
         outcome = self.outcome
-        if self.previous is not None and outcome.null_db is None:
-            measured = {name: getattr(self.previous, name) for name in MEASURED}
+        if self.known is not None and outcome.null_db is None:
+            measured = {name: getattr(self.known, name) for name in MEASURED}
             outcome = dataclasses.replace(outcome, **measured)
         return dataclasses.replace(
             outcome,
@@ -132,13 +181,14 @@ class TrackRun:
             output_mtime_ns=output.st_mtime_ns,
         )
 
-    def _retag(self, tags: Tags, final: Path) -> tuple[str, ...]:
+    def _retag(self, tags: Tags, final: Path, *, of: Path | None = None) -> tuple[str, ...]:
         """Copy the finished stem file and give the copy the new tags; the audio stays."""
+        made = of or self.goal
         with self.watch("tag"):
             try:
-                shutil.copyfile(self.goal, final)
+                shutil.copyfile(made, final)
             except OSError as exc:
-                raise StemsError(self.goal, f"cannot be copied: {exc.strerror}") from exc
+                raise StemsError(made, f"cannot be copied: {exc.strerror}") from exc
             return write_tags(final, tags, fingerprint=self._fingerprint())
 
     def _convert(self, tags: Tags, final: Path) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ COLUMNS = (
     "source", "output", "is_failed", "genre", "model", "audio_s", "wall_s", "null_db", "peak_db",
     "clipped", "lufs", *TARGETS, "cutoff_hz", "restored_hz", "sure", "signals", "ended_at",
     "reason", "stage", "kind", "error", "message", "warnings", "silent", "node", "run",
+    "moved_from",
 )  # fmt: skip
 """What stands where in a row: numbers, or for a text its place in the list of texts."""
 
@@ -104,6 +105,7 @@ def _row(outcome: Outcome, texts: _Texts) -> list[Any]:
         texts.place(", ".join(silent_stems(loudness))),
         texts.place(outcome.node),
         texts.place(outcome.run),
+        texts.place(outcome.moved_from),
     ]
 
 

@@ -44,7 +44,8 @@ class Status:
 def read_status(ledger: Ledger, in_work: str | None = None) -> Status:
     """Return the state of the output folder that ``ledger`` belongs to.
 
-    A track whose last outcome is no failure counts with its last conversion. Where the ledger knows
+    A track whose last outcome is no failure counts with its last conversion, also if it was moved
+    since; under its old name it does not count. Where the ledger knows
     none, because the run was killed before the row was written, it counts as converted all the
     same: its stem file was found.
 
@@ -66,7 +67,11 @@ def read_status(ledger: Ledger, in_work: str | None = None) -> Status:
     for outcome in ledger.rows():
         last_run = outcome.run
         last[outcome.source] = outcome
-        if outcome.status == "done" and outcome.action == "convert":
+        if outcome.action == "move":
+            last.pop(outcome.moved_from, None)
+            if (conversion := conversions.pop(outcome.moved_from, None)) is not None:
+                conversions[outcome.source] = _under_its_name(conversion, outcome)
+        elif outcome.status == "done" and outcome.action == "convert":
             conversions[outcome.source] = outcome
     if in_work is None:
         in_work = run_in_work(ledger.folder)
@@ -79,6 +84,12 @@ def read_status(ledger: Ledger, in_work: str | None = None) -> Status:
         in_work=in_work,
         left_out=read_note(ledger.folder),
     )
+
+
+def _under_its_name(conversion: Outcome, moved: Outcome) -> Outcome:
+    """Return what a conversion measured as that of the track which it is since it was moved."""
+    names = ("source", "output", "moved_from")
+    return dataclasses.replace(conversion, **{name: getattr(moved, name) for name in names})
 
 
 def _standing(last: Outcome, conversion: Outcome | None) -> Outcome:

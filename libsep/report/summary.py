@@ -29,7 +29,8 @@ class Summary:
     """What outcomes add up to; durations are in seconds, sizes in bytes.
 
     ``audio_s`` and ``output_bytes`` count converted tracks only; ``n_with_warnings`` are tracks
-    that lost a tag or had something odd about them. ``n_cut_off`` are converted tracks that an
+    that lost a tag or had something odd about them. ``n_moved`` are tracks whose stem files have
+    followed them to another place or name. ``n_cut_off`` are converted tracks that an
     encoder or a resampler had cut off below 20 kHz, ``n_restored`` those that were given the band
     above again, from ``lowest_restored_hz`` or higher up. ``genres`` are converted tracks by genre
     and model.
@@ -37,6 +38,7 @@ class Summary:
 
     n_converted: int = 0
     n_retagged: int = 0
+    n_moved: int = 0
     n_skipped: int = 0
     n_failed: int = 0
     audio_s: float = 0.0
@@ -62,7 +64,8 @@ class Summary:
     @property
     def n_ended(self) -> int:
         """How many tracks have an outcome."""
-        return self.n_converted + self.n_retagged + self.n_skipped + self.n_failed
+        n_done = self.n_converted + self.n_retagged + self.n_moved
+        return n_done + self.n_skipped + self.n_failed
 
     def add(self, outcome: Outcome) -> None:
         """Count one more outcome."""
@@ -73,6 +76,8 @@ class Summary:
             self.n_skipped += 1
         elif outcome.action == "retag":
             self.n_retagged += 1
+        elif outcome.action == "move":
+            self.n_moved += 1
         else:
             self.n_converted += 1
             self.audio_s += outcome.duration_s

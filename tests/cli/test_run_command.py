@@ -86,11 +86,16 @@ def test_a_library_is_converted_and_the_second_run_does_only_what_changed(
     song.save()
     (library / "三.ogg").unlink()
     shutil.copy(library / "nested/deeper/Zwei Größen.flac", library / "New.FLAC")
+    (library / "nested/deeper/Four [live].m4a").rename(library / "Four.m4a")
     third = libsep("run", library, stems, "--config", config_file, "--json")
     assert third.code == 0, third.err
-    assert (third.json["n_retagged"], third.json["n_converted"]) == (1, 1)
+    counts = ("n_retagged", "n_converted", "n_moved")
+    assert [third.json[name] for name in counts] == [1, 1, 1]
     assert mutagen.File(stems / "One.stem.mp4")["\xa9nam"] == ["Another title"]
-    assert stems_in(stems) == GOOD | {"New.stem.mp4"}
+    stayed = GOOD - {"nested/deeper/Four [live].stem.mp4"}
+    assert stems_in(stems) == stayed | {"New.stem.mp4", "Four.stem.mp4"}
+    status = libsep("status", stems, "--json")
+    assert (status.json["n_converted"], status.json["n_failed"]) == (5, 3)
 
 
 def test_ray_says_nothing_and_the_lines_name_every_track(

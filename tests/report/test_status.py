@@ -55,6 +55,24 @@ def test_a_track_that_failed_last_counts_as_failed(
     assert status.last_run == f"run{len(history) - 1}"
 
 
+def test_a_track_that_was_moved_counts_once_with_what_its_conversion_measured(
+    tmp_path: Path,
+) -> None:
+    converted = {**DONE, "wall_s": 30.0, "separate_s": 20.0, "null_db": -91.0}
+    ledger = ledger_of(tmp_path, [converted], [RETAGGED])
+    for run, (before, after) in enumerate((("0", "2"), ("2", "3"))):
+        ledger.begin(f"later{run}")
+        moved = {"action": "move", "moved_from": before, "wall_s": 2.0, "duration_s": 60.0}
+        ledger.append(Outcome(source=after, output=f"out{after}", status="done", **moved))
+        ledger.end()
+    status = read_status(ledger)
+    assert (status.summary.n_converted, status.summary.n_moved) == (2, 0)
+    (row,) = (each for each in status.standing if each.source == "3")
+    assert (row.output, row.wall_s, row.separate_s, row.null_db) == ("out3", 30.0, 20.0, -91.0)
+    assert sorted(each.source for each in status.standing) == ["1", "3"]
+    assert sorted(ledger.latest()) == ["1", "3"]
+
+
 def test_tracks_of_a_run_in_work_are_not_called_interrupted(tmp_path: Path) -> None:
     with RunLock(tmp_path, run="now"):
         ledger = Ledger(tmp_path)

@@ -9,7 +9,7 @@ from libsep.batch.schedule.costs import Costs
 from libsep.batch.schedule.queue import Queue
 from libsep.batch.schedule.slots import Backlog, Slots
 from libsep.library.plan import PlannedTrack
-from libsep.track import Assignment, Outcome, Track
+from libsep.track import Assignment, Move, Outcome, Track
 
 MAX_LOSSES = 5
 """How often a track loses its machine for nothing; after that it is taken for the reason."""
@@ -17,7 +17,7 @@ MAX_LOSSES = 5
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at one track; ``previous`` is its last outcome.
+    """One try at one track; ``previous`` is its last outcome, ``move`` what it may have been.
 
     ``number`` counts from 1; above that, the track has crashed its process, or was in work when a
     run died. ``assignment`` is the model it is converted with; None until its sound has told.
@@ -29,6 +29,7 @@ class Attempt:
     number: int = 1
     assignment: Assignment | None = None
     rank: int = 0
+    move: Move | None = None
 
     @classmethod
     def of(cls, planned: PlannedTrack, n_crashes: int) -> "Attempt":
@@ -39,6 +40,7 @@ class Attempt:
             number=n_crashes + 1,
             assignment=planned.assignment,
             rank=planned.rank,
+            move=planned.move,
         )
 
     @property

@@ -178,6 +178,7 @@
     add("Length", row[at.audio_s] ? clock(row[at.audio_s]) : "");
     if (!failed(row)) {
       add("Stem file", row[at.output]);
+      add("Moved from", text(row, "moved_from"));
       add("Null depth", number(row[at.null_db], 1, " dB"));
       add("Loudness", number(row[at.lufs], 1, " LUFS"));
       add("Peak", number(row[at.peak_db], 1, " dB"));

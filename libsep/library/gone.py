@@ -1,0 +1,73 @@
+"""Whether a file was taken from its place in the library, or only its disk is not there."""
+
+import os
+from pathlib import Path
+
+from libsep.library.naming import OUTSIDE
+from libsep.media.file_names import file_key
+from libsep.track import FoundFile, Outcome, text_to_path, unescaped
+
+
+def has_gone(row: Outcome, library: Path, found: FoundFile) -> bool:
+    """Return whether a track was taken from its place since its last outcome; in doubt it was not.
+
+    A folder that is missing or empty may be a disk that is not mounted. It is taken for one unless
+    the other file lies on the disk on which the folder would be, and an empty folder was changed
+    after the outcome: nobody changes the folder that a disk hides.
+
+    Parameters
+    ----------
+    row
+        The last outcome of the track.
+    library
+        Folder of music, a local one.
+    found
+        A file that may be the same track in another place.
+    """
+    source = text_to_path(row.source)
+    if source.parts[0] == OUTSIDE or source.parts[0].startswith(f"{OUTSIDE}~"):
+        return False
+    folder = library
+    for depth, part in enumerate(source.parts, start=1):
+        path = folder / part
+        try:
+            path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return _is_on_this_disk(row, folder, found, is_file=depth == len(source.parts))
+        except OSError:
+            return False
+        if not os.path.exists(path):  # noqa: PTH110 - a link into a folder that is closed raises
+            return False
+        folder = path
+    return _is_spelt_otherwise(row, library, found)
+
+
+def _is_on_this_disk(row: Outcome, folder: Path, found: FoundFile, *, is_file: bool) -> bool:
+    """Return whether what a folder lacks, the file itself or a folder, was once in it."""
+    try:
+        with os.scandir(folder) as entries:
+            is_empty = next(entries, None) is None
+        status = folder.stat()
+        if is_file and not is_empty:
+            return True
+        if is_empty and not 0 < row.ended_at < status.st_mtime:
+            return False
+        return status.st_dev == found.path.stat().st_dev
+    except OSError:
+        return False
+
+
+def _is_spelt_otherwise(row: Outcome, library: Path, found: FoundFile) -> bool:
+    """Return whether a disk for which two spellings are one name knows the file by the other."""
+    source = unescaped(row.source)
+    if file_key(source) != file_key(found.source_name):
+        return False
+    folder = library
+    try:
+        for part in Path(source).parts:
+            if part not in os.listdir(folder):  # noqa: PTH208 - the names are all that counts
+                return (library / source).samefile(found.path)
+            folder /= part
+    except OSError:
+        return False
+    return False
