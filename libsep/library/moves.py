@@ -4,17 +4,18 @@ import collections
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from libsep.ledger import outcomes_of_files
 from libsep.library.gone import has_gone
 from libsep.library.naming import Namer
-from libsep.library.plan import Action, Decision, PlannedTrack
+from libsep.library.plan import Action, Decision, OutputSize, PlannedTrack
+from libsep.library.walk import Problem
 from libsep.track import Move, Outcome, Track, path_to_text, text_to_path
 
-PlanAs = Callable[[Track, Outcome], PlannedTrack]
-"""Decides what a track needs if this is its last outcome."""
+Planner = Callable[[Iterable[Track], Mapping[str, Outcome], OutputSize], Iterator[PlannedTrack]]
+"""Decides what tracks need, by last outcomes and the sizes of stem files."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,14 +25,14 @@ class Places:
     library: Path
     stems: Path
     namer: Namer
-    closed: Collection[Path]
+    problems: Sequence[Problem]
 
 
 def with_moves(
     work: Sequence[PlannedTrack],
     latest: Mapping[str, Outcome],
     places: Places,
-    plan_as: PlanAs,
+    plan: Planner,
 ) -> list[PlannedTrack]:
     """Return the tracks to do, each new one that may be an old one elsewhere with what it was.
 
@@ -48,8 +49,8 @@ def with_moves(
         Last outcome of each source.
     places
         The two folders, and the names of stem files.
-    plan_as
-        Decides what a track needs if it has the last outcome of another one.
+    plan
+        Decides what a track needs, here as if it had the last outcome of another one.
     """
     if not latest:
         return list(work)
@@ -64,7 +65,7 @@ def with_moves(
     followed = list(work)
     for identity, rows in old.items():
         for index, row in _pairs(new[identity], rows, work, places):
-            followed[index] = _followed(work[index], row, places, plan_as)
+            followed[index] = _followed(work[index], row, places, plan)
     return followed
 
 
@@ -87,7 +88,7 @@ def _identity(track: Track) -> tuple[int, int]:
 def _is_below(row: Outcome, places: Places) -> bool:
     """Return whether a track lay below a folder that could not be walked."""
     path = places.library / text_to_path(row.source)
-    return any(path.is_relative_to(closed) for closed in places.closed)
+    return any(path.is_relative_to(problem.path) for problem in places.problems)
 
 
 def _pairs(
@@ -115,12 +116,13 @@ def _may_be(track: Track, row: Outcome, places: Places) -> bool:
     return is_there and has_gone(row, places.library, track)
 
 
-def _followed(planned: PlannedTrack, was: Outcome, places: Places, plan_as: PlanAs) -> PlannedTrack:
+def _followed(planned: PlannedTrack, was: Outcome, places: Places, plan: Planner) -> PlannedTrack:
     """Return a track with what it may have been, unless it is to be converted all the same."""
     track = planned.track
     texts = path_to_text(track.source_name), path_to_text(track.output_name)
     previous = dataclasses.replace(was, source=texts[0], output=texts[1])
-    if plan_as(track, previous).decision.action is Action.CONVERT:
+    (as_old,) = plan([track], {texts[0]: previous}, lambda _: was.output_size_bytes)
+    if as_old.decision.action is Action.CONVERT:
         return planned
     move = Move(
         was=was,

@@ -86,8 +86,6 @@ def survey(
 ) -> Survey:
     """Scan a library and decide what each track needs; no audio is read, nothing is written.
 
-    Where both ends are local folders, new tracks are told what they may have been (`with_moves`).
-
     Parameters
     ----------
     library
@@ -128,18 +126,10 @@ def survey(
         retry_failed=retry_failed,
         only_model_sha256=only_model_sha256,
     )
-    # Walks the library, and so finds problems and what is left out.
-    apart = _apart(plan(named(found, namer), latest, stems))
-
-    def plan_as(track: Track, previous: Outcome) -> PlannedTrack:
-        as_it_was = {path_to_text(track.source_name): previous}
-        return next(plan([track], as_it_was, lambda _: previous.output_size_bytes))
-
+    apart = _apart(plan(named(found, namer), latest, stems))  # walks, and so finds problems
     if root is not None and isinstance(stems, Path):
-        closed = {problem.path for problem in problems}
-        places = Places(library=root, stems=stems, namer=namer, closed=closed)
-        work = with_moves(apart.work, latest, places, plan_as)
-        apart = dataclasses.replace(apart, work=work)
+        places = Places(library=root, stems=stems, namer=namer, problems=problems)
+        apart.work[:] = with_moves(apart.work, latest, places, plan)
     return dataclasses.replace(apart, problems=problems, left_out=left_out.all())
 
 
