@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import errno
+import stat
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,8 +74,11 @@ def read_container(path: Path) -> Container:
     MalformedAtomError
         Atoms do not tile the file, or one that is needed is missing or too short.
     OSError
-        The file cannot be read.
+        The file cannot be read, or is a pipe, a socket or a device.
     """
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # nobody may ever write into a pipe
+        raise OSError(errno.EINVAL, "is a pipe, socket or device", str(path))
     with path.open("rb") as file:
         top = list(spans(file, 0, file.seek(0, 2)))
         moov_span = next((span for span in top if span.kind == b"moov"), None)

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import struct
 from collections.abc import Callable
@@ -26,6 +27,12 @@ def test_what_libsep_writes_keeps_every_rule(request, sources, codec) -> None:
     assert (report.codec, report.sample_rate) == (codec, 44100)
     assert report.duration_s == sources.shape[2] / 44100
     assert report.describe() == f"{codec}, 44100 Hz, 0:02"
+
+
+def test_a_pipe_is_no_stem_file_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.stem.mp4")
+    (finding,) = verify_stems(tmp_path / "a.stem.mp4").errors
+    assert (finding.rule, finding.message) == ("A2", "cannot be read: is a pipe, socket or device")
 
 
 def test_each_mutation_breaks_its_rules(copied, ffmpeg, mutation) -> None:
