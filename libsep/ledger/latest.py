@@ -86,6 +86,8 @@ class Latest(Mapping[str, Outcome]):
             dtype=np.bool_,
             count=len(self._rows),
         )
+        if not is_such.any():  # of a table without rows, pyarrow makes values by pandas
+            return []
         mask = pa.Array.from_buffers(pa.bool_(), len(is_such), [None, bits_of(is_such)])
         return list(table.outcomes(self._rows.filter(mask)))
 

@@ -52,12 +52,12 @@ def with_moves(
     plan
         Decides what a track needs, here as if it had the last outcome of another one.
     """
-    if not latest:
-        return list(work)
     new: dict[tuple[int, int], list[int]] = collections.defaultdict(list)
     for index, planned in enumerate(work):
         if planned.previous is None or planned.previous.status == "failed":
             new[_identity(planned.track)].append(index)
+    if not latest or not new:
+        return list(work)
     old: dict[tuple[int, int], list[Outcome]] = collections.defaultdict(list)
     for row in outcomes_of_files(latest, new.keys()):
         if row.status != "failed" and not _is_below(row, places):
