@@ -18,7 +18,7 @@ Batches = Callable[[Sequence[str] | None], Iterator[Any]]
 _DISTINCT = ("source", "output", "message", "audio_sha256", "tags_sha256")
 """Columns whose texts differ from row to row."""
 
-_NAMES = ("sequence", "run", "event", "source", "moved_from")
+_NAMES = ("sequence", "run", "event", "source", "status", "moved_from")
 """Columns that say which row is the last one of which source."""
 
 _BLOCK_ROWS = 256
@@ -56,8 +56,10 @@ class Latest(Mapping[str, Outcome]):
             last.update(
                 zip(rows["source"].to_pylist(), range(n_rows, n_rows + len(rows)), strict=True)
             )
-            for number, moved_from in enumerate(rows["moved_from"].to_pylist(), start=n_rows):
-                if moved_from and last.get(moved_from, number) < number:
+            names = zip(rows["moved_from"].to_pylist(), rows["status"].to_pylist(), strict=True)
+            for number, (moved_from, status) in enumerate(names, start=n_rows):
+                is_moved = moved_from and status == "done"
+                if is_moved and last.get(moved_from, number) < number:
                     del last[moved_from]
             n_rows += len(rows)
         is_last = np.zeros(n_rows, dtype=np.bool_)

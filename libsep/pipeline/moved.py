@@ -22,7 +22,7 @@ class MovedStemFile:
         self._state = self._look()
 
     def rename(self, goal: Path) -> None:
-        """Give the file its new name, unless somebody has changed it since.
+        """Give the file its new name, unless somebody has changed it or used the name since.
 
         Raises
         ------
@@ -32,6 +32,8 @@ class MovedStemFile:
         try:
             if self._look() != self._state:
                 raise StemsError(self.path, "was changed while it was copied")
+            if goal.exists() and not goal.samefile(self.path):
+                raise StemsError(self.path, f"{goal.name} has appeared where it goes")
             self.path.rename(goal)
         except OSError as exc:
             raise StemsError(self.path, f"cannot be moved: {exc.strerror}") from exc

@@ -116,11 +116,12 @@ class TrackRun:
                     self._verify(final)
                 self._check_source_is_unchanged()
                 stem_file.rename(self.goal)
-        except (StemsError, TagError, VerifyError) as exc:
-            if stem_file.is_renamed:
+        except BaseException as exc:
+            self.outcome, self.goal = as_new  # a failure takes nothing from the old track
+            is_of_file = isinstance(exc, (StemsError, TagError, VerifyError))
+            if stem_file.is_renamed or not is_of_file:
                 raise
             logger.warning("%s: its stem file stays: %s", move.was.source, exc)
-            self.outcome, self.goal = as_new
             return None
         logger.info("%s: is %s now", move.was.source, self.outcome.source)
         return self._done(losses)

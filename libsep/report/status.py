@@ -67,7 +67,7 @@ def read_status(ledger: Ledger, in_work: str | None = None) -> Status:
     for outcome in ledger.rows():
         last_run = outcome.run
         last[outcome.source] = outcome
-        if outcome.action == "move":
+        if outcome.action == "move" and outcome.status == "done":
             last.pop(outcome.moved_from, None)
             if (conversion := conversions.pop(outcome.moved_from, None)) is not None:
                 conversions[outcome.source] = _under_its_name(conversion, outcome)

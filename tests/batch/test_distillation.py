@@ -67,7 +67,7 @@ def library(tmp_path: Path) -> Path:
     for number, name in enumerate(("band a/one", "band b/two", "band c/three", "choir/four")):
         hertz = 90 + 50 * number
         write_wave(tmp_path / "music" / f"{name}.wav", tone(hertz, 13.0) + tone(9 * hertz, 13.0))
-    (tmp_path / "music" / "band c" / "torn.wav").write_bytes(b"RIFF")
+    (tmp_path / "music" / "band c" / "torn.wav").write_bytes(b"RIFF" + bytes(3_000_000))
     return tmp_path / "music"
 
 

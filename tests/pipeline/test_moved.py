@@ -12,12 +12,14 @@ import mutagen
 import pytest
 from mutagen.mp4 import MP4, MP4FreeForm
 
+from libsep.errors import StemsError
 from libsep.library.survey import track_of_file
 from libsep.media import atomic
 from libsep.media.ffmpeg import find_ffmpeg
 from libsep.media.tags import read_fingerprint, write_fingerprint
 from libsep.media.verify import verify_stems
 from libsep.pipeline import process
+from libsep.pipeline.moved import stem_file_of
 from libsep.separation.registry import Model
 from libsep.separation.separator import Separator
 from libsep.track import Move, Outcome, Track
@@ -175,6 +177,64 @@ def test_an_edit_while_it_is_copied_is_kept(shelf: Shelf, monkeypatch: pytest.Mo
     monkeypatch.setattr("libsep.pipeline.stages.shutil.copyfile", copied)
     outcome = shelf.process()
     assert outcome.action == "convert"
+    assert shelf.old.exists()
+
+
+def _touch_the_track(shelf: Shelf) -> None:
+    os.utime(shelf.path, (1, 1))
+
+
+def _fail_in_ourselves(shelf: Shelf) -> None:
+    raise RuntimeError(str(shelf.path))
+
+
+@pytest.mark.parametrize(
+    ("happen", "error"),
+    [(_touch_the_track, "DecodeError"), (_fail_in_ourselves, "RuntimeError")],
+)
+def test_a_failure_on_the_way_takes_nothing_from_the_old_track(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, happen: Callable[[Shelf], None], error: str
+) -> None:
+    def verified(*args: Any, **kwargs: Any) -> Any:
+        happen(shelf)
+        return verify_stems(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("libsep.pipeline.stages.verify_stems", verified)
+        outcome = shelf.process()
+    assert (outcome.status, outcome.error) == ("failed", error)
+    assert (outcome.moved_from, outcome.output) == ("", "b/new.stem.mp4")
+    assert outcome.action != "move"
+    assert shelf.stem_files() == {"old.stem.mp4"}
+    assert shelf.process().action == "move"
+
+
+def test_a_failure_after_the_rename_is_taken_up_again(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", fail)
+        outcome = shelf.process()
+    assert (outcome.status, outcome.moved_from) == ("failed", "")
+    assert shelf.stem_files() == {"b/new.stem.mp4"}
+    assert shelf.process().action == "move"
+
+
+def test_a_file_that_appears_where_it_goes_is_kept(shelf: Shelf) -> None:
+    stem_file = stem_file_of(
+        Move(was=shelf.was, library_name=str(shelf.library), output_name="b/new.stem.mp4"),
+        shelf.was,
+        shelf.stems,
+    )
+    assert stem_file is not None
+    shelf.new.parent.mkdir()
+    shelf.new.write_bytes(b"of somebody else")
+    with pytest.raises(StemsError, match="has appeared where it goes"):
+        stem_file.rename(shelf.new)
+    assert shelf.new.read_bytes() == b"of somebody else"
     assert shelf.old.exists()
 
 

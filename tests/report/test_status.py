@@ -73,6 +73,17 @@ def test_a_track_that_was_moved_counts_once_with_what_its_conversion_measured(
     assert sorted(ledger.latest()) == ["1", "3"]
 
 
+def test_a_track_whose_move_failed_stays_beside_what_it_may_be(tmp_path: Path) -> None:
+    ledger = ledger_of(tmp_path, [DONE])
+    ledger.begin("later")
+    failed = Outcome(source="b", output="b", status="failed", action="move", moved_from="0")
+    ledger.append(failed)
+    ledger.end()
+    status = read_status(ledger)
+    assert (status.summary.n_converted, status.summary.n_failed) == (1, 1)
+    assert sorted(ledger.latest()) == ["0", "b"]
+
+
 def test_tracks_of_a_run_in_work_are_not_called_interrupted(tmp_path: Path) -> None:
     with RunLock(tmp_path, run="now"):
         ledger = Ledger(tmp_path)
