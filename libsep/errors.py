@@ -4,8 +4,13 @@ from pathlib import Path
 
 
 def reason_of(error: Exception) -> str:
-    """Return why something failed, without the number and the path that Python puts around it."""
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+    """Return why something failed, without the number and the path that Python puts around it.
+
+    An error that another one is made of, as mutagen does it, says what that one says.
+    """
+    inner = next(iter(error.args), None)
+    cause = inner if isinstance(inner, OSError) else error
+    return (cause.strerror if isinstance(cause, OSError) else None) or str(error)
 
 
 class LibsepError(Exception):

@@ -41,6 +41,7 @@ def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
         ("night: {until: '25:00'}", "night.until: expected hour and minute"),
         ("{scann: {}, foo: 1}", r"scann: is unknown, did you mean scan\?; and 1 more$"),
         ("foo: 1", "foo: is unknown, there are: scan, "),
+        ("routing: {models: {3: fast}}", "routing.models.3: expected 'electronic'"),
         ("night: {order: [7]}", "order.0: expected a valid string .found 7.$"),
     ],
 )
@@ -65,6 +66,8 @@ def test_options_that_are_not_given_change_nothing() -> None:
 def test_the_fingerprint_changes_with_what_changes_a_stem_file_only() -> None:
     before = Config().fingerprint()
     assert Config().replaced(run={"separators": 7}).fingerprint() == before
+    assert Config().replaced(separation={"overlap_s": 1.0}).fingerprint() == before
+    assert Config().replaced(separation={"overlap_s": 0.5}).fingerprint() != before
     assert Config().replaced(separation={"device": "cpu"}).fingerprint() == before
     assert Config().replaced(encode={"bitrate_kbps": 320}).fingerprint() != before
     alac = {"codec": "alac"}

@@ -4,6 +4,7 @@ import errno
 import pickle
 from pathlib import Path
 
+import mutagen
 import pytest
 
 from libsep import errors
@@ -47,3 +48,9 @@ def test_a_reason_has_no_number_and_no_path() -> None:
     assert reason_of(error) == "Read-only file system"
     assert reason_of(OSError("short")) == "short"
     assert reason_of(ValueError("no number")) == "no number"
+
+
+def test_the_reason_of_an_error_made_of_another_is_that_of_the_other() -> None:
+    inner = FileNotFoundError(errno.ENOENT, "No such file or directory", "/a")
+    assert reason_of(mutagen.MutagenError(inner)) == "No such file or directory"
+    assert reason_of(ValueError("why")) == "why"

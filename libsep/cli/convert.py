@@ -1,6 +1,7 @@
 """``libsep convert``: one file, in this process, without Ray."""
 
 import logging
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -49,7 +50,9 @@ def convert(
     from libsep.library.naming import Namer
     from libsep.pipeline.single import Converter
 
-    goal = within(output, Namer().output_for(file.name)) if output else None
+    goal = Path(output) if output else None
+    if output and os.path.isfile(file):  # noqa: PTH113 - a closed folder raises there
+        goal = within(output, Namer().output_for(file.name))
     refuse_uris("convert", file, goal)
     log.setup(level=logging.CRITICAL)  # what a track's log says is in its outcome
     settings = read_config(

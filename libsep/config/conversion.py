@@ -210,10 +210,13 @@ def _fingerprint(
     separation: SeparationConfig, encode: EncodeConfig, restored_by: str, drums_by: str
 ) -> str:
     unused = {"bitrate_kbps", "aac_coder"} if encode.codec == "alac" else set()
+    # A second was the default until models said how far segments overlap; settings of older runs
+    # name it.
+    usual = {"overlap_s"} if separation.overlap_s == 1.0 else set()
     relevant = {
         "format": STEM_FORMAT,
         "separation": separation.model_dump(
-            mode="json", exclude={"model", "device"}, exclude_defaults=True
+            mode="json", exclude={"model", "device"} | usual, exclude_defaults=True
         ),
         "encode": encode.model_dump(mode="json", exclude=unused, exclude_defaults=True),
     }

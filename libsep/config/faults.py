@@ -19,7 +19,7 @@ _LISTS = ("list_type", "tuple_type")
 def sentence_of(error: pydantic.ValidationError, section: type[BaseModel]) -> str:
     """Return which field of ``section`` is wrong and how; of several the first, and how many."""
     first, *others = error.errors()
-    field = ".".join(str(part) for part in first["loc"])
+    field = ".".join(str(part) for part in first["loc"] if part != "[key]")
     found = "" if first["type"] in ("missing", "extra_forbidden") else _shown(first["input"])
     more = f"; and {len(others)} more" if others else ""
     return (f"{field}: " if field else "") + _what(first, section) + found + more
@@ -46,10 +46,15 @@ def _what(error: Any, section: type[BaseModel]) -> str:
         return "expected fields with values"
     if kind in _LISTS:
         return "expected a list"
+    if kind == "invalid_key":
+        return "expected a text as name"
     if kind in ("too_short", "string_too_short"):
-        return f"expected {context['min_length']} or more"
+        unit = " letters" if kind.startswith("string") else ""
+        least = context["min_length"]
+        return "expected a text" if unit and least == 1 else f"expected {least}{unit} or more"
     if kind in ("too_long", "string_too_long"):
-        return f"expected {context['max_length']} at most"
+        unit = " letters" if kind.startswith("string") else ""
+        return f"expected {context['max_length']}{unit} at most"
     if kind == "string_pattern_mismatch":
         return f"expected a text like {context['pattern']}"
     if kind == "value_error":

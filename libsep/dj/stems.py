@@ -185,6 +185,7 @@ def _normal(location: str) -> str:
 
 
 def _suffixes(location: str) -> Iterator[str]:
-    for text in spellings(location):
-        parts = _normal(text).split("/")
-        yield from ("/".join(parts[start:]) for start in range(len(parts)))
+    """Yield the ends of all spellings of a path, the longest first."""
+    paths = [_normal(text).split("/") for text in spellings(location)]
+    for n_parts in range(max(map(len, paths)), 0, -1):
+        yield from ("/".join(path[-n_parts:]) for path in paths if len(path) >= n_parts)

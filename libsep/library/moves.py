@@ -88,7 +88,7 @@ def _identity(track: Track) -> tuple[int, int]:
 def _is_below(row: Outcome, places: Places) -> bool:
     """Return whether a track lay below a folder that could not be walked."""
     path = places.library / text_to_path(row.source)
-    return any(path.is_relative_to(problem.path) for problem in places.problems)
+    return any(problem.path in path.parents for problem in places.problems)
 
 
 def _pairs(

@@ -41,14 +41,18 @@ def replacing(goal: Path) -> Iterator[Path]:
 
 
 def write_text(goal: Path, text: str) -> None:
-    """Write a text in UTF-8 as `replacing` does.
+    """Write a text in UTF-8 as `replacing` does; links are followed, pipes and devices written to.
 
     Raises
     ------
     StemsError
         It cannot be written; what was there before stays.
     """
-    with replacing(goal) as part, _translated(goal, "cannot be written"):
+    if os.path.exists(goal) and not os.path.isfile(goal):  # noqa: PTH110, PTH113 - may not raise
+        with _translated(goal, "cannot be written"):
+            goal.write_text(text, encoding="utf-8")
+        return
+    with replacing(goal.resolve()) as part, _translated(goal, "cannot be written"):
         part.write_text(text, encoding="utf-8")
 
 

@@ -191,7 +191,7 @@ def find_here(location: str, path_map: Mapping[str, str], disk: Disk) -> Path | 
     """
     for path in spellings(mapped(location, path_map)):
         found = disk.find(path) if path.startswith("/") else None
-        if found is not None and found.is_file():
+        if found is not None and os.path.isfile(found):  # noqa: PTH113 - a closed folder raises there
             return found
     return None
 

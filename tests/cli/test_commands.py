@@ -104,6 +104,14 @@ def test_a_wrong_command_is_one_line_and_exit_code_2(
     assert "Traceback" not in ended.err
 
 
+def test_a_folder_is_no_track_and_makes_none(libsep: Callable[..., Any], tmp_path: Path) -> None:
+    ended = libsep("convert", "..", "-o", f"{tmp_path / 'new'}/")
+    assert ended.code != 0
+    assert "expected a file, found a folder" in ended.out + ended.err
+    assert "Traceback" not in ended.err
+    assert not (tmp_path / "new").exists()
+
+
 def test_verify_without_stem_files_is_no_success(
     libsep: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ from libsep.cli.app import app
 from libsep.dj.collection import Collection, Entry, Playlist
 from libsep.dj.colors import color_for, color_of
 from libsep.dj.rekordbox import read_rekordbox, write_rekordbox
-from libsep.dj.stems import StemTrack, carried
+from libsep.dj.stems import StemTrack, carried, sources_in
 from libsep.dj.traktor import read_traktor, write_traktor
 from libsep.media.tags.serato import from_id3
 from libsep.media.tags.serato_cues import GridMarker
@@ -317,3 +317,14 @@ def test_a_playlist_in_no_folder_has_its_name(
 ) -> None:
     (tmp_path / "collection").write_text(text)
     assert [each.path for each in read(tmp_path / "collection").playlists] == [("Set",)]
+
+
+def test_of_stem_files_that_fit_a_place_the_one_with_the_longest_path_is_it() -> None:
+    stems = [
+        StemTrack(path=Path(name), source=name, entry=Entry(location=f"/{name}"))
+        for name in ("one.mp3", "A B/one.mp3")
+    ]
+    entry = Entry(location="/Music/A%20B/one.mp3")
+    collection = Collection(entries=(entry,))
+    found = sources_in(collection, tuple(stems))
+    assert found[entry.location].source == "A B/one.mp3"

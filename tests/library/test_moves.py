@@ -230,6 +230,8 @@ def test_what_lay_below_a_folder_that_could_not_be_walked_has_not_gone(shelf: Sh
     assert shelf.moved(library=listing) == {}, "nobody knows where the tracks lie"
     closed = "a"
     assert shelf.moved(library=listing, root=shelf.library) == {}
+    closed = "a/One.mp3"  # a list still has it
+    assert shelf.moved(library=listing, root=shelf.library) == {"b/One.mp3": "a/One.mp3"}
 
 
 def test_of_several_with_one_size_and_time_names_tell_and_each_is_followed_once(

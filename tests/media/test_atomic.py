@@ -40,6 +40,19 @@ def test_a_file_is_on_the_disk_before_it_has_its_name_and_the_name_before_the_bl
     assert synced == [(goal.stat().st_ino, False), (tmp_path.stat().st_ino, True)]
 
 
+def test_a_text_goes_through_links_and_into_pipes(tmp_path) -> None:
+    (tmp_path / "link").symlink_to("text")
+    write_text(tmp_path / "link", "one")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "text").read_text() == "one"
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_text(tmp_path / "pipe", "two")
+    assert os.read(reader, 9) == b"two"
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
+
+
 def test_a_text_that_cannot_be_written_leaves_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,13 @@ def test_a_track_elsewhere_keeps_its_whole_path(music: Path) -> None:
     assert file.source.parts[0] == "Outside the library~"
 
 
+def test_a_place_that_cannot_be_looked_at_is_one_of_no_track(music: Path) -> None:
+    (music / "library" / "odd.mp3").symlink_to("x" * 300)
+    found, problems, _ = listed(music, "library/odd.mp3", "library/Two.flac")
+    assert [str(file.source) for file in found] == ["Two.flac"]
+    assert len(problems) == 1
+
+
 def test_what_is_named_twice_is_converted_once(music: Path) -> None:
     found, _, _ = listed(music, "library/Two.flac", "library/a/../Two.flac", "library/Two.flac")
     assert [str(file.source) for file in found] == ["Two.flac"]
