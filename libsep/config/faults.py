@@ -9,6 +9,8 @@ import pydantic
 import yaml
 from pydantic import BaseModel
 
+from libsep.errors import reason_of
+
 MAX_SHOWN = 80
 """Letters of a wrong value that are shown."""
 
@@ -28,7 +30,7 @@ def sentence_of(error: pydantic.ValidationError, section: type[BaseModel]) -> st
 def why_unreadable(error: OSError | UnicodeDecodeError | yaml.YAMLError) -> str:
     """Return why a file cannot be read as YAML, in one line."""
     if isinstance(error, OSError):
-        return error.strerror or str(error)
+        return reason_of(error)
     if isinstance(error, UnicodeDecodeError):
         return f"no UTF-8 at byte {error.start}"
     mark = getattr(error, "problem_mark", None)
