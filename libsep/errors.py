@@ -6,8 +6,11 @@ from pathlib import Path
 def reason_of(error: Exception) -> str:
     """Return why something failed, without the number and the path that Python puts around it.
 
-    An error that another one is made of, as mutagen does it, says what that one says.
+    An error that another one is made of, as mutagen does it, says what that one says. One of a
+    track says it without the name of its file: who passes it on names that.
     """
+    if isinstance(error, TrackError):
+        return error.message
     inner = next(iter(error.args), None)
     cause = inner if isinstance(inner, OSError) else error
     return (cause.strerror if isinstance(cause, OSError) else None) or str(error)

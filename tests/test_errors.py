@@ -54,3 +54,9 @@ def test_the_reason_of_an_error_made_of_another_is_that_of_the_other() -> None:
     inner = FileNotFoundError(errno.ENOENT, "No such file or directory", "/a")
     assert reason_of(mutagen.MutagenError(inner)) == "No such file or directory"
     assert reason_of(ValueError("why")) == "why"
+
+
+def test_the_reason_of_an_error_of_a_track_does_not_name_its_file_again() -> None:
+    assert reason_of(errors.StemsError(Path("/a/x.png"), "cannot be put in its place")) == (
+        "cannot be put in its place"
+    )

@@ -44,3 +44,36 @@ def test_what_is_kept_is_written_whole_or_not_at_all() -> None:
             ):
                 direct.append(f"{name}:{node.lineno}: {ast.unparse(node)}")
     assert direct == []
+
+
+def _catches_os_errors(handler: ast.ExceptHandler, module: ast.Module) -> bool:
+    """Return whether it does, by its own list of errors or by a tuple that the module names."""
+    named = {
+        target.id: node.value
+        for node in module.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    kinds = getattr(handler.type, "elts", [handler.type])
+    kinds = [
+        each for kind in kinds for each in getattr(named.get(ast.unparse(kind)), "elts", [kind])
+    ]
+    return "OSError" in {ast.unparse(kind) for kind in kinds}
+
+
+def test_what_the_system_refuses_is_told_without_the_number_that_python_puts_before_it() -> None:
+    raw = []
+    for path in sorted((ROOT / "libsep").rglob("*.py")):
+        module = ast.parse(path.read_text(encoding="utf-8"))
+        for handler in ast.walk(module):
+            if not (isinstance(handler, ast.ExceptHandler) and handler.name and handler.type):
+                continue
+            told = [
+                node.lineno
+                for node in ast.walk(handler)
+                if isinstance(node, ast.FormattedValue) and ast.unparse(node.value) == handler.name
+            ]
+            if told and _catches_os_errors(handler, module):
+                raw.append(f"{path.relative_to(ROOT).as_posix()}:{told[0]}")
+    assert raw == []

@@ -12,7 +12,7 @@ from libsep.dj.collection import Collection, Entry
 from libsep.dj.keys import key_number
 from libsep.dj.spelling import spellings
 from libsep.dj.xml_values import is_xml_text, positive
-from libsep.errors import TagError
+from libsep.errors import TagError, reason_of
 from libsep.media.tags import Tags, read_fingerprint, read_tags
 from libsep.media.tags.serato_cues import Cue, GridMarker, read_cues, read_grid
 from libsep.media.verify import find_stem_files
@@ -65,7 +65,7 @@ def read_stem_tracks(folder: Path) -> Found:
         try:
             tracks.append(_stem_track(path.absolute()))
         except (TagError, OSError) as exc:
-            left_out.append(f"{name}: {exc}")
+            left_out.append(f"{name}: {reason_of(exc)}")
     return Found(tracks=tuple(tracks), left_out=tuple(left_out))
 
 

@@ -12,7 +12,7 @@ from types import ModuleType
 import numpy as np
 from jaxtyping import Float32
 
-from libsep.errors import ConfigError
+from libsep.errors import ConfigError, reason_of
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def _load_metrics() -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except (ImportError, OSError) as exc:
-        raise ConfigError(f"SIR and SAR need museval 0.4 with scipy ({exc})") from exc
+        raise ConfigError(f"SIR and SAR need museval 0.4 with scipy ({reason_of(exc)})") from exc
     return module
 
 

@@ -245,7 +245,7 @@ def reading(path: Path) -> Iterator[None]:
         raise
     except (pa.ArrowException, OSError) as exc:
         raise LedgerError(
-            f"{path}: expected a Parquet file of the ledger, found damage: {exc}"
+            f"{path}: expected a Parquet file of the ledger, found damage: {reason_of(exc)}"
         ) from exc
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from libsep.config import ScanConfig
 from libsep.dj.m3u_lists import is_own_list
-from libsep.errors import ConfigError, LedgerError, TagError
+from libsep.errors import ConfigError, LedgerError, TagError, reason_of
 from libsep.ledger import FOLDER, Ledger, ledger_of, run_in_work
 from libsep.library.naming import OUTSIDE
 from libsep.library.omissions import Omission, Omissions
@@ -226,7 +226,7 @@ def _check_stem_file(row: Outcome, stems: Path, ffmpeg: Path, *, is_quick: bool)
         size_bytes = path.stat().st_size
         made = read_fingerprint(path)
     except (OSError, TagError) as exc:
-        return errors(f"its row says {row.status}, but it cannot be read: {exc}")
+        return errors(f"its row says {row.status}, but it cannot be read: {reason_of(exc)}")
     if made is None:
         return errors(f"its row says {row.status}, but it has no fingerprint of libsep")
     differing = [name for name in IDENTITY if getattr(made, name) != getattr(row, name)]

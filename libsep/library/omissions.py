@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from libsep.errors import LedgerError, StemsError
+from libsep.errors import LedgerError, StemsError, reason_of
 from libsep.library.reasons import LeftOut, Reason
 from libsep.media.atomic import write_text
 from libsep.track import path_to_text
@@ -98,4 +98,6 @@ def read_note(folder: Path) -> tuple[Omission, ...] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as exc:
-        raise LedgerError(f"{path}: is damaged; the next run writes it again ({exc})") from exc
+        raise LedgerError(
+            f"{path}: is damaged; the next run writes it again ({reason_of(exc)})"
+        ) from exc

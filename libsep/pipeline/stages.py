@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float32
 
-from libsep.errors import DecodeError, StemsError, TagError, VerifyError
+from libsep.errors import DecodeError, StemsError, TagError, VerifyError, reason_of
 from libsep.library.gone import has_gone
 from libsep.library.plan import Action, decide_by_content
 from libsep.media import atomic
@@ -233,7 +233,9 @@ class TrackRun:
         try:
             now = self.track.path.stat()
         except OSError as exc:
-            raise DecodeError(self.track.path, f"vanished while it was converted: {exc}") from exc
+            raise DecodeError(
+                self.track.path, f"vanished while it was converted: {reason_of(exc)}"
+            ) from exc
         if (now.st_size, now.st_mtime_ns) != (self.track.size_bytes, self.track.mtime_ns):
             raise DecodeError(self.track.path, "changed since the scan; the next run converts it")
 

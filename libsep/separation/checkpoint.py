@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from libsep.errors import ModelError
+from libsep.errors import ModelError, reason_of
 from libsep.model_folder.tensors import check_sha256, write_folder
 from libsep.nets.unet import UNet
 from libsep.separation.architectures import build_network
@@ -89,7 +89,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except _DAMAGES as exc:
-        reason = str(exc).partition("\n")[0]
+        reason = reason_of(exc).partition("\n")[0]
         message = (
             f"{path}: no checkpoint of plain tensors (damaged, or made to run code?): {reason}"
         )

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from libsep.errors import ModelError
+from libsep.errors import ModelError, reason_of
 from libsep.model_folder.tensor_bundle import read_bundle
 from libsep.model_folder.tensors import check_sha256, halved
 from libsep.separation.catalogue import CheckpointFile
@@ -124,7 +124,7 @@ def _members(file: CheckpointFile, path: Path, sha256: str) -> Iterator[dict[str
         try:
             (_unzip if is_wheel else _untar)(path, places)
         except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, RuntimeError) as exc:
-            raise ModelError(f"{path}: no archive of Spleeter: {exc}") from exc
+            raise ModelError(f"{path}: no archive of Spleeter: {reason_of(exc)}") from exc
         for name, place in places.items():
             if not place.is_file():
                 raise ModelError(f"{path}: holds no {name} (another archive?)")

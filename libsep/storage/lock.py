@@ -6,7 +6,7 @@ import random
 import time
 import uuid
 
-from libsep.errors import LedgerError, TransferError
+from libsep.errors import LedgerError, TransferError, reason_of
 from libsep.ledger.held_lock import STALE_S, HeldLock
 from libsep.ledger.holder import describe_self, in_use, why_dead
 from libsep.storage.store import Store, StoredObject
@@ -59,7 +59,9 @@ class StoreLock(HeldLock):
         try:
             self._acquire()
         except TransferError as exc:
-            raise LedgerError(f"{self._store.folder}: the lock cannot be written: {exc}") from exc
+            raise LedgerError(
+                f"{self._store.folder}: the lock cannot be written: {reason_of(exc)}"
+            ) from exc
         self._signed_s = time.time()
 
     def _give_back(self) -> None:

@@ -14,6 +14,8 @@ from ray._private.services import canonicalize_bootstrap_address_or_die
 from ray._raylet import Config, GcsClient  # type: ignore[attr-defined]  # a compiled module
 from ray.exceptions import AuthenticationError, RayError
 
+from libsep.errors import reason_of
+
 CONNECT_TIMEOUT_S = 20.0
 """Seconds in which somebody must listen at the address."""
 
@@ -34,7 +36,7 @@ def knock(address: str) -> dict[str, str]:
         host, _, port = found.rpartition(":")
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_TIMEOUT_S).close()
     except (OSError, ValueError, ConnectionError) as exc:
-        return {"address": address, "opens": "", "reason": str(exc)}
+        return {"address": address, "opens": "", "reason": reason_of(exc)}
     try:
         GcsClient(address=found)
     except AuthenticationError:

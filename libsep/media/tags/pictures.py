@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from libsep.errors import reason_of
 from libsep.media.tags.png_chunks import mend_png
 from libsep.media.tags.record import FRONT_COVER, Picture
 
@@ -129,7 +130,7 @@ def _mended(data: bytes, name: str) -> tuple[bytes, str, str]:
         _load(data, 1, is_strict=True)
     except _BROKEN as exc:
         end = b"\xff\xd9" if name == "JPEG" else b""
-        return data + end, name, f"is damaged, and kept: {exc}"
+        return data + end, name, f"is damaged, and kept: {reason_of(exc)}"
     return data, name, ""
 
 
@@ -145,7 +146,7 @@ def _load(data: bytes, side: int, *, is_strict: bool = False) -> tuple[Image.Ima
         with _lenient():
             image = _open(data)
             image.load()
-        return image, f"is damaged, and kept: {exc}"
+        return image, f"is damaged, and kept: {reason_of(exc)}"
     return image, ""
 
 

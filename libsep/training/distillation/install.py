@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from libsep.errors import ModelError
+from libsep.errors import ModelError, reason_of
 from libsep.model_folder.description import CARD_FILE, DESCRIPTION_FILE, pulled_folder
 from libsep.model_folder.tensors import write_file
 from libsep.separation.card import scores_table
@@ -118,7 +118,7 @@ def install(model: Model, name: str) -> Path:
         fresh.rename(goal)
         shutil.rmtree(former, ignore_errors=True)
     except OSError as exc:
-        raise ModelError(f"{goal}: the model cannot be installed: {exc}") from exc
+        raise ModelError(f"{goal}: the model cannot be installed: {reason_of(exc)}") from exc
     return goal
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int16
 
-from libsep.errors import LedgerError
+from libsep.errors import LedgerError, reason_of
 from libsep.separation.registry import Model
 from libsep.track import path_to_text
 from libsep.training.distillation.blocks import Block
@@ -184,7 +184,7 @@ class LabelStore:
             goal.parent.mkdir(parents=True, exist_ok=True)
             partial.rename(goal)
         except OSError as exc:
-            raise LedgerError(f"{goal}: the label cannot be written: {exc}") from exc
+            raise LedgerError(f"{goal}: the label cannot be written: {reason_of(exc)}") from exc
         self.n_bytes += self._read(goal / NOTE).n_bytes
 
     def _weigh(self) -> int:

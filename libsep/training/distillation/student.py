@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from libsep.config import TrainingConfig, load
-from libsep.errors import ConfigError
+from libsep.errors import ConfigError, reason_of
 from libsep.machine import n_cores
 from libsep.media.decode import SAMPLE_RATE
 from libsep.separation.cpu import tune_allocator
@@ -102,7 +102,7 @@ def _step_of(path: Path) -> int:
     try:
         return int(torch.load(path, map_location="cpu", weights_only=True)["step"])
     except READ_ERRORS as exc:
-        raise ConfigError(f"{path}: cannot be resumed from (damaged?): {exc}") from exc
+        raise ConfigError(f"{path}: cannot be resumed from (damaged?): {reason_of(exc)}") from exc
 
 
 def with_steps(config: TrainingConfig, n_steps: int) -> TrainingConfig:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int16
 
 from libsep.datasets.sums import name_of
-from libsep.errors import ConfigError, StemsError
+from libsep.errors import ConfigError, StemsError, reason_of
 from libsep.media.atomic import replacing
 from libsep.media.decode import SAMPLE_RATE
 from libsep.track import TARGETS
@@ -111,7 +111,7 @@ def write_passages(
             with replacing(path) as part, part.open("wb") as file:
                 np.save(file, cut)
     except (OSError, StemsError) as exc:
-        raise ConfigError(f"{folder}: passages cannot be written: {exc}") from exc
+        raise ConfigError(f"{folder}: passages cannot be written: {reason_of(exc)}") from exc
     return kept
 
 

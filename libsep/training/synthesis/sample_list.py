@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from libsep import config
 from libsep.datasets.audio_cache import AudioCache
-from libsep.errors import ConfigError
+from libsep.errors import ConfigError, reason_of
 from libsep.track import TARGETS
 from libsep.training.synthesis.clips import Clip, Collection, Kit
 from libsep.training.synthesis.kits import drumgizmo_kit, one_shot_kit
@@ -159,4 +159,4 @@ def _score(path: Path) -> Score:
     try:
         return read_score(path.read_bytes())
     except (OSError, ValueError) as exc:
-        raise ConfigError(f"{path}: arrangement cannot be read: {exc}") from exc
+        raise ConfigError(f"{path}: arrangement cannot be read: {reason_of(exc)}") from exc

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from libsep.datasets.audio_cache import AudioCache
 from libsep.datasets.songs import AUDIO_EXTENSIONS
-from libsep.errors import ConfigError
+from libsep.errors import ConfigError, reason_of
 from libsep.training.synthesis.clips import Clip, from_onset
 
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -120,7 +120,7 @@ def _expanded(path: Path, defined: dict[str, str], depth: int) -> str:
     try:
         text = _COMMENT.sub("", path.read_text(encoding="utf-8", errors="replace"))
     except OSError as exc:
-        raise ConfigError(f"{path}: SFZ file cannot be read: {exc}") from exc
+        raise ConfigError(f"{path}: SFZ file cannot be read: {reason_of(exc)}") from exc
     parts, position = [], 0
     for directive in _DIRECTIVE.finditer(text):
         parts.append(_substituted(text[position : directive.start()], defined))

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from libsep.datasets.audio_cache import AudioCache
-from libsep.errors import ConfigError
+from libsep.errors import ConfigError, reason_of
 from libsep.training.synthesis.clips import Clip, Register, Samples, Syllable
 from libsep.training.synthesis.singing import REST, measured_pitch
 
@@ -67,7 +67,7 @@ def _lines(folder: Path) -> list[str]:
     try:
         data = (folder / OTO).read_bytes()
     except OSError as exc:
-        raise ConfigError(f"{folder / OTO}: voice bank cannot be read: {exc}") from exc
+        raise ConfigError(f"{folder / OTO}: voice bank cannot be read: {reason_of(exc)}") from exc
     try:
         return data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:

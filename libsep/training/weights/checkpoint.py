@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from libsep.errors import ConfigError, ModelError
+from libsep.errors import ConfigError, ModelError, reason_of
 from libsep.nets.band_split_unet import BandSplitUNet
 from libsep.nets.network import SeparationNetwork
 from libsep.nets.unet import UNet
@@ -44,7 +44,8 @@ def load_checkpoint(path: Path, state: State) -> None:
         state.load_state_dict(values)
     except READ_ERRORS as exc:
         raise ConfigError(
-            f"{path}: cannot be resumed from (damaged, or another size of network?): {exc}"
+            f"{path}: cannot be resumed from (damaged, or another size of network?): "
+            f"{reason_of(exc)}"
         ) from exc
 
 
@@ -95,7 +96,8 @@ def load_average(path: str, network: nn.Module) -> None:
         network.load_state_dict(values["average"])
     except READ_ERRORS as exc:
         raise ConfigError(
-            f"{path}: cannot be started from (damaged, or another size of network?): {exc}"
+            f"{path}: cannot be started from (damaged, or another size of network?): "
+            f"{reason_of(exc)}"
         ) from exc
 
 

@@ -301,3 +301,10 @@ def test_missing_recordings_and_arrangements_are_named(
     write(sample_list.parent / "a.mid", "no MIDI")
     with pytest.raises(ConfigError, match=r"a\.mid: arrangement cannot be read: no MIDI file"):
         load_samples(only_midi, cache)
+
+
+def test_a_file_that_is_not_there_is_named_once(tmp_path: Path) -> None:
+    missing = tmp_path / "a.sfz"
+    with pytest.raises(ConfigError) as raised:
+        read_sfz(missing)
+    assert str(raised.value) == f"{missing}: SFZ file cannot be read: No such file or directory"
