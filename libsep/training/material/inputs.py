@@ -131,7 +131,7 @@ def rendering(plan: RenderPlan | None) -> Iterator[None]:
     if plan is None:
         yield
         return
-    plan.pool()  # made before anybody waits for it
+    plan.pool().forget_failure()  # and made before anybody waits for it
     context = multiprocessing.get_context("spawn")
     processes = [
         context.Process(target=keep_rendering, args=(plan, worker), daemon=True)

@@ -2,14 +2,18 @@
 
 import dataclasses
 import gc
+import logging
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
-from jaxtyping import Int16
+from jaxtyping import Float32, Int16
 
 from libsep.datasets.audio_cache import FULL_SCALE, AudioCache
+from libsep.errors import ConfigError
+from libsep.media.atomic import write_text
 from libsep.separation.cpu import tune_allocator, use_one_thread
 from libsep.track import TARGETS
 from libsep.training.synthesis.chance import weighted
@@ -18,6 +22,14 @@ from libsep.training.synthesis.material import load_collection
 from libsep.training.synthesis.song import render_song
 from libsep.training.synthesis.styles import style_weights
 from libsep.training.vocals_stage import VocalsStage
+
+logger = logging.getLogger(__name__)
+
+FAILURE = "failure.txt"
+"""File of a pool that says why a process stopped rendering."""
+
+MAX_ATTEMPTS = 10
+"""Songs in a row that meet a damaged recording before a process gives up."""
 
 Song = Int16[np.ndarray, "S 2 T"]
 
@@ -41,6 +53,7 @@ class RenderPool:
 
     def __init__(self, folder: Path, n_songs: int, n_samples: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._failure = folder / FAILURE
         shape = (n_songs, len(TARGETS), 2, n_samples)
         songs, rounds = folder / "songs.npy", folder / f"rounds-{n_songs}x{n_samples}.npy"
         if not _has_shape(songs, shape):
@@ -73,16 +86,28 @@ class RenderPool:
         self._songs[place] = song
         self._rounds[place] = number // len(self) + 1
 
+    def fail(self, reason: str) -> None:
+        """Tell those who wait that what renders has stopped, and why."""
+        write_text(self._failure, reason)
+
+    def forget_failure(self) -> None:
+        """Begin as if nothing had stopped what renders."""
+        self._failure.unlink(missing_ok=True)
+
     def wait(self, n_songs: int, timeout_s: float = 600.0) -> None:
         """Return when this many songs can be read.
 
         Raises
         ------
+        ConfigError
+            What renders has stopped: the material does not let it.
         TimeoutError
             They are not there after ``timeout_s``: what renders is dead or too slow.
         """
         deadline = time.monotonic() + timeout_s
         while self.n_ready < min(n_songs, len(self)):
+            if self._failure.is_file():
+                raise ConfigError(self._failure.read_text(encoding="utf-8"))
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self.n_ready} of {n_songs} songs after {timeout_s:.0f} s")
             time.sleep(0.2)
@@ -122,24 +147,52 @@ class RenderPlan:
         return VocalsStage(self.vocals_stage) if self.vocals_stage else None
 
     def render(self, collection: Collection, number: int, stage: VocalsStage | None = None) -> Song:
-        """Return a song, which depends on seed, styles, material, number and stage alone."""
-        rng = np.random.default_rng([self.seed, number])
-        style = weighted(style_weights(self.styles), rng)
-        song = render_song(collection, style, rng, self.duration_s, self.sample_rate)
+        """Return a song, which depends on seed, styles, material, number and stage alone.
+
+        Another song takes the place of one that meets a damaged recording; the log names that.
+
+        Raises
+        ------
+        ConfigError
+            `MAX_ATTEMPTS` songs in a row met one.
+        """
+        for attempt in range(MAX_ATTEMPTS):
+            try:
+                song = self._rendered(collection, [self.seed, number, *[attempt] * bool(attempt)])
+                break
+            except ConfigError as exc:
+                if attempt == MAX_ATTEMPTS - 1:
+                    raise
+                logger.warning("sampler: a song is left out: %s", exc)
         if stage is not None:
             song = np.clip(stage.leave(song), -1, 1)
         values: Song = np.rint(song * FULL_SCALE).astype(np.int16)
         return values
 
+    def _rendered(self, collection: Collection, seed: list[int]) -> Float32[np.ndarray, "S 2 T"]:
+        rng = np.random.default_rng(seed)
+        style = weighted(style_weights(self.styles), rng)
+        return render_song(collection, style, rng, self.duration_s, self.sample_rate)
+
 
 def keep_rendering(plan: RenderPlan, worker: int = 0) -> None:
     """Fill the places of a worker in a pool, then renew one at a time, for ever.
 
-    The entry point of a process; it ends when it is terminated.
+    The entry point of a process; it ends when it is terminated, or by an error of the material,
+    which those hear who wait for the pool.
     """
     tune_allocator()
     use_one_thread()
-    collection, pool, stage = plan.collection(), plan.pool(), plan.stage()
+    pool = plan.pool()
+    try:
+        _keep_rendering(plan, worker, pool)
+    except ConfigError as exc:
+        logger.error("sampler: no more songs: %s", exc)
+        pool.fail(str(exc))
+
+
+def _keep_rendering(plan: RenderPlan, worker: int, pool: RenderPool) -> NoReturn:
+    collection, stage = plan.collection(), plan.stage()
     gc.freeze()  # a million notes of MIDI files need not be searched for garbage again and again
     while True:
         started = time.monotonic()

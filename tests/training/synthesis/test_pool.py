@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from libsep.errors import ConfigError
+from libsep.training.material.inputs import rendering
 from libsep.training.synthesis.pool import RenderPlan, RenderPool
 
 SAMPLE_RATE = 44100
@@ -89,3 +90,28 @@ def test_a_pack_without_instruments_is_refused(plan: RenderPlan, pack_folder: Pa
     manifest.write_text("\n".join(lines) + "\n")
     with pytest.raises(ConfigError, match="no notes of instruments for the sampler"):
         plan.collection()
+
+
+def test_another_song_takes_the_place_of_one_that_meets_a_damaged_recording(
+    plan: RenderPlan, pack_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (pack_folder / "broken.wav").write_bytes((pack_folder / "kick.wav").read_bytes()[:40])
+    with (pack_folder / "manifest.csv").open("a") as rows:
+        for drum in ("kick", "snare", "hat_closed"):
+            rows.write(f"broken.wav,0,1,oneshot,drums,{drum},,worn,,,\n")
+    collection = plan.collection()
+    songs = [plan.render(collection, number) for number in range(6)]
+    assert 0 < caplog.text.count("broken.wav: training material cannot be decoded") < 60
+    assert all(song.any() for song in songs)
+    np.testing.assert_array_equal(plan.render(plan.collection(), 5), songs[5])
+
+
+def test_what_stops_the_sampler_is_told_at_once(plan: RenderPlan, pack_folder: Path) -> None:
+    guitar = pack_folder / "guitar.wav"
+    whole = guitar.read_bytes()
+    guitar.write_bytes(whole[:40])
+    with rendering(plan), pytest.raises(ConfigError, match=r"guitar.wav: training material"):
+        plan.pool().wait(1)
+    guitar.write_bytes(whole)
+    with rendering(plan):
+        plan.pool().wait(1)
