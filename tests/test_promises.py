@@ -217,3 +217,12 @@ def test_the_command_starts_without_torch_ray_and_test_tools(module: str) -> Non
     code = f"import sys, {module}; print([m for m in {unwanted} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_separator_starts_without_what_others_need() -> None:
+    # Each process of a run pays for these, in time and memory.
+    unwanted = ["libsep.pipeline", "torchaudio", "pyarrow", "mutagen", "PIL", "scipy", "ray"]
+    code = "import sys, libsep.batch.separators.networks; "
+    code += f"print([m for m in {unwanted} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
-from torchaudio.models import HDemucs
 
 from libsep.nets.network import SeparationNetwork, with_last
 
@@ -46,6 +45,9 @@ class HybridDemucs(SeparationNetwork):
         channels: int = 48,
     ) -> None:
         super().__init__()
+        # Here, because it takes a sixth of a second to import, and few networks need it.
+        from torchaudio.models import HDemucs
+
         self.targets = tuple(targets)
         self.network = HDemucs(
             list(targets), n_channels, channels=channels, nfft=n_fft, depth=depth

@@ -5,7 +5,6 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-import torchaudio.functional
 from jaxtyping import Complex, Float
 from torch import Tensor
 
@@ -103,6 +102,9 @@ class MagnitudeNetwork(SeparationNetwork):
     def _with_own_phase(
         self, magnitudes: Float[Tensor, "S C F N"], n_samples: int
     ) -> Float[Tensor, "S C T"]:
+        # Here, because it takes a sixth of a second to import, and few networks need it.
+        import torchaudio.functional
+
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             signals: Tensor = torchaudio.functional.griffinlim(

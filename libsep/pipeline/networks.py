@@ -2,11 +2,11 @@
 
 from libsep.config import Config
 from libsep.pipeline.listen import Ear
-from libsep.pipeline.restoring import StemMaker
 from libsep.restoration.model import RestorationModel
 from libsep.separation.cpu import tune_allocator, use_one_thread
 from libsep.separation.registry import Model
 from libsep.separation.separator import Separator
+from libsep.stem_maker import StemMaker
 from libsep.track import Heard, Track
 
 

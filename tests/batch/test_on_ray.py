@@ -18,10 +18,10 @@ from libsep.batch.separators.loading import Separators
 from libsep.batch.tasks import RemoteSeparator, Seat
 from libsep.config import Config
 from libsep.errors import ClusterError, ConfigError, ModelError, SeparationError
-from libsep.pipeline.restoring import StemMaker
 from libsep.restoration.model import RestorationModel
 from libsep.separation.registry import Model
 from libsep.separation.separator import Separator
+from libsep.stem_maker import StemMaker
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

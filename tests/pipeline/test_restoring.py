@@ -15,13 +15,13 @@ from libsep.media.tags import read_fingerprint
 from libsep.media.verify import verify_stems
 from libsep.pipeline import Settings, process
 from libsep.pipeline.cutoffs import restoration_model_of
-from libsep.pipeline.restoring import StemMaker
 from libsep.restoration.low_band import LowBandMeter
 from libsep.restoration.model import RestorationModel
 from libsep.separation.registry import Model
 from libsep.separation.segments import SegmentGrid
 from libsep.separation.separator import Separator
 from libsep.separation.stream import SegmentSeparator, separate_blocks
+from libsep.stem_maker import StemMaker
 from libsep.track import Outcome
 
 from ..conftest import SAMPLE_RATE, assignment

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 
 from libsep.batch.separators.batching import Batcher
 from libsep.config import SeparationConfig
-from libsep.pipeline.restoring import StemMaker
 from libsep.restoration.model import RestorationModel, located_restoration_model
 from libsep.separation.cpu import return_free_memory, tune_allocator, use_one_thread
 from libsep.separation.faults import is_sticky
 from libsep.separation.registry import Model, located
 from libsep.separation.separator import Separator
 from libsep.separation.weights import check_networks
+from libsep.stem_maker import StemMaker
 
 __all__ = ["check_all", "is_sticky", "loaded", "set_up_process"]
 
