@@ -9,7 +9,7 @@ from rich.console import Console
 from libsep import __version__, log
 from libsep.cli.lines import markup
 from libsep.cli.subcommands import Subcommands
-from libsep.cli.terminal import make_streams_safe
+from libsep.cli.terminal import ending_with_the_reader, make_streams_safe
 from libsep.errors import LibsepError, NodesError, TrackError
 from libsep.track import path_to_text
 
@@ -55,6 +55,11 @@ def main(arguments: list[str] | None = None) -> None:
     """
     make_streams_safe()
     log.setup()
+    with ending_with_the_reader():
+        _run(arguments)
+
+
+def _run(arguments: list[str] | None) -> None:
     try:
         app(arguments)
     except LibsepError as exc:

@@ -1,10 +1,17 @@
-"""Output for terminals and files that cannot show every character."""
+"""Output for terminals and files that cannot show every character, and for who reads no more."""
 
 import codecs
+import contextlib
+import os
 import sys
+from collections.abc import Iterator
+from typing import TextIO
 
 HANDLER = "libsep.terminal"
 """Name of the handler of errors that `make_streams_safe` sets."""
+
+EXIT_UNREAD = 141
+"""What a shell says of a program that SIGPIPE ended; 1 would mean that a track failed."""
 
 _PLAIN = {
     "×": "x", "→": "->", "←": "<-", "·": "-", "–": "-", "—": "-", "…": "...", "±": "+/-",
@@ -27,6 +34,38 @@ def make_streams_safe() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # a caller may have put something else in its place
             reconfigure(errors=HANDLER)
+
+
+@contextlib.contextmanager
+def ending_with_the_reader() -> Iterator[None]:
+    """End the process without a word when nobody reads its output any more, as with ``| head``.
+
+    Signals are left as they are, because pipes to ffmpeg may break, too. rich and typer turn a
+    broken pipe into an exit code of their own, whose cause is seen here.
+    """
+    try:
+        try:
+            yield
+        except SystemExit as exc:
+            if isinstance(exc.__context__, BrokenPipeError):
+                raise exc.__context__ from None
+            print(end="", flush=True)
+            raise
+        print(end="", flush=True)
+    except BrokenPipeError:
+        unread = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.__stdout__, sys.__stderr__):  # which Python flushes at the end
+            if stream is not None and not _takes_more(stream):
+                os.dup2(unread, stream.fileno())
+        sys.exit(EXIT_UNREAD)
+
+
+def _takes_more(stream: TextIO) -> bool:
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        return False
+    return True
 
 
 def _in_plain_letters(error: UnicodeError) -> tuple[str, int]:

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -91,3 +93,25 @@ def test_signs_become_plain_and_what_is_no_unicode_is_shown(
     assert stream.errors == HANDLER
     stream.write("3 × 4 → ⠋ bad\udcff.mp3")
     assert raw.getvalue() == b"3 x 4 -> * bad\\udcff.mp3"
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--version",), ("--help",), ("models", "list"), ("models", "list", "--json")]
+)
+def test_a_command_whose_reader_has_gone_ends_without_a_word(arguments: tuple[str, ...]) -> None:
+    read, written = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-c", "from libsep.cli.app import main; main()", *arguments]
+    ended = subprocess.run(command, stdout=written, stderr=subprocess.PIPE, check=False)
+    os.close(written)
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+def test_an_error_is_told_although_nobody_reads_the_output() -> None:
+    read, written = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-c", "from libsep.cli.app import main; main()", "status", "/none"]
+    ended = subprocess.run(command, stdout=written, stderr=subprocess.PIPE, check=False)
+    os.close(written)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(b"libsep:")
