@@ -226,3 +226,17 @@ def test_a_separator_starts_without_what_others_need() -> None:
     code += f"print([m for m in {unwanted} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_separator_looks_for_no_garbage_in_what_was_imported() -> None:
+    code = """
+import gc
+from libsep.batch.separators.actors import SeparatorActor
+from libsep.config import SeparationConfig
+n_looks = []
+gc.callbacks.append(lambda phase, info: n_looks.append(phase))
+SeparatorActor(SeparationConfig(device="cpu"))
+print(len(n_looks), gc.get_freeze_count() > 100_000, gc.isenabled())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", "True", "True"]
