@@ -244,7 +244,10 @@ def check_sha256(path: Path, expected: str) -> None:
 
 
 class _NoRandomWeights(TorchFunctionMode):
-    """Leaves weights unset that are to be read: drawing them takes longer, and their memory."""
+    """Leaves weights unset that are to be read: drawing them takes longer, and their memory.
+
+    Nor are they copied to another memory format, as long as there is nothing in them.
+    """
 
     def __torch_function__(
         self,
@@ -256,6 +259,8 @@ class _NoRandomWeights(TorchFunctionMode):
         named = kwargs or {}
         if getattr(func, "__module__", None) == nn.init.__name__:
             return args[0] if args else named["tensor"]
+        if func is Tensor.to and "memory_format" in named and isinstance(args[0], nn.Parameter):
+            return torch.empty_like(args[0], **named)
         return func(*args, **named)
 
 

@@ -2,14 +2,17 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import yaml
 from safetensors.torch import load_file, save_file
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from libsep.errors import ModelError
 from libsep.nets.band_split_unet import BandSplitUNet
+from libsep.nets.unet import UNet
 from libsep.separation.registry import Model, read_model
 from libsep.separation.weights import load_network, save_model
 
@@ -141,3 +144,34 @@ def test_no_random_weights_are_drawn_for_a_network_that_is_read(tiny_model: Mode
     torch.manual_seed(5)
     load_network(tiny_model)
     assert torch.equal(torch.rand(1), expected)
+
+
+class Operations(TorchDispatchMode):
+    """Notes the names of what torch computes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.names.add(str(func.overloadpacket))
+        return func(*args, **(kwargs or {}))
+
+
+def test_weights_that_are_to_be_read_are_not_laid_out_anew_before(
+    tiny_model: Model, tmp_path: Path
+) -> None:
+    arguments = {"n_fft": 256, "hop_length": 64, "n_seen_bins": 96, "channels": [4, 6, 8],
+                 "targets": list(tiny_model.targets)}  # fmt: skip
+    network = UNet(**arguments).eval()
+    changes = {"architecture": "unet", "arguments": arguments}
+    model = save_model(tmp_path / "unet", tiny_model.model_copy(update=changes), network)
+    with Operations() as operations:
+        found = load_network(model)
+    assert "aten.copy_" in operations.names  # into their place
+    assert "aten._to_copy" not in operations.names
+    for name, weight in found.state_dict().items():
+        assert weight.stride() == network.state_dict()[name].stride()
+        torch.testing.assert_close(weight, network.state_dict()[name], rtol=1e-3, atol=1e-6)
