@@ -145,7 +145,8 @@ class _Up(nn.Module):
     def __init__(self, block: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
         assert isinstance(block, UpBlock)
-        weight, bias = block.conv.weight, block.conv.bias
+        # In its precision first: the kernels are permuted several times.
+        weight, bias = block.conv.weight.detach().to(dtype), block.conv.bias
         assert bias is not None
         self._n_out = len(bias)
         self._is_joint = self._n_out < LEAST_CHANNELS

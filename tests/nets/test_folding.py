@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from libsep.nets import folded_unet
 from libsep.nets.band_split_unet import BandSplitUNet
 from libsep.nets.blend import Blend
 from libsep.nets.folded import FoldedBlend
 from libsep.nets.folding import folded
 from libsep.nets.network import SeparationNetwork
+from libsep.nets.subpixel import subpixel_kernel
 from libsep.nets.svsgan import Svsgan
 from libsep.nets.unet import UNet
 
@@ -93,6 +95,32 @@ def test_in_bfloat16_they_are_as_near_as_those_of_autocast(
 
 
 @torch.inference_mode()
+def test_kernels_of_magnitudes_are_in_their_precision_before_they_are_permuted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Half of the memory, and the same numbers.
+    seen: list[torch.Tensor] = []
+    kernels = folded_unet.parity_kernels
+
+    def noted(weight: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        seen.append(weight)
+        return kernels(weight)
+
+    monkeypatch.setattr(folded_unet, "parity_kernels", noted)
+    network = UNet(**MAGNITUDES).eval()
+    copy = folded(network, torch.bfloat16)
+    weights = [up.conv.weight for each in network.networks.values() for up in each.up]
+    found = [getattr(up, name) for each in copy.networks for up in each.up for name in up._names]
+    expected = [
+        kernel.bfloat16()
+        for weight in weights
+        for kernel in ([subpixel_kernel(weight)] if weight.shape[1] < 4 else kernels(weight))
+    ]
+    assert seen
+    assert {weight.dtype for weight in seen} == {torch.bfloat16}
+    assert all(torch.equal(*pair) for pair in zip(found, expected, strict=True))
+
+
 def test_silence_nothing_and_neighbours_are_as_in_the_network(
     network: SeparationNetwork, mixture: torch.Tensor
 ) -> None:
