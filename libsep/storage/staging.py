@@ -32,8 +32,8 @@ SLACK_BYTES = 64 << 20
 MARGIN_S = 60.0
 """Seconds for which there is room beyond what the header says, and a tenth of that."""
 
-UNKNOWN_BYTES_PER_S = 8_000
-"""Rate of a track whose header does not tell its length: 64 kbit/s, so that it is rather long."""
+UNKNOWN_TIMES = 3.0
+"""How often the length that is guessed there is room for: what is too short is converted twice."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class Stage:
         """
         if self._outputs is None:
             return [longest_s]
-        expected_s = track.duration_s or track.size_bytes / UNKNOWN_BYTES_PER_S
+        expected_s = track.duration_s or UNKNOWN_TIMES * track.expected_s
         first_s = min(1.1 * expected_s + MARGIN_S, longest_s)
         room_bytes = self._max_bytes - SLACK_BYTES - track.size_bytes
         most_s = min(room_bytes / self._bytes_per_s, longest_s)

@@ -20,11 +20,11 @@ from libsep.separation.registry import Model
 from libsep.separation.separator import Separator
 from libsep.storage.places import RemoteFolder
 from libsep.storage.scan import outcomes_from_store, scan_store
-from libsep.storage.staging import Staging, fitting_name
+from libsep.storage.staging import MARGIN_S, Stage, Staging, fitting_name
 from libsep.storage.store import Store
 from libsep.track import Outcome, Track
 
-from ..conftest import assignment, tone
+from ..conftest import assignment, tone, track_called
 from .conftest import BUCKET, S3Server
 
 CONFIG = Config().replaced(separation={"segment_s": 2.0, "overlap_s": 0.5, "precision": "float32"})
@@ -272,3 +272,14 @@ def test_names_that_are_too_long_for_a_local_disk_are_cut_with_their_extension()
 def test_the_settings_of_a_task_hold_no_credentials(convert: Convert) -> None:
     text = repr(convert.settings())
     assert "testing-secret" not in text
+
+
+@pytest.mark.parametrize(("name", "bytes_per_s"), [("a.mp3", 24_000), ("a.flac", 120_000)])
+def test_room_for_a_track_of_unknown_length_goes_by_its_kind(
+    name: str, bytes_per_s: int, convert: Convert
+) -> None:
+    staging = convert.settings().staging
+    assert staging is not None
+    track = track_called(name, size_bytes=600 * bytes_per_s)
+    lengths_s = Stage(staging, CONFIG.encode).lengths_s(track, 20_000.0)
+    assert lengths_s[0] == pytest.approx(1.1 * 3 * 600 + MARGIN_S)
