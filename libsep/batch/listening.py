@@ -55,9 +55,7 @@ class EarActor:
         with self._lock:
             self._ear = self._ear or self._new_ear(self._settings.config)
         with staged_source(attempt.track, self._settings) as track:
-            known = attempt.previous
-            if known is None and attempt.move is not None:
-                known = attempt.move.was
+            known = attempt.previous if attempt.move is None else attempt.move.was
             return self._ear.hear(track, known)
 
 
