@@ -14,7 +14,7 @@ from libsep.batch.schedule.plan import Attempt, Plan
 from libsep.batch.schedule.queue import Queue
 from libsep.batch.schedule.slots import Slots
 from libsep.batch.schedule.window import Window
-from libsep.track import Assignment, Outcome
+from libsep.track import Assignment, Move, Outcome
 
 from ..conftest import track_called
 
@@ -112,6 +112,15 @@ def test_when_nothing_fits_nothing_starts_and_nothing_is_listened_to() -> None:
     assert tonight.take() is None
     assert tonight.plan.is_out_of_time
     assert (tonight.plan.n_left, tonight.plan.n_unheard) == (3, 0)
+
+
+def test_a_track_whose_stem_file_goes_with_it_takes_hardly_any_of_the_night() -> None:
+    was = Outcome(source="old", output="old", status="done")
+    move = Move(was=was, library_name="library", output_name="new")
+    moved = dataclasses.replace(attempt("moved", 3000.0), move=move)
+    tonight = Simulation([attempt("mix", 3000.0), moved], max_hours=0.5)
+    assert tonight.take_all() == ["moved"]
+    assert tonight.plan.is_out_of_time
 
 
 def test_a_suspect_that_no_longer_fits_is_left_for_another_night() -> None:

@@ -32,7 +32,7 @@ class Night:
     def fits(self, attempt: Attempt) -> bool:
         """Return whether a track that starts now would end before the window closes."""
         model = attempt.assignment.model if attempt.assignment is not None else None
-        expected_s = self._pace.expected_s(model, attempt.track.expected_s)
+        expected_s = self._pace.expected_s(model, attempt.expected_s)
         return self._margin * expected_s <= self.window.left_s()
 
     def note(self, outcome: Outcome, elapsed_s: float) -> None:
