@@ -94,7 +94,6 @@ def test_in_bfloat16_they_are_as_near_as_those_of_autocast(
     torch.testing.assert_close(found.sum(1), mixture, rtol=0, atol=1e-6)
 
 
-@torch.inference_mode()
 def test_kernels_of_magnitudes_are_in_their_precision_before_they_are_permuted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -121,6 +120,7 @@ def test_kernels_of_magnitudes_are_in_their_precision_before_they_are_permuted(
     assert all(torch.equal(*pair) for pair in zip(found, expected, strict=True))
 
 
+@torch.inference_mode()
 def test_silence_nothing_and_neighbours_are_as_in_the_network(
     network: SeparationNetwork, mixture: torch.Tensor
 ) -> None:
