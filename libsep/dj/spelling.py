@@ -6,6 +6,9 @@ from urllib.parse import unquote
 
 _FILE_URL = re.compile(r"file:(?://([^/]*))?(/.*)", re.IGNORECASE | re.DOTALL)
 _DRIVE = re.compile(r"[A-Za-z]:")
+_BYTE = re.compile("[\udc80-\udcff]")
+"""A byte that is no UTF-8, as Python puts it into the name of a file."""
+
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
@@ -34,6 +37,18 @@ def spellings(location: str) -> Iterator[str]:
         yield plain
     if _ESCAPE.search(plain):
         yield _decoded(plain)
+
+
+def with_letters(name: str) -> str:
+    """Return a name or path with Windows' Latin letters for bytes that are no UTF-8.
+
+    So do lists of other programs call a file whose name was made in such an encoding.
+    """
+    return _BYTE.sub(lambda match: _letter(match.group()), name)
+
+
+def _letter(byte: str) -> str:
+    return bytes([ord(byte) - 0xDC00]).decode("cp1252", "replace")
 
 
 def _decoded(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from libsep.dj.m3u import read_playlist
-from libsep.dj.spelling import spellings
+from libsep.dj.spelling import spellings, with_letters
 from libsep.errors import ConfigError
 from libsep.track import Track
 
@@ -83,7 +83,7 @@ def _compiled(text: str) -> re.Pattern[str]:
 
 def _normalised(path: Path | str) -> str:
     text = path.as_posix() if isinstance(path, Path) else path
-    return unicodedata.normalize("NFC", text).casefold()
+    return unicodedata.normalize("NFC", with_letters(text)).casefold()
 
 
 def comparable_path(path: Path) -> str:

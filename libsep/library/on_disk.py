@@ -5,21 +5,23 @@ import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
+from libsep.dj.spelling import with_letters
+
 
 def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
 def _folded(name: str) -> str:
-    return _composed(unicodedata.normalize("NFD", name).casefold())
+    return _composed(unicodedata.normalize("NFD", with_letters(name)).casefold())
 
 
 _FORMS: tuple[Callable[[str], str], ...] = (_composed, _folded)
-"""What two spellings of a name may differ in: first the form of accents, then case, too."""
+"""What two spellings of a name may differ in: first the form of accents, then case and encoding."""
 
 
 class Disk:
-    """Finds files by spellings that differ from their names in case or in the form of accents.
+    """Finds files by spellings that differ from their names in case, form of accents or encoding.
 
     A disk that does not care finds them itself, but says nothing of their names; one that cares
     finds nothing. Each folder is listed once, so what comes later is not seen.

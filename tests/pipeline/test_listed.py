@@ -1,6 +1,7 @@
 """Tracks of lists, found on this machine."""
 
 import datetime
+import os
 import shutil
 import unicodedata
 from collections.abc import Callable
@@ -191,6 +192,22 @@ def test_accents_may_be_stored_in_either_form(tmp_path: Path) -> None:
     assert find_here(f"{tmp_path}/{apart}", {}, Disk()) == tmp_path / apart
     assert find_here("relative.mp3", {}, Disk()) is None
     assert find_here(f"{tmp_path}/a\0b.mp3", {}, Disk()) is None
+
+
+def test_a_name_in_latin_letters_is_found_by_a_list_in_them_and_by_one_in_unicode(
+    music: Path,
+) -> None:
+    folder = music / "library" / os.fsdecode("Übung".encode("cp1252"))
+    (music / "library/a").rename(folder)
+    source = os.fsencode(folder.name) + b"/" + "café 1’30.mp3".encode("cp1252")
+    (folder / "One.mp3").rename(music / "library" / os.fsdecode(source))
+    (music / "latin.m3u").write_bytes(b"library/" + source)
+    (music / "unicode.m3u").write_text("library/Übung/CAFÉ 1’30.mp3", encoding="utf-8")
+    for name in ("latin.m3u", "unicode.m3u"):
+        tracks = ListedTracks(music / "library", [str(music / name)], LibraryConfig())
+        problems: list[Problem] = []
+        (found,) = tracks(ScanConfig(), {}, problems.append, lambda _: None)
+        assert (os.fsencode(found.source_name), problems) == (source, [])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The order in which a run takes the tracks."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,6 +52,14 @@ def test_the_order_of_a_playlist_counts_and_its_tracks_are_one_class(tmp_path: P
     rule = playlist(tmp_path, "d", "elsewhere", "C", "d")
     assert order(work, rule, "new") == [("d", 0), ("c", 0), ("b", 1), ("a", 2)]
     assert order(work, "new", rule) == [("c", 0), ("b", 1), ("d", 2), ("a", 3)]
+
+
+def test_a_playlist_in_latin_letters_orders_files_whose_names_are_in_them(tmp_path: Path) -> None:
+    name = b"caf\xe9.mp3"
+    path = tmp_path / "played.m3u"
+    path.write_bytes(os.fsencode(LIBRARY) + b"/" + name)
+    work = [planned("a"), planned(os.fsdecode(name))]
+    assert order(work, f"playlist:{path}") == [(os.fsdecode(name), 0), ("a", 1)]
 
 
 def test_the_shortest_come_first_but_are_no_more_urgent() -> None:
