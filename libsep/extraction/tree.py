@@ -10,7 +10,7 @@ from libsep.errors import TransferError
 from libsep.extraction.extract import Extracted, Job, Stopped, extract
 from libsep.extraction.selection import track_path
 from libsep.machine import n_cores
-from libsep.storage.places import RemoteFolder, parse_place
+from libsep.storage.places import RemoteFolder
 from libsep.storage.stem_files import StemFile, stem_files
 
 MAX_WAITING = 2
@@ -58,7 +58,7 @@ def extract_all(
     running: set[Future[Extracted]] = set()
     with ThreadPoolExecutor(n_cores()) as pool:
         try:
-            for file, source in _without_clashes(_sources(places, storage), end):
+            for file, source in _without_clashes(stem_files(places, storage), end):
                 running.add(pool.submit(_extract, file, source, job, storage, stop))
                 running = _collected(running, end, until=MAX_WAITING * n_cores() - 1)
             _collected(running, end, until=0)
@@ -81,11 +81,15 @@ def _collected(
 
 
 def _without_clashes(
-    sources: Iterable[tuple[StemFile, Path]], end: Callable[[Extracted], None]
+    files: Iterable[StemFile], end: Callable[[Extracted], None]
 ) -> Iterator[tuple[StemFile, Path]]:
-    """Yield each stem file once; one whose files would replace those of another ends as failed."""
+    """Yield stem files, each with the path that its files get in the output folder.
+
+    One whose files would replace those of another ends as failed.
+    """
     taken: dict[Path, StemFile] = {}
-    for file, source in sources:
+    for file in files:
+        source = _relative(file)
         other = taken.setdefault(track_path(source), file)
         if other is file:
             yield file, source
@@ -103,21 +107,13 @@ def _is_same(file: StemFile, other: StemFile) -> bool:
         return False
 
 
-def _sources(places: Iterable[str], storage: StorageConfig) -> Iterator[tuple[StemFile, Path]]:
-    """Yield stem files, each with the path that its files get in the output folder."""
-    for text in places:
-        place = parse_place(text)
-        for file in stem_files([text], storage):
-            yield file, _relative(file, place)
-
-
-def _relative(file: StemFile, place: Path | RemoteFolder) -> Path:
+def _relative(file: StemFile) -> Path:
     if file.stored is not None:
         return Path(file.stored.name)
     path = Path(file.name)
-    if isinstance(place, RemoteFolder) or path == place:
+    if isinstance(file.place, RemoteFolder) or path == file.place:
         return Path(path.name)
-    return path.relative_to(place)
+    return path.relative_to(file.place)
 
 
 def _in_the_way(file: StemFile, other: str) -> Extracted:

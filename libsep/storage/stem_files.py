@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -18,9 +19,13 @@ from libsep.storage.store import Store, StoredObject
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StemFile:
-    """A stem file: how it is called, and the object that it is if it lies in a store."""
+    """A stem file: how it is called, and the object that it is if it lies in a store.
+
+    ``place`` is what was given: the file itself, or the folder in which it was found.
+    """
 
     name: str
+    place: Path | RemoteFolder
     store: Store | None = None
     stored: StoredObject | None = None
 
@@ -45,6 +50,8 @@ class StemFile:
 def stem_files(places: Iterable[str], storage: StorageConfig) -> Iterator[StemFile]:
     """Yield the given files, and the stem files of the given folders, in the order of names.
 
+    One that is given by itself and with its folder is yielded once.
+
     Parameters
     ----------
     places
@@ -57,12 +64,20 @@ def stem_files(places: Iterable[str], storage: StorageConfig) -> Iterator[StemFi
     ConfigError
         A store does not answer, or refuses.
     """
+    seen: set[str] = set()
     for text in places:
         place = parse_place(text)
+        found: Iterator[StemFile]
         if isinstance(place, Path):
-            yield from (StemFile(str(path)) for path in find_stem_files([place]))
+            found = (StemFile(str(path), place) for path in find_stem_files([place]))
         else:
-            yield from _in_store(place, resolved(storage))
+            found = _in_store(place, resolved(storage))
+        for file in found:
+            is_here = file.stored is None
+            name = os.path.abspath(file.name) if is_here else file.name  # noqa: PTH100 - links stay
+            if name not in seen:
+                seen.add(name)
+                yield file
 
 
 def _in_store(place: RemoteFolder, storage: StorageConfig) -> Iterator[StemFile]:
@@ -72,7 +87,7 @@ def _in_store(place: RemoteFolder, storage: StorageConfig) -> Iterator[StemFile]
             store = Store(RemoteFolder(place.scheme, place.bucket, folder), storage)
             found = store.find(name)
             if found is not None:
-                yield StemFile(store.uri_of(name), store, found)
+                yield StemFile(store.uri_of(name), place, store, found)
                 return
         store = Store(place, storage)
         objects = sorted(store.objects(), key=lambda each: each.name.encode())
@@ -81,4 +96,4 @@ def _in_store(place: RemoteFolder, storage: StorageConfig) -> Iterator[StemFile]
     for each in objects:
         *_, name = each.name.split("/")
         if name.casefold().endswith(EXTENSIONS) and not name.startswith("._"):
-            yield StemFile(store.uri_of(each.name), store, each)
+            yield StemFile(store.uri_of(each.name), place, store, each)
