@@ -3,9 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from libsep.config import load
 from libsep.datasets.audio_cache import AudioCache
+from libsep.datasets.song_list import SongList
 from libsep.datasets.songs import find_single_sources, find_songs, load_song
 from libsep.errors import ConfigError
+from libsep.track import TARGETS
 
 from ..conftest import tone, write_wave
 
@@ -124,3 +127,27 @@ def test_targets_that_are_not_wanted_become_part_of_other(
     assert np.array_equal(merged.sources["other"], expected)
     np.testing.assert_allclose(merged.mixture(), song.mixture(), atol=1e-6)
     assert song.merged(song.scored_targets) is song
+
+
+@pytest.mark.parametrize("path", sorted(Path("configs/songs").glob("*.yaml")), ids=str)
+def test_a_shipped_list_names_each_file_once_and_each_song_completely(path: Path) -> None:
+    songs = load(SongList, path).songs
+    files = [file for sources in songs.values() for group in sources.values() for file in group]
+    assert len(set(files)) == len(files)
+    for song, sources in songs.items():
+        assert {"drums", "other", "vocals"} <= set(sources) <= set(TARGETS)
+        assert all(f".{song}_Stem_" in file.name for group in sources.values() for file in group)
+
+
+def test_a_song_of_the_shipped_list_is_read_from_its_clone(
+    tmp_path: Path, cache: AudioCache
+) -> None:
+    shipped = Path("configs/songs/everything-is-free.yaml")
+    path = tmp_path / shipped.name
+    path.write_text(shipped.read_text())
+    sources = load(SongList, shipped).songs["Hydrogen"]
+    for file in (file for group in sources.values() for file in group):
+        write_wave(tmp_path / "everythingisremixed/src" / file, tone(220, 0.2))
+    song = load_song(find_songs(path)[0], cache)
+    assert song.name == "Hydrogen"
+    assert set(song.sources) == set(sources)
