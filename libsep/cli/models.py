@@ -15,6 +15,7 @@ from rich.table import Table
 from libsep.cli.examples import epilog
 from libsep.cli.lines import markup
 from libsep.cli.options import JsonOption
+from libsep.cli.tables import stacked
 from libsep.errors import ModelError
 from libsep.genre.description import ClassifierInfo, StoredClassifier
 from libsep.restoration.model import RestorationInfo, RestorationModel
@@ -31,6 +32,9 @@ models = typer.Typer(
 AnyInfo: TypeAlias = ModelInfo | RestorationInfo | ClassifierInfo | HitInfo | SoundInfo
 
 COLUMNS = ("model", "state", "network", "targets", "licence", "size", "SDR in dB", "CPU time")
+
+TABLE_WIDTH = 140
+"""Columns of text below which the cells of the table would be a word wide, and words cut off."""
 
 PLAIN_WIDTH = 160
 """Columns of text where no terminal says how many there are."""
@@ -54,9 +58,13 @@ def list_command(as_json: JsonOption = False) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = PLAIN_WIDTH
+    cells = [[markup(text) for text in _cells(row)] for row in rows]
+    if console.width < TABLE_WIDTH:
+        console.print(stacked(COLUMNS, cells))
+        return
     table = Table(*COLUMNS, box=None, padding=(0, 2, 0, 0))
-    for row in rows:
-        table.add_row(*(markup(text) for text in _cells(row)))
+    for each in cells:
+        table.add_row(*each)
     console.print(table)
 
 

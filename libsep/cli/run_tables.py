@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from libsep.cli.lines import markup
-from libsep.cli.tables import bandwidth, format_hours
+from libsep.cli.tables import bandwidth, by_genre, format_hours
 from libsep.library.survey import Survey
 from libsep.report.genres import GenreShare
 from libsep.report.summary import STAGES, Summary
@@ -17,9 +17,7 @@ MAX_REASONS = 4
 
 def shares_table(found: Sequence[GenreShare]) -> Table:
     """Return what is to be done by genre and model, and why, the most frequent reasons first."""
-    table = Table("genre", "model", box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("tracks", "audio"):
-        table.add_column(name, justify="right")
+    table = by_genre()
     table.add_column("why", overflow="fold")
     for share in found:
         listed = share.reasons.most_common(MAX_REASONS)

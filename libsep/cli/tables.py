@@ -33,6 +33,20 @@ def nodes_table(rows: Sequence[tuple[str, str, str, str]]) -> Table:
     return table
 
 
+def stacked(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Return rows below each other, a line for each cell: a table for a narrow terminal."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in rows:
+        if table.row_count:
+            table.add_row("", "")
+        for name, text in zip(names, row, strict=True):
+            if text:
+                table.add_row(name, text)
+    return table
+
+
 def failures_table(failures: Sequence[Outcome]) -> Table:
     """Return track, stage and reason of the first `MAX_FAILURES` failures."""
     table = Table("failed", "stage", "reason", title_justify="left", header_style="bold red")
@@ -44,11 +58,20 @@ def failures_table(failures: Sequence[Outcome]) -> Table:
     return table
 
 
+def by_genre() -> Table:
+    """Return a table of genre, model, tracks and audio; where it is narrow, others give way."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("genre", no_wrap=True)
+    table.add_column("model", no_wrap=True)
+    table.add_column("tracks", justify="right", no_wrap=True)
+    table.add_column("audio", justify="right", no_wrap=True)
+    return table
+
+
 def genres_table(summary: Summary) -> Table:
     """Return tracks, hours and speed by genre and model."""
-    table = Table("genre", "model", box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("tracks", "audio", "speed of a track"):
-        table.add_column(name, justify="right")
+    table = by_genre()
+    table.add_column("speed of a track", justify="right")
     for (genre, model), total in summary.by_hours():
         speed = f"{total.times_real_time:.1f} ×" if total.wall_s else ""
         audio = format_hours(total.audio_s)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from libsep.cli.app import app
 from libsep.separation.registry import Model
 
 from ..processes import Ended
@@ -48,6 +51,15 @@ def libsep(server: FileServer, tmp_path: Path) -> LibsepModels:
         return Ended(ended.returncode, ended.stdout, ended.stderr)
 
     return run
+
+
+@pytest.mark.parametrize("n_columns", [40, 80, 120])
+def test_a_narrow_terminal_shows_whole_words_of_the_list(n_columns: int) -> None:
+    env = {"FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": str(n_columns)}
+    listed = CliRunner(env=env).invoke(app, ["models", "list"], catch_exceptions=False).stdout
+    words = re.sub(r"\x1b\[[0-9;]*m", "", listed).split()
+    assert {"accompaniment-blend", "amplitude_phase_net", "measured:", "chosen,"} <= set(words)
+    assert "…" not in listed
 
 
 def test_the_list_tells_what_is_here_and_what_can_be_pulled(libsep: LibsepModels) -> None:
