@@ -240,3 +240,21 @@ print(len(n_looks), gc.get_freeze_count() > 100_000, gc.isenabled())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["0", "True", "True"]
+
+
+def test_a_run_looks_rarely_for_garbage_in_what_it_imports(tmp_path: Path) -> None:
+    (tmp_path / "music").mkdir()
+    code = """
+import gc, sys
+from libsep.cli.app import main
+looks = []
+gc.callbacks.append(lambda phase, info: looks.append("libsep.cli.session" in sys.modules))
+try:
+    main(["run", "music", "stems", "--dry-run"])
+finally:
+    print(looks.count(False) // 2, file=sys.stderr)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert int(done.stderr.splitlines()[-1]) < 90, done.stderr  # 149 otherwise, 46 so

@@ -36,6 +36,7 @@ from libsep.library.survey import (
     source_of,
     survey,
 )
+from libsep.machine import rare_garbage_search
 from libsep.pipeline import Assigner, Settings
 from libsep.pipeline.cutoffs import config_sha256, drum_models_of, restoration_model_of
 from libsep.pipeline.listed import listing_of
@@ -177,8 +178,9 @@ def _convert(
     interrupts: Interrupts,
 ) -> Ended:
     """Run the work on Ray; ``summary`` gathers the outcomes."""
-    from libsep.batch.run import convert_all
-    from libsep.batch.schedule.plan import Attempt
+    with rare_garbage_search():  # a tenth of the time that Ray takes to import
+        from libsep.batch.run import convert_all
+        from libsep.batch.schedule.plan import Attempt
 
     settings = Settings(
         config=options.config,
