@@ -90,7 +90,8 @@ def test_griffin_lim_gives_estimates_a_phase_of_their_own() -> None:
     found = network.separate(mixture)
     torch.testing.assert_close(found.sum(1), mixture, rtol=0, atol=1e-5)
     assert (found - with_phase).abs().max() > 0.01
-    torch.testing.assert_close(found[1:], network.separate(mixture[1:]), rtol=0, atol=1e-5)
+    # Each iteration amplifies the rounding, which differs by batch and processor.
+    torch.testing.assert_close(found[1:], network.separate(mixture[1:]), rtol=0, atol=1e-4)
     torch.testing.assert_close(found, network.separate(mixture), rtol=0, atol=0)
 
 
