@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from libsep.dj.collection import Collection, Entry, Playlist
-from libsep.dj.spelling import location_of_url
+from libsep.dj.spelling import location_of_url, text_of
 from libsep.errors import ConfigError
 
 EXTENSIONS = (".m3u", ".m3u8", ".pls")
@@ -27,7 +27,8 @@ def read_playlist(path: Path) -> tuple[Path, ...]:
     """Return the files that a playlist (m3u, m3u8, pls) names, in its order.
 
     Relative names are relative to the playlist's folder. Links other than ``file://`` are left
-    out. A playlist that is neither UTF-8 nor marked as UTF-16 is taken for Windows' Latin letters.
+    out. A line that is no UTF-8 is taken for Windows' Latin letters, if the playlist is not marked
+    as UTF-16: lists of a library that was renamed in part mix both.
 
     Raises
     ------
@@ -67,10 +68,7 @@ def _text(path: Path) -> str:
         raise ConfigError(f"{path}: expected a playlist (m3u, m3u8, pls), found {found}")
     if is_wide:
         return content.decode("utf-16", "replace")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", "replace")
+    return "\n".join(text_of(line) for line in content.removeprefix(codecs.BOM_UTF8).splitlines())
 
 
 def _m3u(text: str) -> Iterator[str]:

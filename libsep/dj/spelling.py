@@ -47,8 +47,20 @@ def with_letters(name: str) -> str:
     return _BYTE.sub(lambda match: _letter(match.group()), name)
 
 
+def text_of(line: bytes) -> str:
+    """Return a line of a list as text: UTF-8, or else Windows' Latin letters."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return with_letters(line.decode("ascii", "surrogateescape"))
+
+
 def _letter(byte: str) -> str:
-    return bytes([ord(byte) - 0xDC00]).decode("cp1252", "replace")
+    code = ord(byte) - 0xDC00
+    try:
+        return bytes([code]).decode("cp1252")
+    except UnicodeDecodeError:  # five bytes have no letter: as on the web, each stays itself
+        return chr(code)
 
 
 def _decoded(text: str) -> str:

@@ -5,11 +5,14 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from libsep.dj.m3u import read_playlist
 from libsep.dj.spelling import spellings, with_letters
 from libsep.errors import ConfigError
 from libsep.track import Track
+
+T = TypeVar("T")
 
 _WILDCARD = re.compile(r"\*\*/|\*\*|\*|\?")
 _MEANINGS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
@@ -19,7 +22,8 @@ class FolderHints:
     """Glob patterns of folders and files, relative to the library; the first that matches counts.
 
     ``*`` and ``?`` stay within one name, ``**`` crosses folders; case does not matter, nor how
-    accents are stored. A pattern that matches a folder holds for everything in it.
+    accents are stored, nor whether a name is Unicode or in Windows' Latin letters. A pattern that
+    matches a folder holds for everything in it.
 
     Raises
     ------
@@ -34,7 +38,7 @@ class FolderHints:
         """Return the genre of a track's folder and the pattern that says so, or None."""
         if not self._patterns:
             return None
-        source = _normalised(track.source)
+        source = _normalised(with_letters(track.source.as_posix()))
         for text, pattern, genre in self._patterns:
             if pattern.match(source):
                 return genre, text
@@ -59,7 +63,7 @@ class PlaylistHints:
 
     def find(self, track: Track) -> tuple[str, str] | None:
         """Return the genre of a track and the name of the playlist that says so, or None."""
-        return self._genres.get(comparable_path(track.path)) if self._genres else None
+        return said_of(track.path, self._genres)
 
     def content(self) -> list[tuple[str, str, str]]:
         """Return all that decisions rest on: file, genre, playlist; in a fixed order."""
@@ -81,16 +85,30 @@ def _compiled(text: str) -> re.Pattern[str]:
     return re.compile(expression + re.escape(pattern[end:]) + "(?:/.*)?\\Z", re.DOTALL)
 
 
-def _normalised(path: Path | str) -> str:
-    text = path.as_posix() if isinstance(path, Path) else path
-    return unicodedata.normalize("NFC", with_letters(text)).casefold()
-
-
-def comparable_path(path: Path) -> str:
-    """Return the absolute path of a file as a text that is the same however it was written."""
-    return _normalised(os.path.normpath(Path.cwd() / path))
+def _normalised(text: str) -> str:
+    return unicodedata.normalize("NFC", text).casefold()
 
 
 def comparable_paths(listed: Path) -> Iterator[str]:
-    """Yield what `comparable_path` says of all that the path in a list may mean."""
-    return (comparable_path(Path(text)) for text in spellings(str(listed)))
+    """Yield all that the path in a list may mean, absolute, without case or form of accents."""
+    for text in spellings(str(listed)):
+        yield from dict.fromkeys((_absolute(text), _absolute(with_letters(text))))
+
+
+def said_of(path: Path, listed: Mapping[str, T]) -> T | None:
+    """Return what lists say of a file, by `comparable_paths`; None if none of them names it.
+
+    A name that is no UTF-8 is also found in Windows' Latin letters, unless another file is called
+    so.
+    """
+    if not listed:
+        return None
+    if (said := listed.get(_absolute(str(path)))) is not None:
+        return said
+    in_letters = with_letters(str(path))
+    is_other = in_letters != str(path) and os.path.lexists(in_letters)
+    return None if is_other else listed.get(_absolute(in_letters))
+
+
+def _absolute(text: str) -> str:
+    return _normalised(os.path.normpath(Path.cwd() / text))

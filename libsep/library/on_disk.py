@@ -13,11 +13,15 @@ def _composed(name: str) -> str:
 
 
 def _folded(name: str) -> str:
-    return _composed(unicodedata.normalize("NFD", with_letters(name)).casefold())
+    return _composed(unicodedata.normalize("NFD", name).casefold())
 
 
-_FORMS: tuple[Callable[[str], str], ...] = (_composed, _folded)
-"""What two spellings of a name may differ in: first the form of accents, then case and encoding."""
+def _in_letters(name: str) -> str:
+    return _folded(with_letters(name))
+
+
+_FORMS: tuple[Callable[[str], str], ...] = (_composed, _folded, _in_letters)
+"""What two spellings of a name may differ in: the form of accents, then case, then encoding."""
 
 
 class Disk:

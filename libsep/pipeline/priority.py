@@ -7,7 +7,7 @@ from pathlib import Path
 
 from libsep.config import NightConfig
 from libsep.dj.m3u import read_playlist
-from libsep.genre.hints import comparable_path, comparable_paths
+from libsep.genre.hints import comparable_paths, said_of
 from libsep.library.plan import PlannedTrack
 from libsep.track import Track
 
@@ -70,7 +70,7 @@ def _in_playlist(playlist: Path) -> Callable[[Track], Key]:
             places.setdefault(path, float(place))
 
     def key(track: Track) -> Key:
-        place = places.get(comparable_path(track.path))
+        place = said_of(track.path, places)
         return (1, 0.0) if place is None else (0, place)
 
     return key

@@ -1,6 +1,8 @@
 """Folders and playlists as hints, and playlists as people have them."""
 
+import os
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -72,6 +74,33 @@ def test_a_playlist_names_files_relative_to_itself_or_absolute(tmp_path: Path) -
 def test_a_playlist_of_the_last_century_is_read(tmp_path: Path) -> None:
     (tmp_path / "old.m3u").write_bytes("Café.mp3\n".encode("cp1252"))
     assert read_playlist(tmp_path / "old.m3u") == (tmp_path / "Café.mp3",)
+
+
+def test_each_line_of_a_playlist_is_read_in_its_own_encoding(tmp_path: Path) -> None:
+    # What `find` lists of a library that was renamed in part.
+    lines = ["Übung.mp3".encode(), "Café.mp3".encode("cp1252"), b"\x81.mp3", b"\x9d.mp3"]
+    (tmp_path / "all.m3u").write_bytes(b"\xef\xbb\xbf" + b"\r\n".join(lines))
+    names = ("Übung.mp3", "Café.mp3", "\x81.mp3", "\x9d.mp3")
+    assert read_playlist(tmp_path / "all.m3u") == tuple(tmp_path / name for name in names)
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.flac", b"caf\x81.flac"])
+def test_a_name_in_latin_letters_has_the_hint_for_them_unless_another_file_is_called_so(
+    tmp_path: Path, make_track: MakeTrack, name: bytes
+) -> None:
+    in_letters = name.decode("latin-1")
+    (tmp_path / "old.m3u").write_bytes(name)
+    hints = PlaylistHints({tmp_path / "old.m3u": "jazz"})
+    latin, unicode = make_track(source=os.fsdecode(name)), make_track(source=in_letters)
+    assert hints.find(latin) == hints.find(unicode) == ("jazz", "old.m3u")
+    assert hints.find(make_track(source=os.fsdecode(b"caf\x8d.flac"))) is None
+    (tmp_path / in_letters).touch()
+    assert hints.find(latin) is None
+    assert hints.find(unicode) == ("jazz", "old.m3u")
+    link = quote(f"file://{tmp_path}/", safe=":/") + quote(name)
+    (tmp_path / "exact.m3u").write_text(link, encoding="ascii")
+    hints = PlaylistHints({tmp_path / "exact.m3u": "rock"})
+    assert hints.find(latin) == ("rock", "exact.m3u")
 
 
 def test_a_pls_names_files_by_number(tmp_path: Path) -> None:

@@ -234,6 +234,15 @@ def test_of_two_names_that_differ_in_case_only_the_exact_one_is_taken(tmp_path: 
     assert find_here(f"{tmp_path}/x.MP3", {}, Disk()) is None
 
 
+def test_a_name_in_unicode_comes_before_one_in_latin_letters(tmp_path: Path) -> None:
+    latin = os.fsdecode(b"caf\xe9.mp3")
+    for name in ("café.mp3", latin, os.fsdecode(b"\x81.mp3"), os.fsdecode(b"\x9d.mp3")):
+        (tmp_path / name).touch()
+    assert Disk().find(f"{tmp_path}/CAFÉ.mp3") == tmp_path / "café.mp3"
+    assert Disk().find(f"{tmp_path}/{latin}") == tmp_path / latin
+    assert Disk().find(f"{tmp_path}/\x9d.MP3") == tmp_path / os.fsdecode(b"\x9d.mp3")
+
+
 def test_a_folder_that_cannot_be_listed_is_entered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
