@@ -1,9 +1,10 @@
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from libsep.config import load
+from libsep.config import TrainingConfig, load
 from libsep.datasets.audio_cache import AudioCache
 from libsep.datasets.song_list import SongList
 from libsep.datasets.songs import find_single_sources, find_songs, load_song
@@ -136,7 +137,16 @@ def test_a_shipped_list_names_each_file_once_and_each_song_completely(path: Path
     assert len(set(files)) == len(files)
     for song, sources in songs.items():
         assert {"drums", "other", "vocals"} <= set(sources) <= set(TARGETS)
-        assert all(f".{song}_Stem_" in file.name for group in sources.values() for file in group)
+        name = f".{song.removeprefix('eif-')}_Stem_"
+        assert all(name in file.name for group in sources.values() for file in group)
+
+
+def test_trainings_take_all_songs_of_the_shipped_list() -> None:
+    names = load(SongList, Path("configs/songs/everything-is-free.yaml")).songs
+    for path in Path("configs/train").glob("accompaniment_*.yaml"):
+        material = load(TrainingConfig, path).material
+        assert not set(names) & set(material.exclude_songs), path
+        assert all(any(fnmatch(name, w) for w in material.weights) for name in names), path
 
 
 def test_a_song_of_the_shipped_list_is_read_from_its_clone(
@@ -145,9 +155,9 @@ def test_a_song_of_the_shipped_list_is_read_from_its_clone(
     shipped = Path("configs/songs/everything-is-free.yaml")
     path = tmp_path / shipped.name
     path.write_text(shipped.read_text())
-    sources = load(SongList, shipped).songs["Hydrogen"]
+    sources = load(SongList, shipped).songs["eif-Hydrogen"]
     for file in (file for group in sources.values() for file in group):
         write_wave(tmp_path / "everythingisremixed/src" / file, tone(220, 0.2))
     song = load_song(find_songs(path)[0], cache)
-    assert song.name == "Hydrogen"
+    assert song.name == "eif-Hydrogen"
     assert set(song.sources) == set(sources)

@@ -1,6 +1,7 @@
 """Synthetic songs on disk, which processes of their own keep renewing while others read them."""
 
 import dataclasses
+import functools
 import gc
 import logging
 import time
@@ -12,10 +13,10 @@ import numpy as np
 from jaxtyping import Float32, Int16
 
 from libsep.datasets.audio_cache import FULL_SCALE, AudioCache
-from libsep.errors import ConfigError
+from libsep.errors import ConfigError, reason_of
 from libsep.media.atomic import write_text
 from libsep.separation.cpu import tune_allocator, use_one_thread
-from libsep.track import TARGETS
+from libsep.track import TARGETS, path_to_text
 from libsep.training.synthesis.chance import weighted
 from libsep.training.synthesis.clips import Collection
 from libsep.training.synthesis.material import load_collection
@@ -88,7 +89,7 @@ class RenderPool:
 
     def fail(self, reason: str) -> None:
         """Tell those who wait that what renders has stopped, and why."""
-        write_text(self._failure, reason)
+        write_text(self._failure, path_to_text(reason))
 
     def forget_failure(self) -> None:
         """Begin as if nothing had stopped what renders."""
@@ -149,7 +150,7 @@ class RenderPlan:
     def render(self, collection: Collection, number: int, stage: VocalsStage | None = None) -> Song:
         """Return a song, which depends on seed, styles, material, number and stage alone.
 
-        Another song takes the place of one that meets a damaged recording; the log names that.
+        Another song takes the place of one that meets a damaged recording; the log names that once.
 
         Raises
         ------
@@ -163,7 +164,7 @@ class RenderPlan:
             except ConfigError as exc:
                 if attempt == MAX_ATTEMPTS - 1:
                     raise
-                logger.warning("sampler: a song is left out: %s", exc)
+                _warn(str(exc))
         if stage is not None:
             song = np.clip(stage.leave(song), -1, 1)
         values: Song = np.rint(song * FULL_SCALE).astype(np.int16)
@@ -178,17 +179,23 @@ class RenderPlan:
 def keep_rendering(plan: RenderPlan, worker: int = 0) -> None:
     """Fill the places of a worker in a pool, then renew one at a time, for ever.
 
-    The entry point of a process; it ends when it is terminated, or by an error of the material,
-    which those hear who wait for the pool.
+    The entry point of a process; it ends when it is terminated, or by an error of the material or
+    the disk. Those hear of that who wait for the first songs; a training that has begun goes on
+    with the songs that are there.
     """
     tune_allocator()
     use_one_thread()
     pool = plan.pool()
     try:
         _keep_rendering(plan, worker, pool)
-    except ConfigError as exc:
-        logger.error("sampler: no more songs: %s", exc)
-        pool.fail(str(exc))
+    except (ConfigError, OSError) as exc:
+        logger.error("sampler: no more songs: %s", reason_of(exc))
+        pool.fail(reason_of(exc))
+
+
+@functools.cache
+def _warn(reason: str) -> None:
+    logger.warning("sampler: a song is left out: %s", reason)
 
 
 def _keep_rendering(plan: RenderPlan, worker: int, pool: RenderPool) -> NoReturn:

@@ -101,7 +101,7 @@ def test_another_song_takes_the_place_of_one_that_meets_a_damaged_recording(
             rows.write(f"broken.wav,0,1,oneshot,drums,{drum},,worn,,,\n")
     collection = plan.collection()
     songs = [plan.render(collection, number) for number in range(6)]
-    assert 0 < caplog.text.count("broken.wav: training material cannot be decoded") < 60
+    assert caplog.text.count("broken.wav: training material cannot be decoded") == 1
     assert all(song.any() for song in songs)
     np.testing.assert_array_equal(plan.render(plan.collection(), 5), songs[5])
 
@@ -111,7 +111,20 @@ def test_what_stops_the_sampler_is_told_at_once(plan: RenderPlan, pack_folder: P
     whole = guitar.read_bytes()
     guitar.write_bytes(whole[:40])
     with rendering(plan), pytest.raises(ConfigError, match=r"guitar.wav: training material"):
-        plan.pool().wait(1)
+        plan.pool().wait(1, timeout_s=60.0)
     guitar.write_bytes(whole)
     with rendering(plan):
         plan.pool().wait(1)
+
+
+def test_a_disk_that_stops_the_sampler_is_told_too(plan: RenderPlan, pack_folder: Path) -> None:
+    at_fault = dataclasses.replace(plan, cache=pack_folder / "kick.wav" / "cache")
+    with rendering(at_fault), pytest.raises(ConfigError, match="Not a directory"):
+        plan.pool().wait(1, timeout_s=60.0)
+
+
+def test_a_reason_with_a_name_that_is_no_unicode_is_told(tmp_path: Path) -> None:
+    pool = RenderPool(tmp_path, 1, 10)
+    pool.fail("caf\udce9.wav: training material cannot be decoded")
+    with pytest.raises(ConfigError, match=r"caf\\xe9\.wav"):
+        pool.wait(1)
