@@ -24,7 +24,7 @@ from libsep.separation.stream import SegmentSeparator, separate_blocks
 from libsep.stem_maker import StemMaker
 from libsep.track import Outcome
 
-from ..conftest import SAMPLE_RATE, assignment
+from .conftest import SAMPLE_RATE, assignment
 
 CUT_HZ = 12_000.0
 Convert = Callable[..., tuple[Outcome, Path]]
