@@ -27,6 +27,23 @@ def _quota() -> int:
 
 
 @contextlib.contextmanager
+def no_garbage_search() -> Iterator[None]:
+    """Keep Python from searching for garbage while modules are imported that stay.
+
+    Later searches, too, leave out all objects that are there at the end: looking through those of
+    PyTorch takes a fifth of a second.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@contextlib.contextmanager
 def rare_garbage_search() -> Iterator[None]:
     """Let Python search for garbage rarely while a great many objects are made that are kept.
 

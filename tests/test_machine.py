@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from libsep.machine import n_cores, rare_garbage_search
+from libsep.machine import n_cores, no_garbage_search, rare_garbage_search
 
 
 def test_there_is_at_least_one_core_and_no_more_than_the_machine_has() -> None:
@@ -35,3 +35,21 @@ def test_garbage_is_searched_for_rarely_and_afterwards_as_before_also_after_an_e
     with pytest.raises(OSError, match="lost"), rare_garbage_search():
         raise OSError("lost")
     assert gc.get_threshold() == before
+
+
+def test_garbage_is_not_searched_for_and_afterwards_as_before_also_after_an_error() -> None:
+    try:
+        with pytest.raises(ImportError, match="lost"), no_garbage_search():
+            raise ImportError("lost")
+        assert gc.isenabled()
+        with no_garbage_search():
+            assert not gc.isenabled()
+        assert gc.isenabled()
+        gc.disable()
+        with no_garbage_search():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.enable()
+        gc.unfreeze()

@@ -246,6 +246,9 @@ def test_a_run_looks_rarely_for_garbage_in_what_it_imports(tmp_path: Path) -> No
     (tmp_path / "music").mkdir()
     code = """
 import gc, sys
+import libsep.machine
+if sys.argv[1] == "usual":
+    libsep.machine.OBJECTS_BETWEEN_SEARCHES = gc.get_threshold()[0]
 from libsep.cli.app import main
 looks = []
 gc.callbacks.append(lambda phase, info: looks.append("libsep.cli.session" in sys.modules))
@@ -254,7 +257,10 @@ try:
 finally:
     print(looks.count(False) // 2, file=sys.stderr)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
-    )
-    assert int(done.stderr.splitlines()[-1]) < 90, done.stderr  # 149 otherwise, 46 so
+    n_looks = {}
+    for how in ("usual", "rare"):
+        command = [sys.executable, "-c", code, how]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        n_looks[how] = int(done.stderr.splitlines()[-1])
+    assert n_looks["rare"] < 0.6 * n_looks["usual"]  # 46 and 149

@@ -15,7 +15,7 @@ from libsep import __version__
 from libsep.cli.lines import markup
 from libsep.cli.options import AddressOption, InsecureOption, JsonOption
 from libsep.cli.tables import nodes_table
-from libsep.errors import LibsepError, ModelError, NodesError
+from libsep.errors import LibsepError, ModelError, NodesError, reason_of
 from libsep.machine import n_cores
 from libsep.units import counted, format_bytes
 
@@ -79,7 +79,7 @@ def _tried(part: str, look: Callable[[], str]) -> Finding:
     except NodesError:
         raise
     except (LibsepError, ImportError, OSError) as exc:
-        return Finding(part, str(exc), is_usable=False)
+        return Finding(part, reason_of(exc), is_usable=False)
 
 
 def _ffmpeg() -> str:

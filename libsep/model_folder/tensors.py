@@ -259,9 +259,18 @@ class _NoRandomWeights(TorchFunctionMode):
         named = kwargs or {}
         if getattr(func, "__module__", None) == nn.init.__name__:
             return args[0] if args else named["tensor"]
-        if func is Tensor.to and "memory_format" in named and isinstance(args[0], nn.Parameter):
+        if func is Tensor.to and _only_moves(args, named):
             return torch.empty_like(args[0], **named)
         return func(*args, **named)
+
+
+def _only_moves(args: Sequence[Any], named: Mapping[str, Any]) -> bool:
+    """Return whether these arguments of `Tensor.to` give a parameter nothing but another layout.
+
+    A module gives neither device nor precision by place, and does not ask for haste.
+    """
+    is_plain = all(given is None or given is False for given in args[1:])
+    return is_plain and isinstance(args[0], nn.Parameter) and set(named) == {"memory_format"}
 
 
 def _identity(description: Description) -> dict[str, Any]:

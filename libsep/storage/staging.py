@@ -79,7 +79,8 @@ class Stage:
     def lengths_s(self, track: Track, longest_s: float) -> list[float]:
         """Return the lengths, in seconds, for which room is reserved in turn.
 
-        What the header says comes first, then, in case that it lies, the longest that fits.
+        What the header says comes first, or several times what is guessed if it says nothing;
+        then, in case that it is longer, the longest that fits.
         """
         if self._outputs is None:
             return [longest_s]

@@ -50,7 +50,7 @@ class StemFile:
 def stem_files(places: Iterable[str], storage: StorageConfig) -> Iterator[StemFile]:
     """Yield the given files, and the stem files of the given folders, in the order of names.
 
-    One that is given by itself and with its folder is yielded once.
+    One that is given by itself and with its folder is yielded once, where it is given first.
 
     Parameters
     ----------

@@ -8,9 +8,11 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file, save_file
+from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from libsep.errors import ModelError
+from libsep.model_folder.tensors import _NoRandomWeights
 from libsep.nets.band_split_unet import BandSplitUNet
 from libsep.nets.unet import UNet
 from libsep.separation.registry import Model, read_model
@@ -144,6 +146,15 @@ def test_no_random_weights_are_drawn_for_a_network_that_is_read(tiny_model: Mode
     torch.manual_seed(5)
     load_network(tiny_model)
     assert torch.equal(torch.rand(1), expected)
+
+
+def test_without_random_weights_a_parameter_still_gets_the_precision_that_is_asked_for() -> None:
+    parameter, layout = nn.Parameter(torch.ones(1, 2, 3, 3)), torch.channels_last
+    with _NoRandomWeights():
+        assert parameter.to(memory_format=layout).dtype == torch.float32
+        assert parameter.to(torch.float16, memory_format=layout).dtype == torch.float16
+        assert parameter.to(dtype=torch.float16, memory_format=layout).dtype == torch.float16
+        assert parameter.to(non_blocking=True, copy=True, memory_format=layout).equal(parameter)
 
 
 class Operations(TorchDispatchMode):

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import gc
 import logging
 import os
 import threading
@@ -22,6 +21,7 @@ from libsep.batch.cluster.machines import Place
 from libsep.batch.separators.batching import Batcher
 from libsep.config import SeparationConfig
 from libsep.errors import DeviceError
+from libsep.machine import no_garbage_search
 from libsep.restoration.model import RestorationModel
 from libsep.separation.registry import Model
 
@@ -75,13 +75,9 @@ class SeparatorActor:
     ) -> None:
         if log_folder is not None:
             log.setup_worker(log_folder)
-        gc.disable()
         # The driver, which hands this class to Ray, does without the seconds that PyTorch takes.
-        from libsep.batch.separators import networks
-
-        # What modules are made of stays: looking for garbage in it takes a fifth of a second.
-        gc.freeze()
-        gc.enable()
+        with no_garbage_search():
+            from libsep.batch.separators import networks
         networks.set_up_process()
         self._networks = networks
         self._config = config
