@@ -22,6 +22,7 @@ from libsep.cli.options import (
     refuse_uris,
     within,
 )
+from libsep.cli.terminal import go_on_unread
 
 
 def convert(
@@ -63,6 +64,7 @@ def convert(
         transients={"drum_transients": drum_transients},
     )
     converter = Converter(settings)
+    go_on_unread()
     console = Console(soft_wrap=True, highlight=False)
     with Console(stderr=True).status(f"converting {markup(file.name)}"):
         outcome = converter.convert(file, goal)

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from libsep.cli.lines import markup
 from libsep.cli.options import ConfigOption, JsonOption
+from libsep.cli.terminal import go_on_unread
 from libsep.extraction.extract import Extracted
 from libsep.units import counted
 
@@ -85,6 +86,7 @@ def _run(
     settings = load(Config, config) if config else Config()
     ffmpeg = find_ffmpeg(settings.decode.ffmpeg)
     job = Job(selection=selection, format_name=format_name, output=output, ffmpeg=ffmpeg)
+    go_on_unread()
     console = Console(highlight=False, soft_wrap=True, stderr=as_json)
     try:
         ended = extract_all(stems, job, settings.storage, on_end=lambda each: _print(console, each))

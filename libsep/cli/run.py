@@ -23,6 +23,7 @@ from libsep.cli.options import (
     UntilOption,
     WithLibraryOption,
 )
+from libsep.cli.terminal import go_on_unread
 from libsep.machine import rare_garbage_search
 
 LimitOption = Annotated[int | None, typer.Option(min=1, help="Convert at most this many tracks.")]
@@ -95,4 +96,5 @@ def run(
     if dry_run:
         preview(options)
         return
+    go_on_unread()
     raise typer.Exit(start(options).exit_code(if_remaining=exit_code_if_remaining))

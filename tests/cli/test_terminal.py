@@ -1,12 +1,15 @@
 """Every command ends well on a terminal that cannot show the names of the tracks."""
 
+import errno
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -14,10 +17,12 @@ import pytest
 from libsep.cli.app import main
 from libsep.cli.terminal import HANDLER, make_streams_safe
 from libsep.ledger import FOLDER, Ledger
+from libsep.media.verify import verify_stems
 from libsep.separation.registry import Model
 from libsep.track import Outcome
 
 NAME = "Größe 電 🎧"
+STREAMS = ("stdout", "stderr")
 
 
 @pytest.fixture
@@ -95,23 +100,112 @@ def test_signs_become_plain_and_what_is_no_unicode_is_shown(
     assert raw.getvalue() == b"3 x 4 -> * bad\\udcff.mp3"
 
 
+MAIN = "from libsep.cli.app import main; main()"
+
+
+def ended_unread(
+    *arguments: object, unread: tuple[str, ...] = ("stdout",), code: str = MAIN
+) -> "subprocess.CompletedProcess[bytes]":
+    """Run a command without a reader of some of its streams; Python holds back what it prints."""
+    read, written = os.pipe()
+    os.close(read)
+    streams = {name: written if name in unread else subprocess.PIPE for name in STREAMS}
+    held_back = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    ended = subprocess.run(command, **streams, env=held_back, check=False)  # type: ignore[call-overload]
+    os.close(written)
+    return cast("subprocess.CompletedProcess[bytes]", ended)
+
+
 @pytest.mark.parametrize(
     "arguments", [("--version",), ("--help",), ("models", "list"), ("models", "list", "--json")]
 )
 def test_a_command_whose_reader_has_gone_ends_without_a_word(arguments: tuple[str, ...]) -> None:
-    read, written = os.pipe()
-    os.close(read)
-    command = [sys.executable, "-c", "from libsep.cli.app import main; main()", *arguments]
-    ended = subprocess.run(command, stdout=written, stderr=subprocess.PIPE, check=False)
-    os.close(written)
+    ended = ended_unread(*arguments)
     assert (ended.returncode, ended.stderr) == (141, b"")
 
 
 def test_an_error_is_told_although_nobody_reads_the_output() -> None:
-    read, written = os.pipe()
-    os.close(read)
-    command = [sys.executable, "-c", "from libsep.cli.app import main; main()", "status", "/none"]
-    ended = subprocess.run(command, stdout=written, stderr=subprocess.PIPE, check=False)
-    os.close(written)
+    ended = ended_unread("status", "/none")
     assert ended.returncode == 2
     assert ended.stderr.startswith(b"libsep:")
+
+
+@pytest.mark.parametrize("unread", [("stderr",), STREAMS])
+@pytest.mark.parametrize("arguments", [("status", "/none"), ("nonsense",)])
+def test_an_error_that_nobody_reads_keeps_its_code(
+    arguments: tuple[str, ...], unread: tuple[str, ...]
+) -> None:
+    assert ended_unread(*arguments, unread=unread).returncode == 2
+
+
+def test_a_pipe_of_a_child_that_breaks_is_no_reader_that_has_gone() -> None:
+    code = """
+import os, typer
+from libsep.cli.terminal import ending_with_the_reader
+def talk() -> None:
+    read, written = os.pipe()
+    os.close(read)
+    os.write(written, b"to a child")
+with ending_with_the_reader():
+    typer.run(talk)
+"""
+    ended = ended_unread(unread=(), code=code)
+    assert ended.returncode == 1
+    assert b"BrokenPipeError" in ended.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no full disk to write to")
+@pytest.mark.parametrize("arguments", [("--version",), ("models", "list")])
+def test_output_that_cannot_be_written_is_an_error_in_one_line(arguments: tuple[str, ...]) -> None:
+    command = [sys.executable, "-c", MAIN, *arguments]
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr == (b"libsep: standard output cannot be written: No space left on device\n")
+
+
+def test_windows_calls_a_reader_that_has_gone_an_invalid_argument(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Gone(io.StringIO):
+        def write(self, _: str) -> int:
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    messages = io.StringIO()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", Gone())
+        patch.setattr(sys, "stderr", messages)
+        patch.setattr(sys, "platform", "win32")
+        with pytest.raises(SystemExit) as ended:
+            main(["--version"])
+    assert (ended.value.code, messages.getvalue()) == (141, "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unread", [("stderr",), STREAMS])
+def test_work_goes_on_when_nobody_reads_about_it(
+    unread: tuple[str, ...], library: Path, tiny_model: Model
+) -> None:
+    stem, files = library / f"{NAME}.stem.mp4", library / "files"
+    song = library / f"{NAME}.flac"
+    ended = ended_unread("convert", song, "--model", tiny_model.folder, unread=unread)
+    assert (ended.returncode, verify_stems(stem).is_conformant) == (0, True)
+    shutil.copy(stem, library / "second.stem.mp4")
+    ended = ended_unread("extract", library, "-o", files, unread=unread)
+    assert ended.returncode == 0
+    assert len(list(files.rglob("*vocals.wav"))) == 2
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.parametrize("unread", [("stderr",), STREAMS])
+def test_a_run_that_nobody_reads_about_ends_all_its_tracks(
+    unread: tuple[str, ...], library: Path, config_file: Path
+) -> None:
+    stems = library.parent / "stems"
+    ended = ended_unread("run", library, stems, "--config", config_file, unread=unread)
+    assert ended.returncode == 1, "a track is broken"
+    assert bool(ended.stdout) == ("stdout" not in unread)
+    assert (stems / f"{NAME}.stem.mp4").exists()
+    assert {row.status for row in Ledger(stems / FOLDER).latest().values()} == {"done", "failed"}
