@@ -14,6 +14,7 @@ from libsep.cli.app import app
 from libsep.cli.subcommands import NAMES
 from libsep.cli.subcommands import load as load_command
 from libsep.config import Config, load, load_training
+from libsep.datasets.song_list import SongList
 from libsep.genre.user_table import load_user_table
 from libsep.ledger import Ledger
 from libsep.library.demo.files import example_stem_file
@@ -41,6 +42,8 @@ def test_every_configuration_loads(path: Path) -> None:
     elif path.parent.name == "samples":
         assert is_sample_list(path)
         load(SampleList, path)
+    elif path.parent.name == "songs":
+        load(SongList, path)
     elif path.parent.name == "train":
         load_training(path)
     else:
