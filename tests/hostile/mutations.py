@@ -46,6 +46,8 @@ def renamed(bases: Mapping[str, bytes]) -> Iterator[Mutant]:
 def mutants(bases: Mapping[str, bytes], seed: int) -> Iterator[Mutant]:
     """Yield damaged files without end; the same for the same ``bases`` and ``seed``.
 
+    The first 171 are every file in every way.
+
     Parameters
     ----------
     bases
@@ -58,7 +60,7 @@ def mutants(bases: Mapping[str, bytes], seed: int) -> Iterator[Mutant]:
     ways = list(_WAYS)
     index = 0
     while True:
-        ending, way = endings[index % len(endings)], ways[int(rng.integers(len(ways)))]
+        ending, way = endings[index % len(endings)], ways[index // len(endings) % len(ways)]
         donor = bases[endings[int(rng.integers(len(endings)))]]
         data = _WAYS[way](bytearray(bases[ending]), donor, rng)
         if rng.random() < 0.5:  # an Ogg page whose checksum is wrong is not looked at further

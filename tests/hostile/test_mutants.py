@@ -1,4 +1,4 @@
-"""Many hundred damaged files through the whole pipeline: done or failed with a reason."""
+"""Some hundred damaged files through the whole pipeline: done or failed with a reason."""
 
 import hashlib
 import itertools
@@ -17,8 +17,10 @@ from .mutations import Mutant, mutants, renamed, truncated
 from .worker import Result
 
 SEED = 20261120
-N_MUTANTS = 380
-EACH_NTH_PERCENT = 6
+N_MUTANTS = 19 * 9
+"""Each format once in each way to damage it."""
+
+EACH_NTH_PERCENT = 12
 """Of the cuts at each per cent that a format gets here; the formats take turns, and
 ``benchmarks/hostile.py`` makes them all."""
 
@@ -27,7 +29,7 @@ COMPLAINT = re.compile(r"^\[[^\]]*\] \[(?:error|fatal)\] |^\[(?:error|fatal)\] "
 
 
 pytestmark = pytest.mark.timeout(3 * 3600)
-"""The first test converts 700 files, two minutes of work for two idle cores; a machine
+"""The first test converts 340 files, one minute of work for two idle cores; a machine
 that is ten times as slow, and has other tests to run, needs more than tests have by default."""
 
 
@@ -75,7 +77,7 @@ def digests(folder: Path) -> dict[Path, str]:
 
 
 def test_every_mutant_ends_as_done_or_failed_by_what_is_in_the_file(results: list[Result]) -> None:
-    assert len(results) >= 700
+    assert len(results) >= 340
     others = [
         (result.path.name, result.outcome.kind, result.outcome.message)
         for result in results
@@ -86,7 +88,7 @@ def test_every_mutant_ends_as_done_or_failed_by_what_is_in_the_file(results: lis
 
 def test_every_failure_has_a_reason_in_words(results: list[Result]) -> None:
     messages = [result.outcome.message for result in results if result.outcome.status == "failed"]
-    assert len(messages) > 150
+    assert len(messages) > 75
     for message in messages:
         first, *_ = message.splitlines()
         assert len(first) > 15
@@ -110,7 +112,7 @@ def test_nothing_is_left_but_the_stem_files_and_nothing_has_changed(
         for result in results
         if result.outcome.status == "done"
     }
-    assert len(done) > 150
+    assert len(done) > 75
     assert {path.name for path in stems.iterdir()} == done
     assert digests(sources) == before
     assert [result.path.name for result in results if result.children] == []
