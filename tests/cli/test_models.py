@@ -1,11 +1,9 @@
-"""``libsep models`` as a command of its own, with a catalogue on loopback."""
+"""``libsep models``, with a catalogue on loopback."""
 
 import hashlib
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,10 +14,9 @@ from typer.testing import CliRunner
 from libsep.cli.app import app
 from libsep.separation.registry import Model
 
-from ..processes import Ended
+from ..processes import Ended, ended_here
 from ..separation.file_server import FileServer, serving
 from ..separation.public_model import checkpoint, write_catalogue
-from .conftest import environment
 
 CONTENT = checkpoint()
 
@@ -33,24 +30,13 @@ def server() -> Iterator[FileServer]:
 
 
 @pytest.fixture
-def libsep(server: FileServer, tmp_path: Path) -> LibsepModels:
+def libsep(server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LibsepModels:
     """Return a function that runs the command with small public models and an empty shelf."""
     path = write_catalogue(tmp_path / "catalogue.yaml", server.url("whole/a.ckpt"), CONTENT)
-    code = (
-        "from pathlib import Path; from libsep.separation import catalogue; "
-        f"catalogue.CATALOGUE_PATH = Path({str(path)!r}); "
-        "from libsep.cli.app import main; main()"
-    )
-    shelf = {"LIBSEP_MODELS": str(tmp_path / "shelf"), "no_proxy": "*"}
-
-    def run(*arguments: object) -> Ended:
-        command = [sys.executable, "-c", code, *(str(argument) for argument in arguments)]
-        ended = subprocess.run(
-            command, capture_output=True, text=True, env=environment() | shelf, timeout=1500
-        )
-        return Ended(ended.returncode, ended.stdout, ended.stderr)
-
-    return run
+    monkeypatch.setattr("libsep.separation.catalogue.CATALOGUE_PATH", path)
+    monkeypatch.setenv("LIBSEP_MODELS", str(tmp_path / "shelf"))
+    monkeypatch.setenv("no_proxy", "*")
+    return ended_here
 
 
 @pytest.mark.parametrize("n_columns", [40, 80, 120])

@@ -21,26 +21,16 @@ from libsep.media.verify import verify_stems
 from libsep.separation.registry import Model
 from libsep.track import Outcome
 
+from ..processes import ended_here
+
 NAME = "Größe 電 🎧"
 STREAMS = ("stdout", "stderr")
 
 
-@pytest.fixture
-def run_on(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
-    """Return a function that runs a command with streams of an encoding: its code and output."""
-
-    def run(encoding: str, *arguments: object) -> tuple[int, str]:
-        raw = io.BytesIO()
-        stream = io.TextIOWrapper(raw, encoding=encoding, errors="strict", write_through=True)
-        with monkeypatch.context() as patch:
-            patch.setattr(sys, "stdout", stream)
-            patch.setattr(sys, "stderr", stream)
-            with pytest.raises(SystemExit) as ended:
-                main([str(argument) for argument in arguments])
-        code = ended.value.code
-        return int(code or 0), raw.getvalue().decode(encoding)
-
-    return run
+def run_on(encoding: str, *arguments: object) -> tuple[int, str]:
+    """Run a command with streams of an encoding: its code and output."""
+    ended = ended_here(*arguments, encoding=encoding)
+    return ended.code, ended.out + ended.err
 
 
 @pytest.fixture
@@ -55,9 +45,7 @@ def library(encode: Callable[..., Path], rng: np.random.Generator, tmp_path: Pat
 
 @pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_no_command_fails_for_a_name(
-    encoding: str, run_on: Callable[..., tuple[int, str]], library: Path, tiny_model: Model
-) -> None:
+def test_no_command_fails_for_a_name(encoding: str, library: Path, tiny_model: Model) -> None:
     stems = library.parent / f"Stems {NAME}"
     song, stem = library / f"{NAME}.flac", library / f"{NAME}.stem.mp4"
     model = ("--model", tiny_model.folder)
@@ -191,6 +179,7 @@ def test_work_goes_on_when_nobody_reads_about_it(
     song = library / f"{NAME}.flac"
     ended = ended_unread("convert", song, "--model", tiny_model.folder, unread=unread)
     assert (ended.returncode, verify_stems(stem).is_conformant) == (0, True)
+    assert bool(ended.stdout) == ("stdout" not in unread)
     shutil.copy(stem, library / "second.stem.mp4")
     ended = ended_unread("extract", library, "-o", files, unread=unread)
     assert ended.returncode == 0
@@ -199,13 +188,11 @@ def test_work_goes_on_when_nobody_reads_about_it(
 
 @pytest.mark.ray
 @pytest.mark.slow
-@pytest.mark.parametrize("unread", [("stderr",), STREAMS])
 def test_a_run_that_nobody_reads_about_ends_all_its_tracks(
-    unread: tuple[str, ...], library: Path, config_file: Path
+    library: Path, config_file: Path
 ) -> None:
     stems = library.parent / "stems"
-    ended = ended_unread("run", library, stems, "--config", config_file, unread=unread)
+    ended = ended_unread("run", library, stems, "--config", config_file, unread=STREAMS)
     assert ended.returncode == 1, "a track is broken"
-    assert bool(ended.stdout) == ("stdout" not in unread)
     assert (stems / f"{NAME}.stem.mp4").exists()
     assert {row.status for row in Ledger(stems / FOLDER).latest().values()} == {"done", "failed"}

@@ -19,7 +19,7 @@ from libsep.separation.registry import Model
 from libsep.storage.ends import Ends
 
 from ..conftest import tone
-from ..processes import COMMAND, wait_until
+from ..processes import COMMAND, ended_here, wait_until
 from .conftest import S3Server
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -65,18 +65,14 @@ def environment(s3: S3Server) -> dict[str, str]:
     return ours | {"RAY_worker_niceness": "0", "AWS_ENDPOINT_URL": s3.endpoint}
 
 
-def libsep(s3: S3Server, *arguments: object) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)],
+def run(s3: S3Server, config: Path) -> Any:
+    ended = subprocess.run(
+        [*COMMAND, "run", LIBRARY, STEMS, "--config", str(config), "--json"],
         capture_output=True,
         text=True,
         timeout=1500,
         env=environment(s3),
     )
-
-
-def run(s3: S3Server, config: Path, *options: str) -> Any:
-    ended = libsep(s3, "run", LIBRARY, STEMS, "--config", config, "--json", *options)
     assert ended.returncode in (0, 1), ended.stderr
     return json.loads(ended.stdout)
 
@@ -107,11 +103,9 @@ def test_a_run_from_store_to_store_is_killed_resumed_and_then_has_nothing_to_do(
     assert rest["n_failed"] + rest["n_failed_before"] == 1
     again = run(s3, config_file)
     assert (again["n_up_to_date"], again["n_failed_before"]) == (len(NAMES), 1)
-    verified = libsep(s3, "verify", STEMS, "--config", config_file, "--json")
-    assert verified.returncode == 0, verified.stdout
-    assert {report["path"] for report in json.loads(verified.stdout)} == {
-        f"s3://bucket/{key}" for key in stems
-    }
+    verified = ended_here("verify", STEMS, "--config", config_file, "--json")
+    assert verified.code == 0, verified.out
+    assert {report["path"] for report in verified.json} == {f"s3://bucket/{key}" for key in stems}
     for key in stems:
         path = tmp_path / "back.stem.mp4"
         path.write_bytes(s3.get(key))
@@ -119,9 +113,9 @@ def test_a_run_from_store_to_store_is_killed_resumed_and_then_has_nothing_to_do(
     assert {key: s3.get(key) for key in s3.sizes("music")} == music, "inputs are never changed"
 
     shutil.rmtree(tmp_path / "state")
-    status = libsep(s3, "status", STEMS, "--json")
-    assert status.returncode == 0, status.stderr
-    assert json.loads(status.stdout)["n_converted"] == len(NAMES)
+    status = ended_here("status", STEMS, "--json")
+    assert status.code == 0, status.err
+    assert status.json["n_converted"] == len(NAMES)
     ends = Ends.of(LIBRARY, STEMS, load(Config, config_file).storage)
     with ends.ledger("elsewhere") as ledger:
         assert set(ledger.latest()) == {*NAMES, "letter.mp3"}
