@@ -18,8 +18,8 @@ from libsep.ledger.lock import RunLock
 from libsep.training import distributed
 from libsep.training.check import check_job
 from libsep.training.job import BEST, CHECKPOINT, Job
-from libsep.training.material.inputs import rendering
 from libsep.training.state import State
+from libsep.training.synthesis.rendering import rendering
 from libsep.training.weights.checkpoint import load_checkpoint
 from libsep.training.weights.export import describe, export_model
 from libsep.training.worker import RunFolder, work

@@ -16,8 +16,9 @@ from libsep.ledger.lock import RunLock
 from libsep.training.check import check_device, check_job, warn_of_unused
 from libsep.training.job import Job
 from libsep.training.material.data import load_material
-from libsep.training.material.inputs import open_cache, open_material, open_validation, rendering
+from libsep.training.material.inputs import open_cache, open_material, open_validation
 from libsep.training.start import begin
+from libsep.training.synthesis.rendering import rendering
 from libsep.training.worker import RunFolder, work
 
 logger = logging.getLogger(__name__)

@@ -90,4 +90,5 @@ def _journal(job: Job, run: RunFolder, state: State, songs: Sequence[Song]) -> J
     if job.is_watched:
         n_steps = job.config.optimiser.n_steps
         display = TrainingDisplay(state.step, n_steps, state.best_sdr_db)
-    return Journal(run.folder, step=state.step, songs=songs, display=display)
+    pool = job.render_plan.pool() if job.render_plan else None
+    return Journal(run.folder, step=state.step, songs=songs, display=display, pool=pool)

@@ -1,9 +1,14 @@
 """What a person can watch: curve, TensorBoard, picture, display."""
 
 import csv
+import dataclasses
 import json
+import multiprocessing
+import re
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -168,3 +173,42 @@ def test_without_a_terminal_progress_is_lines_on_standard_error(
         "step 30: SDR drums 2.00, mean 1.00 dB, best 2.00",
         "step 40 of 100 · loss 0.2500 · 12.3 × real time · SDR 1.00 dB, best 2.00 · 1:30:00 left",
     ]
+
+
+def test_a_sampler_that_stops_is_told_at_once_at_the_end_and_in_the_curve(
+    tmp_path: Path, songs_folder: Path, pack_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    material = {"segment_s": 0.5, "n_renders": 2, "render_s": 2.0, "render_interval_s": 0}
+    job = short_job(tmp_path, songs_folder, 30, material=material)
+    job = dataclasses.replace(job, data=(songs_folder, pack_folder), validation=(), is_watched=True)
+    others = {*multiprocessing.active_children()}
+    assert job.render_plan is not None
+    plan = job.render_plan
+
+    def kill_the_sampler() -> None:
+        while not (plan.folder / "failure.txt").exists():  # which comes after the pool
+            time.sleep(0.05)
+        pool = plan.pool()
+        while pool.n_ready < 2:
+            time.sleep(0.05)
+        for process in {*multiprocessing.active_children()} - others:
+            process.kill()
+
+    killer = threading.Thread(target=kill_the_sampler)
+    killer.start()
+    train(job)
+    killer.join()
+    (stop,) = (record for record in records(job) if "sampler" in record)
+    words = re.fullmatch(
+        r"the sampler stopped at ....-..-.. ..:.., only its 2 songs so far are heard: "
+        r"it was ended by SIGKILL, out of memory\?",
+        str(stop["sampler"]),
+    )
+    assert words is not None
+    assert stop["time"] == pytest.approx(time.time(), abs=600)
+    told = [line for line in capsys.readouterr().err.splitlines() if words[0] in line]
+    assert told == [
+        f"step {stop['step']}: {words[0]}",
+        f"from then on without new songs: step {stop['step']}: {words[0]}",
+    ]
+    assert read_curve(job.out / "curve.jsonl")[-1]["step"] == 30

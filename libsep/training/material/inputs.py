@@ -1,9 +1,7 @@
 """What a worker trains on and what it is scored on, opened for a job."""
 
-import contextlib
 import dataclasses
-import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from libsep.config import AdversarialConfig
@@ -16,7 +14,6 @@ from libsep.training.job import Job
 from libsep.training.material.data import Material, load_material
 from libsep.training.material.examples import Examples
 from libsep.training.material.unpaired_examples import UnpairedExamples
-from libsep.training.synthesis.pool import RenderPlan, keep_rendering
 from libsep.training.vocals_stage import VocalsStage
 
 FIRST_RENDERS = 16
@@ -123,26 +120,3 @@ def load_validation(paths: Sequence[Path], cache: AudioCache) -> list[Song]:
             raise ConfigError(f"{path}: no validation songs")
         songs += found
     return songs
-
-
-@contextlib.contextmanager
-def rendering(plan: RenderPlan | None) -> Iterator[None]:
-    """Run the processes that fill the render pool, if there is anything to render."""
-    if plan is None:
-        yield
-        return
-    plan.pool().forget_failure()  # and made before anybody waits for it
-    context = multiprocessing.get_context("spawn")
-    processes = [
-        context.Process(target=keep_rendering, args=(plan, worker), daemon=True)
-        for worker in range(plan.n_workers)
-    ]
-    for process in processes:
-        process.start()
-    try:
-        yield
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join()

@@ -2,6 +2,7 @@
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.text import Text
 
 from libsep.units import format_duration
 
@@ -60,6 +61,10 @@ class TrainingDisplay:
         )
         best = ", the best" if numbers["is_best"] else f", best {self._best_sdr_db:.2f}"
         self._console.print(f"step {step}: SDR {scores} dB{best}")
+
+    def show_warning(self, text: str) -> None:
+        """Print what a person should know of."""
+        self._console.print(Text(text, "yellow"))
 
     def close(self) -> None:
         """Take the bar away."""

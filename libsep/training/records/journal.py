@@ -15,6 +15,7 @@ from libsep.training.records.display import TrainingDisplay
 from libsep.training.records.excerpt import choose_excerpt, separated
 from libsep.training.state import State
 from libsep.training.step import as_separation_network
+from libsep.training.synthesis.pool import RenderPool
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,9 @@ class Journal:
         The validation, from which the excerpt comes; none without songs.
     display
         Shows the records to a person; nobody watches without it.
+    pool
+        The sampler's songs; when no new ones come any more, that is recorded, and told here and at
+        the end.
     """
 
     def __init__(
@@ -42,9 +46,12 @@ class Journal:
         step: int,
         songs: Sequence[Song],
         display: TrainingDisplay | None = None,
+        pool: RenderPool | None = None,
     ) -> None:
         self._folder = folder
         self._display = display
+        self._pool = pool
+        self._stop = ""
         self._board = None
         self._excerpt = None
         if board.IS_INSTALLED:
@@ -60,9 +67,7 @@ class Journal:
     def record(self, step: int, values: Mapping[str, object]) -> None:
         """Write down numbers of a step: metrics with speed, or the scores of a validation."""
         logger.debug("training: step %d: %s", step, values)
-        line = json.dumps({"time": round(time.time(), 1), "step": step, **values})
-        with (self._folder / CURVE).open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        self._append(step, values)
         numbers = flattened(values)
         if self._board is not None:
             self._board.add_numbers(step, numbers)
@@ -72,6 +77,10 @@ class Journal:
         if self._display is not None:
             show = self._display.show_scores if is_validation else self._display.show_numbers
             show(step, numbers)
+        if self._pool is not None and not self._stop and (stop := self._pool.stop()):
+            self._stop = f"step {step}: {stop}"
+            self._append(step, {"sampler": stop})
+            self._warn(self._stop)
 
     def listen(self, state: State, *, is_bfloat16: bool) -> None:
         """Write down what the averaged weights make of the excerpt."""
@@ -82,12 +91,25 @@ class Journal:
         self._board.add_excerpt(state.step, self._excerpt, estimates)
 
     def close(self) -> None:
-        """Draw the whole curve, and end TensorBoard and display."""
+        """Draw the whole curve, say once more what was amiss, and end TensorBoard and display."""
         self._plot()
+        if self._stop:
+            self._warn(f"from then on without new songs: {self._stop}")
         if self._board is not None:
             self._board.close()
         if self._display is not None:
             self._display.close()
+
+    def _append(self, step: int, values: Mapping[str, object]) -> None:
+        line = json.dumps({"time": round(time.time(), 1), "step": step, **values})
+        with (self._folder / CURVE).open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def _warn(self, text: str) -> None:
+        if self._display is None:
+            logger.warning("training: %s", text)
+        else:
+            self._display.show_warning(text)
 
     def _plot(self) -> None:
         if plot.IS_INSTALLED:

@@ -14,20 +14,18 @@ from jaxtyping import Float32, Int16
 
 from libsep.datasets.audio_cache import FULL_SCALE, AudioCache
 from libsep.errors import ConfigError, reason_of
-from libsep.media.atomic import write_text
 from libsep.separation.cpu import tune_allocator, use_one_thread
-from libsep.track import TARGETS, path_to_text
+from libsep.track import TARGETS
 from libsep.training.synthesis.chance import weighted
 from libsep.training.synthesis.clips import Collection
+from libsep.training.synthesis.failure import Failure
 from libsep.training.synthesis.material import load_collection
 from libsep.training.synthesis.song import render_song
 from libsep.training.synthesis.styles import style_weights
 from libsep.training.vocals_stage import VocalsStage
+from libsep.units import counted
 
 logger = logging.getLogger(__name__)
-
-FAILURE = "failure.txt"
-"""File of a pool that says why a process stopped rendering."""
 
 MAX_ATTEMPTS = 10
 """Songs in a row that meet a damaged recording before a process gives up."""
@@ -54,7 +52,7 @@ class RenderPool:
 
     def __init__(self, folder: Path, n_songs: int, n_samples: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._failure = folder / FAILURE
+        self.failure = Failure(folder)
         shape = (n_songs, len(TARGETS), 2, n_samples)
         songs, rounds = folder / "songs.npy", folder / f"rounds-{n_songs}x{n_samples}.npy"
         if not _has_shape(songs, shape):
@@ -87,13 +85,15 @@ class RenderPool:
         self._songs[place] = song
         self._rounds[place] = number // len(self) + 1
 
-    def fail(self, reason: str) -> None:
-        """Tell those who wait that what renders has stopped, and why."""
-        write_text(self._failure, path_to_text(reason))
-
-    def forget_failure(self) -> None:
-        """Begin as if nothing had stopped what renders."""
-        self._failure.unlink(missing_ok=True)
+    def stop(self) -> str:
+        """Return since when there are no new songs, and why; nothing while they are rendered."""
+        reason = self.failure.reason()
+        if not reason:
+            return ""
+        return (
+            f"the sampler stopped at {self.failure.moment()}, "
+            f"only its {counted(self.n_ready, 'song')} so far are heard: {reason}"
+        )
 
     def wait(self, n_songs: int, timeout_s: float = 600.0) -> None:
         """Return when this many songs can be read.
@@ -107,8 +107,8 @@ class RenderPool:
         """
         deadline = time.monotonic() + timeout_s
         while self.n_ready < min(n_songs, len(self)):
-            if self._failure.is_file():
-                raise ConfigError(self._failure.read_text(encoding="utf-8"))
+            if reason := self.failure.reason():
+                raise ConfigError(reason)
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self.n_ready} of {n_songs} songs after {timeout_s:.0f} s")
             time.sleep(0.2)
@@ -180,8 +180,8 @@ def keep_rendering(plan: RenderPlan, worker: int = 0) -> None:
     """Fill the places of a worker in a pool, then renew one at a time, for ever.
 
     The entry point of a process; it ends when it is terminated, or by an error of the material or
-    the disk. Those hear of that who wait for the first songs; a training that has begun goes on
-    with the songs that are there.
+    the disk, which the pool tells. Who waits for the first songs hears of that; a training that
+    has begun goes on with the songs that are there, and says so.
     """
     tune_allocator()
     use_one_thread()
@@ -189,8 +189,7 @@ def keep_rendering(plan: RenderPlan, worker: int = 0) -> None:
     try:
         _keep_rendering(plan, worker, pool)
     except (ConfigError, OSError) as exc:
-        logger.error("sampler: no more songs: %s", reason_of(exc))
-        pool.fail(reason_of(exc))
+        pool.failure.tell(reason_of(exc))
 
 
 @functools.cache

@@ -1,12 +1,13 @@
 import dataclasses
+import multiprocessing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from libsep.errors import ConfigError
-from libsep.training.material.inputs import rendering
 from libsep.training.synthesis.pool import RenderPlan, RenderPool
+from libsep.training.synthesis.rendering import rendering
 
 SAMPLE_RATE = 44100
 
@@ -123,8 +124,30 @@ def test_a_disk_that_stops_the_sampler_is_told_too(plan: RenderPlan, pack_folder
         plan.pool().wait(1, timeout_s=60.0)
 
 
+def test_a_process_that_is_killed_is_told_at_once(plan: RenderPlan) -> None:
+    before = {*multiprocessing.active_children()}
+    with rendering(plan):
+        (sampler,) = {*multiprocessing.active_children()} - before
+        sampler.kill()
+        with pytest.raises(ConfigError, match="SIGKILL, out of memory"):
+            plan.pool().wait(4, timeout_s=60.0)
+
+
+def test_the_first_reason_is_kept_in_room_that_a_full_disk_need_not_give(tmp_path: Path) -> None:
+    pool = RenderPool(tmp_path, 1, 10)
+    pool.failure.forget()
+    n_bytes = (tmp_path / "failure.txt").stat().st_size
+    assert pool.stop() == ""
+    pool.failure.tell("kick.wav: " + "ö" * n_bytes)
+    pool.failure.tell("another")
+    assert (tmp_path / "failure.txt").stat().st_size == n_bytes
+    assert "only its 0 songs so far are heard: kick.wav: öö" in pool.stop()
+    pool.failure.forget()
+    assert pool.stop() == ""
+
+
 def test_a_reason_with_a_name_that_is_no_unicode_is_told(tmp_path: Path) -> None:
     pool = RenderPool(tmp_path, 1, 10)
-    pool.fail("caf\udce9.wav: training material cannot be decoded")
+    pool.failure.tell("caf\udce9.wav: training material cannot be decoded")
     with pytest.raises(ConfigError, match=r"caf\\xe9\.wav"):
         pool.wait(1)
