@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from libsep.cli.terminal import go_on_unread
+
 
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where the demo library is made.")],
@@ -15,5 +17,6 @@ def demo(
     from libsep.media.ffmpeg import find_ffmpeg
     from libsep.units import counted
 
+    go_on_unread()
     tracks = make_demo_library(folder, ffmpeg=find_ffmpeg())
     Console().print(f"{counted(len(tracks), 'track')} in {folder}", highlight=False)

@@ -13,6 +13,7 @@ from libsep.cli.options import (
     InsecureOption,
     refuse_uris,
 )
+from libsep.cli.terminal import go_on_unread
 
 DataOption = Annotated[
     list[Path] | None,
@@ -88,5 +89,6 @@ def distil(
         behind=find_model(behind) if behind else None,
         max_hours=max_hours,
     )
+    go_on_unread()
     watcher = Watcher(job, is_agreed=yes, is_dry=dry_run)
     raise typer.Exit(ending(job, run.distil(job, watcher, is_insecure=insecure), watcher))

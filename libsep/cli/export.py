@@ -8,6 +8,7 @@ from rich.console import Console
 
 from libsep.cli.lines import markup
 from libsep.cli.options import refuse_uris, within
+from libsep.cli.terminal import go_on_unread
 from libsep.errors import ConfigError
 from libsep.units import counted
 
@@ -68,6 +69,7 @@ def export(
     )
     today = datetime.date.today()
     goal = within(output, NAMES[program]) if output else None
+    go_on_unread()
     _print(write(stems, program, goal, prepared, paths=_folders(path_map or []), today=today))
 
 

@@ -16,6 +16,7 @@ from libsep.cli.examples import epilog
 from libsep.cli.lines import markup
 from libsep.cli.options import JsonOption
 from libsep.cli.tables import stacked
+from libsep.cli.terminal import go_on_unread
 from libsep.errors import ModelError
 from libsep.genre.description import ClassifierInfo, StoredClassifier
 from libsep.restoration.model import RestorationInfo, RestorationModel
@@ -120,6 +121,7 @@ def pull(
     """Fetch a public model, check it and convert it; from then on it works offline."""
     from libsep.separation.catalogue import find_entry
 
+    go_on_unread()
     if name == "musicnn":
         from libsep.genre.public import pull_tagger
 
@@ -155,6 +157,7 @@ def chain(
     """
     from libsep.separation import cascade
 
+    go_on_unread()
     model = cascade.chain(folder, first, second)
     print(f"{model.name} lies in {model.folder}, sha256 {model.sha256}")
 
@@ -179,6 +182,7 @@ def average(
     """
     from libsep.training.weights.average import average_weights
 
+    go_on_unread()
     model = average_weights(parts, weight or [1.0] * len(parts), about, folder)
     print(f"{model.name} lies in {model.folder}")
 
@@ -200,6 +204,7 @@ def blend(
     """
     from libsep.separation import blend as blending
 
+    go_on_unread()
     model = blending.blend(folder, parts, weight or [1.0] * len(parts))
     print(f"{model.name} lies in {model.folder}, sha256 {model.sha256}")
 

@@ -15,7 +15,7 @@ This page is made from the commands themselves by `python -m libsep.cli.referenc
 
 Exit codes: 0 all is done, or the time is over and nothing failed; 1 some tracks failed, or a check
 found something; 2 the command or its configuration is wrong; 130 or 143 interrupted, 141 when
-nobody reads the output (`| head`); `run`, `convert` and `extract` then go on. Results go to
+nobody reads the output (`| head`); commands that make files or models then go on. Results go to
 standard output, progress and messages to standard error. `NO_COLOR=1` turns colours off.
 `libsep --install-completion` completes commands and options in your shell.
 """

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from libsep.cli.lines import markup
 from libsep.cli.options import ConfigOption, within
+from libsep.cli.terminal import go_on_unread
 from libsep.ledger import FOLDER, Ledger
 from libsep.library.last_run import RUNS
 from libsep.storage.ends import Ends
@@ -36,6 +37,7 @@ def report(
     from libsep.storage.ends import noted_library, opened_output, root_of
     from libsep.storage.places import parse_place, place_to_text
 
+    go_on_unread()
     storage = (load(Config, config) if config else Config()).storage
     place = parse_place(stems)
     with opened_output(stems, storage) as (ledger, in_work):

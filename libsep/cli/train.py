@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from libsep import config
+from libsep.cli.terminal import go_on_unread
 from libsep.cli.train_drums import train_drums
 from libsep.cli.train_genre import train_genre
 from libsep.cli.train_presence import train_presence
@@ -76,6 +77,7 @@ def train(
     from libsep.training.job import Job
 
     loaded = config.load_training(settings)
+    go_on_unread()
     files: dict[str, Any] = {"out": out, "cache": cache, "model": model, "about": about}
     if isinstance(loaded, config.GenreTrainingConfig):
         _refuse({"--validation": validation, "--from": start, "--unpaired": unpaired})

@@ -1,6 +1,8 @@
 """Every command ends well on a terminal that cannot show the names of the tracks."""
 
 import errno
+import importlib
+import inspect
 import io
 import json
 import os
@@ -184,6 +186,36 @@ def test_work_goes_on_when_nobody_reads_about_it(
     ended = ended_unread("extract", library, "-o", files, unread=unread)
     assert ended.returncode == 0
     assert len(list(files.rglob("*vocals.wav"))) == 2
+
+
+@pytest.mark.slow
+def test_commands_that_make_files_and_models_end_well_unread(
+    library: Path, tiny_model: Model, tmp_path: Path
+) -> None:
+    song, stems = library / f"{NAME}.flac", tmp_path / "stems"
+    ended = ended_unread("convert", song, "--model", tiny_model.folder, "-o", f"{stems}/")
+    assert ended.returncode == 0
+    ledger = Ledger(stems / FOLDER)
+    ledger.begin("r1")
+    ledger.append(Outcome(source=song.name, output=f"{NAME}.stem.mp4", status="done"))
+    ledger.end()
+    blend = tmp_path / "blend"
+    for arguments, made in (
+        (("export", stems, "--to", "m3u"), stems / "stems.m3u8"),
+        (("report", stems), stems / FOLDER / "report.html"),
+        (("models", "blend", blend, tiny_model.folder, tiny_model.folder), blend / "model.yaml"),
+    ):
+        ended = ended_unread(*arguments)
+        assert (ended.returncode, ended.stderr) == (0, b""), arguments
+        assert made.exists(), arguments
+
+
+@pytest.mark.parametrize("command", ["demo", "distil", "train", "models pull", "models chain"])
+def test_a_command_that_works_for_long_lets_nobody_read(command: str) -> None:
+    """The work itself is too long for a test: its first line is looked for."""
+    module = importlib.import_module(f"libsep.cli.{command.split()[0]}")
+    function = getattr(module, command.split()[-1])
+    assert "go_on_unread()" in inspect.getsource(function)
 
 
 @pytest.mark.ray
