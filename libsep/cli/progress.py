@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Collection
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
@@ -23,12 +24,28 @@ REPORT_S = 600.0
 
 
 class Speed:
-    """Hours of audio and speed so far, from the seconds of audio that ended and those to come."""
+    """Hours of audio and speed so far, from the seconds of audio that ended and those to come.
+
+    Only conversions count. Of the time that has passed, the share counts that went into them: a
+    track whose stem file is only moved or tagged has its length in no time.
+    """
 
     def __init__(self, total_s: float) -> None:
         self.total_s = total_s
         self.done_s = 0.0
         self._start_s = time.monotonic()
+        self._conversions_s = 0.0
+        self._others_s = 0.0
+
+    def count(self, outcome: Outcome, expected_s: float) -> None:
+        """Count the audio of a track as done, or as not to be done if nothing was converted."""
+        self.total_s -= expected_s
+        if outcome.status == "done" and outcome.action == "convert":
+            self.total_s += outcome.duration_s
+            self.done_s += outcome.duration_s
+            self._conversions_s += outcome.wall_s
+        else:
+            self._others_s += outcome.wall_s
 
     def restart(self) -> None:
         """Count from now: the separators are ready."""
@@ -36,8 +53,10 @@ class Speed:
 
     @property
     def times_real_time(self) -> float:
-        """Seconds of audio per second of wall clock."""
-        return self.done_s / max(time.monotonic() - self._start_s, 1e-3)
+        """Seconds of audio per second of wall clock that goes into conversions."""
+        in_work_s = self._conversions_s + self._others_s
+        share = self._conversions_s / in_work_s if self._conversions_s else 1.0
+        return self.done_s / max(share * (time.monotonic() - self._start_s), 1e-3)
 
     def remaining_s(self) -> float | None:
         """Return the seconds that the rest will take at this speed; None before the first track."""
@@ -84,14 +103,24 @@ class RunDisplay:
         Gathers the outcomes.
     window
         The time that the run has.
+    moved
+        Sources that may be old tracks elsewhere, of which nothing is to be converted then.
     """
 
-    def __init__(self, tracks: list[Track], summary: Summary, window: Window) -> None:
+    def __init__(
+        self,
+        tracks: list[Track],
+        summary: Summary,
+        window: Window,
+        moved: Collection[str] = (),
+    ) -> None:
         self._console = Console(stderr=True, soft_wrap=True, highlight=False)
         self._summary = summary
         self._window = window
         self._n_tracks = len(tracks)
+        self._n_moved = len(moved)
         self._audio_s = {path_to_text(t.source): t.expected_s for t in tracks}
+        self._audio_s |= dict.fromkeys(moved, 0.0)
         self._speed = Speed(sum(self._audio_s.values(), 0.0))
         self._in_work: list[str] = []
         self._reported_s = time.monotonic()
@@ -116,9 +145,12 @@ class RunDisplay:
     def __enter__(self) -> "RunDisplay":
         """Show the bar, and in which time how much is to be done."""
         if self._window.is_limited or self._is_brief:
-            until = f", window closes at {self._window.closes_at()}" * self._window.is_limited
+            limited = self._window.is_limited
+            until = f", window closes at {self._window.closes_at()}" if limited else ""
             audio = _hours(self._speed.total_s)
-            self._line(f"[dim]{counted(self._n_tracks, 'track')}, {audio} of audio{until}[/]")
+            moved = f", {self._n_moved:,} of them moved" * bool(self._n_moved)
+            tracks = counted(self._n_tracks, "track")
+            self._line(f"[dim]{tracks}{moved}, {audio} of audio{until}[/]")
         self._progress.start()
         return self
 
@@ -157,7 +189,7 @@ class RunDisplay:
     def track_ended(self, outcome: Outcome) -> None:
         """Count an outcome; print a line if it failed, or if there is no bar and few tracks."""
         self._summary.add(outcome)
-        self._count(outcome)
+        self._speed.count(outcome, self._audio_s.get(outcome.source, 0.0))
         if outcome.source in self._in_work:
             self._in_work.remove(outcome.source)
         self._progress.advance(self._task)
@@ -174,14 +206,6 @@ class RunDisplay:
     def _is_brief(self) -> bool:
         """Whether there is no terminal, and too much to do for a line about each track."""
         return bool(self._progress.disable) and self._n_tracks > MAX_LINES
-
-    def _count(self, outcome: Outcome) -> None:
-        """Count the audio of a track as done, or as not to be done if nothing was converted."""
-        length_s = self._audio_s.get(outcome.source, 0.0)
-        self._speed.total_s -= length_s
-        if outcome.status == "done" and outcome.action == "convert":
-            self._speed.total_s += outcome.duration_s
-            self._speed.done_s += outcome.duration_s
 
     def drains(self, reason: str, *, is_interrupted: bool) -> None:
         """Say why no further track is started."""

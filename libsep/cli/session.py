@@ -201,7 +201,8 @@ def _convert(
     remove_leftovers(options.stems, tracks)
     attempts = [Attempt.of(each, crashes.get(source_of(each), 0)) for each in found.work]
     night = night_of(options.window, settings, ledger)
-    display = RunDisplay(tracks, summary, options.window)
+    moved = {source_of(each) for each in found.work if each.move is not None}
+    display = RunDisplay(tracks, summary, options.window, moved)
     with _blaming_nobody_for_a_lost_cluster(ledger), display:
         result = convert_all(
             attempts,

@@ -1,5 +1,6 @@
 """A run that ends by the clock, and what a run takes first."""
 
+import dataclasses
 import os
 import time
 import types
@@ -142,6 +143,31 @@ def test_the_journal_of_a_long_run_is_short(
     assert [line.partition(" ")[2].partition(" ·")[0] for line in lines[2:]] == [
         "100 of 201 tracks",
         "200 of 201 tracks",
+    ]
+
+
+def test_moved_tracks_change_neither_speed_nor_the_time_that_is_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 0.0
+    clock = types.SimpleNamespace(monotonic=lambda: now_s, strftime=lambda _: "02:00")
+    monkeypatch.setattr("libsep.cli.progress.time", clock)
+    moved = [f"moved {index}.mp3" for index in range(MAX_LINES)]
+    names = [*moved, "first.mp3", "second.mp3"]
+    tracks = [track_called(name, duration_s=600.0) for name in names]
+    new = Outcome(source="first.mp3", output="x", status="done", duration_s=600.0, wall_s=400.0)
+    followed = dataclasses.replace(new, action="move", wall_s=1.0)
+    ends = [dataclasses.replace(followed, source=name) for name in moved]
+    with RunDisplay(tracks, Summary(), Window(), moved) as display:
+        for outcome in ends:
+            now_s += outcome.wall_s
+            display.track_ended(outcome)
+        now_s += new.wall_s
+        display.track_ended(new)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "202 tracks, 200 of them moved, 20.0 min of audio",
+        "02:00 201 of 202 tracks · 10.0 min of 20.0 min · 1.5 × real time · 6:40 left",
     ]
 
 
