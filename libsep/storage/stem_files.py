@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from libsep.config import StorageConfig
@@ -50,7 +50,8 @@ class StemFile:
 def stem_files(places: Iterable[str], storage: StorageConfig) -> Iterator[StemFile]:
     """Yield the given files, and the stem files of the given folders, in the order of names.
 
-    One that is given by itself and with its folder is yielded once, where it is given first.
+    One that is given by itself and with its folder, before or after it, is yielded once, with the
+    outermost folder that is given.
 
     Parameters
     ----------
@@ -65,8 +66,7 @@ def stem_files(places: Iterable[str], storage: StorageConfig) -> Iterator[StemFi
         A store does not answer, or refuses.
     """
     seen: set[str] = set()
-    for text in places:
-        place = parse_place(text)
+    for place in _outer_first([parse_place(text) for text in places]):
         found: Iterator[StemFile]
         if isinstance(place, Path):
             found = (StemFile(str(path), place) for path in find_stem_files([place]))
@@ -78,6 +78,20 @@ def stem_files(places: Iterable[str], storage: StorageConfig) -> Iterator[StemFi
             if name not in seen:
                 seen.add(name)
                 yield file
+
+
+def _outer_first(places: Sequence[Path | RemoteFolder]) -> list[Path | RemoteFolder]:
+    """Return places in their order, but none before one that it lies in."""
+    parts = [_parts(place) for place in places]
+    known = set(parts)
+    depths = [sum(each[:length] in known for length in range(1, len(each))) for each in parts]
+    return [places[index] for index in sorted(range(len(places)), key=depths.__getitem__)]
+
+
+def _parts(place: Path | RemoteFolder) -> tuple[str, ...]:
+    if isinstance(place, Path):
+        return Path(os.path.abspath(place)).parts  # noqa: PTH100 - links stay
+    return f"{place.scheme}://", *place.path_of().split("/")
 
 
 def _in_store(place: RemoteFolder, storage: StorageConfig) -> Iterator[StemFile]:

@@ -259,13 +259,16 @@ def test_a_stem_file_that_is_given_by_two_spellings_is_extracted_once(
     assert ended.status == "done"
 
 
+@pytest.mark.parametrize("is_turned", [False, True])
 def test_a_stem_file_that_is_given_beside_its_folder_keeps_its_place_in_that(
-    stem_file: Path, job: Job, tmp_path: Path
+    stem_file: Path, job: Job, tmp_path: Path, is_turned: bool
 ) -> None:
     path = tmp_path / "tree" / "a" / stem_file.name
     path.parent.mkdir(parents=True)
     path.write_bytes(stem_file.read_bytes())
     places = [str(tmp_path / "tree"), str(path), os.path.relpath(path, Path.cwd())]
+    if is_turned:
+        places.reverse()
     (ended,) = extract_all(places, job, StorageConfig())
     assert ended.status == "done"
     assert [each.name for each in job.output.iterdir()] == ["a"]
