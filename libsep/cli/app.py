@@ -4,17 +4,16 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from libsep import __version__, log
-from libsep.cli.lines import markup
+from libsep.cli.lines import markup, print_error
 from libsep.cli.subcommands import Subcommands
 from libsep.cli.terminal import ending_with_the_reader, make_streams_safe
+from libsep.cli.usage import EXIT_USAGE
 from libsep.errors import LibsepError, NodesError, TrackError
 from libsep.track import path_to_text
 
 EXIT_FAILED = 1
-EXIT_USAGE = 2
 
 app = typer.Typer(
     name="libsep",
@@ -61,13 +60,12 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _run(arguments: list[str] | None) -> None:
     try:
-        app(arguments)
+        app(arguments, prog_name="libsep")
     except LibsepError as exc:
-        console = Console(stderr=True, soft_wrap=True)
         text = str(exc)
         if isinstance(exc, TrackError):  # whose text names the file without its folder
             text = f"{path_to_text(exc.path)}: {exc.message}"
-        console.print(f"[bold red]libsep:[/] {markup(text)}", highlight=False)
+        console = print_error(text)
         if isinstance(exc, TrackError) and exc.log:
             console.print(markup(exc.log), highlight=False)
         if isinstance(exc, NodesError):

@@ -1,9 +1,17 @@
 """Lines that several commands print."""
 
+from rich.console import Console
 from rich.markup import escape
 
 from libsep.track import Outcome
 from libsep.units import format_duration
+
+
+def print_error(text: str) -> Console:
+    """Print why a command ends, and return where."""
+    console = Console(stderr=True, soft_wrap=True)
+    console.print(f"[bold red]libsep:[/] {markup(text)}", highlight=False)
+    return console
 
 
 def describe(outcome: Outcome) -> str:

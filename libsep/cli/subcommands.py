@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from libsep.cli.examples import EXAMPLES, epilog
+from libsep.cli.usage import in_one_line
 
 NAMES = (
     "run", "convert", "listen", "inspect", "extract", "status", "report", "audit", "verify",
@@ -24,6 +25,16 @@ class Subcommands(TyperGroup):
         super().__init__(**attributes)
         for name in NAMES:
             self.add_command(TyperCommand(name, help=_help_of(name)))
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        """Return the context of a call; options of its own that are wrong are told in one line."""
+        with in_one_line():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a subcommand; options that are wrong are told in one line."""
+        with in_one_line():
+            return super().invoke(ctx)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return name, command and the rest of the arguments, the command being the real one."""
