@@ -76,7 +76,7 @@ def told(error: Any) -> str:
 def _hint(name: str, error: Any) -> str:
     """Return which name may be meant instead of one that there is not."""
     known = list(getattr(error, "possibilities", None) or ())
-    command = error.ctx.command if error.ctx is not None else None
+    command: Any = error.ctx.command if error.ctx is not None else None
     if not known and hasattr(command, "list_commands") and "command" in error.message:
         known = command.list_commands(error.ctx)
     close = difflib.get_close_matches(name, known, n=1)
