@@ -18,7 +18,7 @@ from libsep.datasets.audio_cache import AudioCache
 from libsep.datasets.songs import find_songs, load_song
 from libsep.evaluation.separate import separate_song
 from libsep.media.decode import SAMPLE_RATE
-from libsep.metrics import onset_lsd, residual_db, sharpness_db, usdr
+from libsep.metrics import Reference, residual_db, usdr
 from libsep.separation.cpu import tune_allocator, use_one_thread
 from libsep.separation.grid import segment_grid
 from libsep.separation.registry import find_model
@@ -72,11 +72,12 @@ def measures(
     mixture: np.ndarray, stems: np.ndarray, source: np.ndarray
 ) -> tuple[float, float, float, float]:
     """Return what `COLUMNS` says of the drums of a song."""
-    true, estimate = torch.from_numpy(source), torch.from_numpy(stems[DRUMS])
+    estimate = torch.from_numpy(stems[DRUMS])
+    true = Reference(torch.from_numpy(source), SAMPLE_RATE)
     return (
         usdr(source, stems[DRUMS]),
-        onset_lsd(true, estimate),
-        sharpness_db(true, estimate, SAMPLE_RATE),
+        true.onset_lsd(estimate),
+        true.sharpness_db(estimate),
         residual_db(mixture, stems),
     )
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Float32, Float64, Int64
 from torch import Tensor
 
-from libsep.dsp.stft import stft, stft_parts
+from libsep.dsp.stft import n_frames, power, stft, stft_parts
 
 FRAME_S = 1.0
 """Length of the frames of `frame_sdr`, in seconds."""
@@ -148,8 +148,15 @@ def find_attacks(signal: Float[Tensor, "C T"], sample_rate: int) -> Int64[Tensor
     Where the energy of the 10 ms after a sample exceeds that of the 10 ms before the most, in the
     frames around each of `find_onsets`. Onsets at the very ends of the signal are left out.
     """
+    return _attacks_at(find_onsets(signal), signal, sample_rate)
+
+
+def _attacks_at(
+    onsets: Int64[Tensor, " onsets"], signal: Float[Tensor, "C T"], sample_rate: int
+) -> Int64[Tensor, " attacks"]:
+    """Return what `find_attacks` does, the onsets being known."""
     length = int(ATTACK_S * sample_rate)
-    centres = (find_onsets(signal) + 1) * (ONSET_FFT // 4) - ONSET_FFT // 2
+    centres = (onsets + 1) * (ONSET_FFT // 4) - ONSET_FFT // 2
     places = centres[:, None] + torch.arange(-ONSET_FFT // 2, ONSET_FFT, ONSET_FFT // 16)
     is_inside = (places >= length) & (places + length <= signal.shape[-1])
     places = places[is_inside.all(dim=1)]
@@ -166,58 +173,81 @@ def onset_spectrogram(signal: Float[Tensor, "C T"]) -> Float[Tensor, "C F N"]:
     return torch.cat(parts, -1) if parts else signal.new_zeros((len(signal), ONSET_FFT // 2 + 1, 0))
 
 
-def onset_lsd(
-    source: Float[Tensor, "C T"], estimate: Float[Tensor, "C T"], floor: float = 1e-8
-) -> float:
-    """Return the log-spectral distance (as `lsd`) within 46 ms of the onsets of the source.
+class Reference:
+    """A source, as what estimates are compared with at its onsets and above 8 kHz.
 
-    ``nan`` if it has none.
+    What is looked for in the source is found once for all estimates.
+
+    Parameters
+    ----------
+    source
+        The true signal of a target.
+    sample_rate
+        In Hz.
     """
-    frames = find_onsets(source)[:, None] + torch.arange(ONSET_FRAMES)
-    logs = [
-        onset_spectrogram(signal).square().clamp(min=floor).log10() for signal in (source, estimate)
-    ]
-    near = torch.zeros(logs[0].shape[-1], dtype=torch.bool)
-    near[frames[frames < len(near)]] = True
-    distances = (logs[0] - logs[1])[..., near].square().mean(dim=-2).sqrt()
-    return float(distances.mean()) if distances.numel() else float("nan")
 
+    def __init__(self, source: Float[Tensor, "C T"], sample_rate: int) -> None:
+        self._sample_rate = sample_rate
+        onsets = find_onsets(source)
+        frames = onsets[:, None] + torch.arange(ONSET_FRAMES)
+        self._is_near = torch.zeros(
+            n_frames(source.shape[-1], ONSET_FFT, ONSET_FFT // 4), dtype=torch.bool
+        )
+        self._is_near[frames[frames < len(self._is_near)]] = True
+        self._logs = self._logs_near(source)
+        self._attacks = _attacks_at(onsets, source, sample_rate)[:, None]
+        self._rises_db = self._rises(source)
+        self._high, self._whole = self._energies(source)
 
-def sharpness_db(
-    source: Float[Tensor, "C T"], estimate: Float[Tensor, "C T"], sample_rate: int
-) -> float:
-    """Return how much steeper the estimate's onsets are than the source's, in dB.
+    def onset_lsd(self, estimate: Float[Tensor, "C T"]) -> float:
+        """Return the log-spectral distance (as `lsd`) within 46 ms of the onsets of the source.
 
-    At each onset of the source the energy of the 10 ms after it is compared with that of the
-    10 ms before; rises above 40 dB count as 40 dB. The mean difference is 0 for equal signals and
-    negative if the onsets of the estimate are blurred, or covered by what leaks in from other
-    targets. ``nan`` if the source has no onsets.
-    """
-    starts = find_attacks(source, sample_rate)[:, None]
-    if len(starts) == 0:
-        return float("nan")
-    length = int(ATTACK_S * sample_rate)
-    rises = [_rise_db(*_energies_around(signal, starts, length)) for signal in (source, estimate)]
-    return float((rises[1] - rises[0]).mean())
+        ``nan`` if it has none.
+        """
+        distances = (self._logs - self._logs_near(estimate)).square().mean(dim=-2).sqrt()
+        return float(distances.mean()) if distances.numel() else float("nan")
 
+    def sharpness_db(self, estimate: Float[Tensor, "C T"]) -> float:
+        """Return how much steeper the estimate's onsets are than the source's, in dB.
 
-def high_band_db(
-    source: Float[Tensor, "C T"], estimate: Float[Tensor, "C T"], sample_rate: int
-) -> float:
-    """Return the energy of the estimate above 8 kHz relative to the source's, in dB.
+        At each onset of the source the energy of the 10 ms after it is compared with that of the
+        10 ms before; rises above 40 dB count as 40 dB. The mean difference is 0 for equal signals
+        and negative if the onsets of the estimate are blurred, or covered by what leaks in from
+        other targets. ``nan`` if the source has no onsets.
+        """
+        if len(self._attacks) == 0:
+            return float("nan")
+        return float((self._rises(estimate) - self._rises_db).mean())
 
-    0 for equal signals, negative if treble is missing; ``nan`` if the source has none there, which
-    is to say 80 dB less than in all its band.
-    """
-    energies = []
-    for signal in (source, estimate):
-        power = torch.fft.rfft(signal).abs().double().square()
-        first = int(HIGH_BAND_HZ / sample_rate * signal.shape[-1])
-        energies.append((float(power[:, first:].sum()), float(power.sum())))
-    (high, whole), (estimated, _) = energies
-    if high <= 1e-8 * whole:
-        return float("nan")
-    return -_ratio_db(high, estimated)
+    def high_band_db(self, estimate: Float[Tensor, "C T"]) -> float:
+        """Return the energy of the estimate above 8 kHz relative to the source's, in dB.
+
+        0 for equal signals, negative if treble is missing; ``nan`` if the source has none there,
+        which is to say 80 dB less than in all its band.
+        """
+        if self._high <= 1e-8 * self._whole:
+            return float("nan")
+        return -_ratio_db(self._high, self._energies(estimate)[0])
+
+    def _logs_near(self, signal: Float[Tensor, "C T"]) -> Float[Tensor, "C F near"]:
+        """Return the logarithms of the powers near the onsets of the source."""
+        logs = [signal.new_zeros((len(signal), ONSET_FFT // 2 + 1, 0))]
+        first = 0
+        for part in stft_parts(signal, ONSET_FFT, ONSET_FFT // 4):
+            is_near = self._is_near[first : first + part.shape[-1]]
+            logs.append(power(part[..., is_near]).clamp(min=1e-8).log10())
+            first += part.shape[-1]
+        return torch.cat(logs, -1)
+
+    def _rises(self, signal: Float[Tensor, "C T"]) -> Float64[Tensor, "onsets 1"]:
+        length = int(ATTACK_S * self._sample_rate)
+        return _rise_db(*_energies_around(signal, self._attacks, length))
+
+    def _energies(self, signal: Float[Tensor, "C T"]) -> tuple[float, float]:
+        """Return the energies from `HIGH_BAND_HZ` on, and of all the band."""
+        energies = torch.fft.rfft(signal).abs().double().square()
+        first = int(HIGH_BAND_HZ / self._sample_rate * signal.shape[-1])
+        return float(energies[:, first:].sum()), float(energies.sum())
 
 
 def residual_db(

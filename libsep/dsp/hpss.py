@@ -3,6 +3,8 @@
 Means cost a fortieth of medians. They are what networks see that have both parts as inputs.
 """
 
+import functools
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -15,6 +17,9 @@ BASS_HZ = 200.0
 
 VOICE_HZ = (200.0, 4000.0)
 """In the baseline, half of what is harmonic and lies between is voice, if it is in the centre."""
+
+_CELLS_AT_ONCE = 32768
+"""Cells whose medians are found at once: few, so that they stay in the processor's cache."""
 
 
 def harmonic_share(
@@ -103,7 +108,43 @@ def _running_mean(
 
 
 def _median(power: Float[Tensor, "*lead F N"], width: int) -> Float[Tensor, "*lead F N"]:
-    """Return the running median over the last axis; the ends are repeated."""
-    padded = F.pad(power.flatten(0, -2), (width // 2, width // 2), mode="replicate")
-    parts = [rows.unfold(-1, width, 1).median(-1).values for rows in torch.split(padded, 256)]
-    return torch.cat(parts).view_as(power)
+    """Return the running median over the last axis, whose ends are repeated.
+
+    Neighbours are sorted by minima and maxima of whole rows, which windows share: a quarter of
+    the time of a median of each window. ``width`` is a power of two and one.
+    """
+    rows = power.flatten(0, -2)
+    n_rows = max(_CELLS_AT_ONCE // max(rows.shape[-1], 1), 1)
+    return torch.cat([_medians(each, width) for each in torch.split(rows, n_rows)]).view_as(power)
+
+
+def _medians(rows: Float[Tensor, "R N"], width: int) -> Float[Tensor, "R N"]:
+    half, length = width // 2, rows.shape[-1]
+    padded = F.pad(rows, (half, half), mode="replicate")
+    windows = [padded]  # the smallest of each window, the second smallest …
+    while (size := len(windows)) < half:
+        n_windows = windows[0].shape[-1] - size
+        windows = _merged(
+            [each[..., :n_windows] for each in windows], [each[..., size:] for each in windows]
+        )
+    before = [each[..., :length] for each in windows]
+    after = [each[..., half + 1 : half + 1 + length] for each in reversed(windows)]
+    pairs = list(zip(before, after, strict=True))
+    below = functools.reduce(torch.maximum, [torch.minimum(*pair) for pair in pairs])
+    above = functools.reduce(torch.minimum, [torch.maximum(*pair) for pair in pairs])
+    return padded[..., half : half + length].maximum(below).minimum(above)
+
+
+def _merged(one: list[Tensor], other: list[Tensor]) -> list[Tensor]:
+    """Return two sorted lists of as many as one.
+
+    References
+    ----------
+    Batcher, "Sorting networks and their applications", AFIPS 1968: the odd-even merge.
+    """
+    if len(one) == 1:
+        return [torch.minimum(one[0], other[0]), torch.maximum(one[0], other[0])]
+    even, odd = _merged(one[::2], other[::2]), _merged(one[1::2], other[1::2])
+    inner = zip(odd[:-1], even[1:], strict=True)
+    sorted_pairs = [f(*pair) for pair in inner for f in (torch.minimum, torch.maximum)]
+    return [even[0], *sorted_pairs, odd[-1]]

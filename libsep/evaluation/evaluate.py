@@ -21,7 +21,7 @@ from libsep.datasets.songs import Song, SongFiles, find_songs, load_song
 from libsep.datasets.sums import in_order
 from libsep.errors import ConfigError
 from libsep.evaluation.baselines import baselines
-from libsep.evaluation.measures import BssEval, measure_song
+from libsep.evaluation.measures import BssEval, References, measure_song
 from libsep.evaluation.results import Row, SongResult
 from libsep.evaluation.separate import separate_song
 from libsep.media.decode import SAMPLE_RATE
@@ -187,14 +187,15 @@ def evaluate_song(files: SongFiles, plan: Plan) -> SongResult:
     config = plan.separation
     with tempfile.TemporaryDirectory(prefix="libsep-evaluate-") as folder:
         song = load_song(files, AudioCache(Path(folder), SAMPLE_RATE), with_mixture=True)
+        references = References(song, SAMPLE_RATE)
         rows: list[Row] = []
         for name, model in plan.models.items():
             separator = _separator(model.folder, plan.separation_of(model))
             grid = segment_grid(config, model, sample_rate=SAMPLE_RATE)
-            rows += _measure(song, name, model.targets, separator, grid, plan.bss_eval)
+            rows += _measure(references, name, model.targets, separator, grid, plan.bss_eval)
         grid = segment_grid(config, sample_rate=SAMPLE_RATE)
         for name, baseline in baselines(song, grid, SAMPLE_RATE).items():
-            rows += _measure(song, name, TARGETS, baseline, grid, plan.bss_eval)
+            rows += _measure(references, name, TARGETS, baseline, grid, plan.bss_eval)
         return SongResult(
             song=song.name,
             genre=song.genre,
@@ -205,15 +206,16 @@ def evaluate_song(files: SongFiles, plan: Plan) -> SongResult:
 
 
 def _measure(
-    song: Song,
+    references: References,
     name: str,
     targets: Sequence[str],
     separator: SegmentSeparator,
     grid: SegmentGrid,
     bss_eval: BssEval | None,
 ) -> list[Row]:
+    song = references.song
     stems = separate_song(song, separator, grid)
-    measures = measure_song(song, dict(zip(targets, stems, strict=True)), SAMPLE_RATE, bss_eval)
+    measures = measure_song(references, dict(zip(targets, stems, strict=True)), bss_eval)
     return [
         Row(model=name, song=song.name, genre=song.genre, target=target, measures=found)
         for target, found in measures.items()

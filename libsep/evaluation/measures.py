@@ -13,10 +13,8 @@ from libsep.datasets.songs import UNSCORED, Song
 from libsep.evaluation.spectral import log_spectral_distances
 from libsep.metrics import (
     FRAME_S,
+    Reference,
     frame_sdr,
-    high_band_db,
-    onset_lsd,
-    sharpness_db,
     si_sdr,
     usdr,
 )
@@ -76,14 +74,38 @@ class BssEval(Protocol):
         ...
 
 
+class References:
+    """The sources of a song as `libsep.metrics.Reference`: each is looked at once for all models.
+
+    Parameters
+    ----------
+    song
+        The song.
+    sample_rate
+        In Hz.
+    """
+
+    def __init__(self, song: Song, sample_rate: int) -> None:
+        self.song, self.sample_rate = song, sample_rate
+        self._known: dict[str, Reference] = {}
+
+    def of(self, target: str) -> Reference:
+        """Return the source of a target."""
+        if target not in self._known:
+            source = torch.from_numpy(self.song.source(target))
+            self._known[target] = Reference(source, self.sample_rate)
+        return self._known[target]
+
+
 def measure_song(
-    song: Song, estimates: Estimates, sample_rate: int, bss_eval: BssEval | None = None
+    references: References, estimates: Estimates, bss_eval: BssEval | None = None
 ) -> dict[str, Measures]:
-    """Return what can be said about each estimate.
+    """Return what can be said about each estimate of a song.
 
     A target whose source is not known, because it is part of what is ``unscored``, is left out. A
     target that the song lacks is silent.
     """
+    song, sample_rate = references.song, references.sample_rate
     silent_frames = {
         target: _is_silent(song.source(target), sample_rate)
         for target in TARGETS
@@ -101,7 +123,7 @@ def measure_song(
             continue
         source, estimate = song.source(target), estimates[target]
         lsd, lsd_high = log_spectral_distances(source, estimate, sample_rate)
-        tensors = torch.from_numpy(source), torch.from_numpy(estimate)
+        reference, heard_estimate = references.of(target), torch.from_numpy(estimate)
         sir_db, sar_db = ratios.get(target, (math.nan, math.nan))
         measures[target] = Measures(
             usdr_db=_limited(usdr(source, estimate)),
@@ -111,9 +133,9 @@ def measure_song(
             si_sdr_db=_limited(si_sdr(source, estimate)),
             lsd=round(lsd, 4),
             lsd_high=round(lsd_high, 4),
-            onset_lsd=_limited(onset_lsd(*tensors)),
-            sharpness_db=_limited(sharpness_db(*tensors, sample_rate)),
-            high_band_db=_limited(high_band_db(*tensors, sample_rate)),
+            onset_lsd=_limited(reference.onset_lsd(heard_estimate)),
+            sharpness_db=_limited(reference.sharpness_db(heard_estimate)),
+            high_band_db=_limited(reference.high_band_db(heard_estimate)),
             leakage_db=leakage_db,
         )
     return measures

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
-from libsep.dsp.stft import stft_parts
+from libsep.dsp.stft import power, stft_parts
 from libsep.metrics import HIGH_BAND_HZ
 
 N_FFT = 2048
@@ -27,7 +27,7 @@ def log_spectral_distances(
     ]
     full, high, n_cells = 0.0, 0.0, 0
     for spectra in zip(*parts, strict=True):
-        logs = [part.abs().square().clamp(min=FLOOR).log10() for part in spectra]
+        logs = [power(part).clamp_(min=FLOOR).log10_() for part in spectra]
         squares = (logs[0] - logs[1]).square()  # (C, F, N)
         full += float(squares.mean(-2).sqrt().double().sum())
         high += float(squares[..., highest:, :].mean(-2).sqrt().double().sum())

@@ -8,7 +8,7 @@ from jaxtyping import Float32
 
 from libsep.datasets.songs import Song
 from libsep.evaluation.scores import Scores, score_song
-from libsep.metrics import high_band_db, lsd, onset_lsd, sharpness_db
+from libsep.metrics import Reference, lsd
 from libsep.nets.folding import folded
 from libsep.nets.network import SeparationNetwork
 
@@ -58,11 +58,12 @@ def heard(
     length = int(PIECE_S * sample_rate)
     for start in range(0, source.shape[1], length):
         s, e = (torch.from_numpy(x[:, start : start + length]) for x in (source, estimate))
+        reference = Reference(s, sample_rate)
         piece = {
             "lsd": lsd(s, e),
-            "onset_lsd": onset_lsd(s, e),
-            "sharpness_db": sharpness_db(s, e, sample_rate),
-            "high_band_db": high_band_db(s, e, sample_rate),
+            "onset_lsd": reference.onset_lsd(e),
+            "sharpness_db": reference.sharpness_db(e),
+            "high_band_db": reference.high_band_db(e),
         }
         for name, value in piece.items():
             if np.isfinite(value):

@@ -5,7 +5,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from libsep.dsp.hpss import harmonic_share, harmonic_share_by_means, separate_by_rules
+from libsep.dsp.hpss import _median, harmonic_share, harmonic_share_by_means, separate_by_rules
 from libsep.dsp.stft import istft, stft
 from libsep.separation.segments import SegmentGrid
 from libsep.separation.stream import separate_blocks
@@ -20,6 +20,15 @@ def test_lines_along_time_are_harmonic_and_lines_along_frequency_are_not() -> No
     share = harmonic_share(power)
     assert share[20, 10] > 0.99
     assert share[50, 40] < 0.01
+
+
+def test_running_medians_are_those_of_each_window(rng: np.random.Generator) -> None:
+    values = torch.from_numpy(rng.choice([0.0, 0.5, 1.0, 2.0, 5.0], (2, 9, 70)).astype(np.float32))
+    for power in (values, values.mT, values[..., :5], rng.random((3, 40)).astype(np.float32)):
+        power = torch.as_tensor(power)
+        padded = np.pad(power, [(0, 0)] * (power.ndim - 1) + [(8, 8)], mode="edge")
+        windows = np.lib.stride_tricks.sliding_window_view(padded, 17, axis=-1)
+        np.testing.assert_array_equal(_median(power, 17), np.median(windows, axis=-1))
 
 
 def test_silence_is_half_harmonic_and_stays_silent() -> None:
