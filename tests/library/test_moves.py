@@ -195,6 +195,20 @@ def test_what_may_be_something_else_is_a_new_track(
     assert "b/One.mp3" in sources or "b/Far.mp3" in sources
 
 
+def test_two_tracks_that_swapped_their_names_are_both_looked_at_under_their_own(
+    shelf: Shelf,
+) -> None:
+    shelf.move("a/One.mp3", "a/x.mp3")
+    shelf.move("a/Two.mp3", "a/One.mp3")
+    shelf.move("a/x.mp3", "a/Two.mp3")
+    assert shelf.moved() == {}
+    work = {planned.track.source_name: planned for planned in shelf.look().work}
+    assert set(work) == {"a/One.mp3", "a/Two.mp3"}
+    for source, planned in work.items():
+        assert planned.decision.action == "check", "the audio decides, and is another"
+        assert planned.previous == shelf.rows[source]
+
+
 def test_a_folder_that_was_emptied_or_removed_after_the_conversion_is_no_disk_that_is_away(
     shelf: Shelf,
 ) -> None:
