@@ -36,6 +36,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "models average": (
         "libsep models average models/mine runs/a/best.pt small --about about.yaml",
     ),
+    "models exchange": (
+        "libsep models exchange ~/models/second-for-rock accompaniment-blend ~/runs/rock/model",
+        "libsep models chain ~/models/rock vocals second-for-rock",
+    ),
     "models blend": (
         "libsep models blend ~/models/both accompaniment ~/models/mine --weight 2 --weight 1",
     ),

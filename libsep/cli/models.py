@@ -209,6 +209,23 @@ def blend(
     print(f"{model.name} lies in {model.folder}, sha256 {model.sha256}")
 
 
+@models.command(epilog=epilog("models exchange"))
+def exchange(
+    folder: Annotated[Path, typer.Argument(help="Model folder to write.")],
+    name: Annotated[str, typer.Argument(help="Blend whose other networks stay.")],
+    part: Annotated[str, typer.Argument(help="Model that takes the place of one of them.")],
+    place: Annotated[int, typer.Option(min=0, help="Which of its networks, from 0.")] = 0,
+) -> None:
+    """Make a blend like another one but for one network, and store only that: a genre's model.
+
+    The other blend must stay, and be the same, wherever the new one is used.
+    """
+    from libsep.separation import blend as blending
+
+    model = blending.exchange(folder, name, place, part)
+    print(f"{model.name} lies in {model.folder}, sha256 {model.sha256}")
+
+
 class _Bar:
     """One file in a display of several."""
 
@@ -234,7 +251,7 @@ def _all_models() -> Iterator[tuple[AnyInfo, int | None, str]]:
     from libsep.model_folder.description import models_folder
     from libsep.restoration.model import list_restoration_models
     from libsep.separation.catalogue import read_catalogue
-    from libsep.separation.registry import list_models, networks_of
+    from libsep.separation.registry import files_of, list_models
     from libsep.transients.model import list_hit_models, list_sound_models
 
     here: list[Model | RestorationModel | StoredClassifier | HitModel | SoundModel]
@@ -244,7 +261,7 @@ def _all_models() -> Iterator[tuple[AnyInfo, int | None, str]]:
         is_shipped = model.folder.parent == models_folder()
         state = "shipped" if is_shipped else "pulled"
         try:
-            parts = networks_of(model) if isinstance(model, Model) else (model,)
+            parts = files_of(model) if isinstance(model, Model) else (model,)
         except ModelError:  # `libsep doctor` tells which, and why
             yield model, None, "stage missing"
             continue

@@ -51,6 +51,11 @@ class Description(config.Section):
     training: str = ""
     """How it was trained: hardware, time, steps."""
 
+    @property
+    def network_identity(self) -> dict[str, Any]:
+        """What the weights file must say about its network."""
+        return {"architecture": self.architecture, "arguments": self.arguments}
+
     @pydantic.field_validator("arguments", mode="before")
     @classmethod
     def _as_stored(cls, arguments: Any) -> Any:

@@ -21,7 +21,7 @@ from libsep.model_folder.description import (
     Description,
     Stored,
 )
-from libsep.model_folder.eight_bit import in_8_bit, unpacked
+from libsep.model_folder.eight_bit import SCALE, in_8_bit, unpacked
 
 NetworkType = TypeVar("NetworkType", bound=nn.Module)
 
@@ -46,9 +46,9 @@ def read_tensors(path: Path, description: Description, sha256: str) -> dict[str,
     """
     check_sha256(path, sha256)
     stored, tensors = _read(path)
-    if stored != _identity(description):
+    if stored != description.network_identity:
         raise ModelError(
-            f"{path}: holds {stored}, expected {_identity(description)} "
+            f"{path}: holds {stored}, expected {description.network_identity} "
             f"({DESCRIPTION_FILE} of another model?)"
         )
     try:
@@ -76,7 +76,10 @@ def made(
 
 
 def filled(
-    build: Callable[[], NetworkType], description: Description, stored: Stored
+    build: Callable[[], NetworkType],
+    description: Description,
+    stored: Stored,
+    rest: Mapping[str, Tensor] | None = None,
 ) -> NetworkType:
     """Return a network with the weights of a model folder, ready to evaluate on the CPU.
 
@@ -86,6 +89,8 @@ def filled(
         Makes the network that ``description`` describes; called when the weights have been read.
     description, stored
         What the folder says about its model, and where it lies.
+    rest
+        Tensors for those that the folder lacks.
 
     Raises
     ------
@@ -94,6 +99,7 @@ def filled(
         fit the network.
     """
     tensors = read_tensors(stored.weights_path, description, stored.sha256)
+    tensors = {**(rest or {}), **tensors}
     with _NoRandomWeights():
         network = build()
     fill(network, tensors, stored.weights_path)
@@ -134,7 +140,7 @@ def write_folder(folder: Path, description: Description, tensors: Mapping[str, T
     ModelError
         The folder cannot be written.
     """
-    content = save(dict(tensors), metadata={"network": json.dumps(_identity(description))})
+    content = save(dict(tensors), metadata={"network": json.dumps(description.network_identity)})
     write_file(folder / WEIGHTS_FILE, content)
     sha256 = hashlib.sha256(content).hexdigest()
     write_description(folder, {**description.model_dump(mode="json"), "sha256": sha256})
@@ -159,6 +165,7 @@ def write_network(
     expected: nn.Module,
     *,
     is_8_bit: bool = False,
+    base: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write a model folder of a network: matrices and kernels in half precision, or in 8 bit.
 
@@ -172,6 +179,8 @@ def write_network(
         The network that ``description`` describes, with any weights.
     is_8_bit
         See `libsep.model_folder.eight_bit`.
+    base
+        Tensors that the folder need not hold, because another model has them; by default none.
 
     Raises
     ------
@@ -187,7 +196,10 @@ def write_network(
             f"{description.name}: the network is no {description.architecture}"
             f" of {description.arguments}"
         )
-    write_folder(folder, description, packed)
+    state = network.state_dict()
+    shared = {name for name, tensor in (base or {}).items() if _are_equal(tensor, state[name])}
+    own = {name: each for name, each in packed.items() if name.removesuffix(SCALE) not in shared}
+    write_folder(folder, description, own)
 
 
 def halved(name: str, tensor: Tensor) -> Tensor:
@@ -264,6 +276,11 @@ class _NoRandomWeights(TorchFunctionMode):
         return func(*args, **named)
 
 
+def _are_equal(one: Tensor, other: Tensor) -> bool:
+    """Return whether two tensors of a network are the same numbers in float32."""
+    return torch.equal(one.float(), other.detach().cpu().float())
+
+
 def _only_moves(args: Sequence[Any], named: Mapping[str, Any]) -> bool:
     """Return whether these arguments of `Tensor.to` give a parameter nothing but another layout.
 
@@ -271,11 +288,6 @@ def _only_moves(args: Sequence[Any], named: Mapping[str, Any]) -> bool:
     """
     is_plain = all(given is None or given is False for given in args[1:])
     return is_plain and isinstance(args[0], nn.Parameter) and set(named) == {"memory_format"}
-
-
-def _identity(description: Description) -> dict[str, Any]:
-    """Return what the weights file says about its network, under one key to keep an order."""
-    return {"architecture": description.architecture, "arguments": description.arguments}
 
 
 def _read(path: Path) -> tuple[Any, dict[str, Tensor]]:

@@ -1,4 +1,4 @@
-"""Make a blend: a model of several for the same targets, whose estimates are averaged."""
+"""Make a blend, a model of several whose estimates are averaged, or exchange one of them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Any
 from libsep.errors import ModelError
 from libsep.model_folder.description import described
 from libsep.separation.architectures import BLEND, build_network
-from libsep.separation.model import Model, ModelInfo, segments_of
-from libsep.separation.registry import find_model
+from libsep.separation.model import Model, ModelInfo, Stage, segments_of
+from libsep.separation.registry import find_model, stage_named
 from libsep.separation.weights import load_network, save_model
 
 
@@ -45,6 +45,51 @@ def blend(
     for place, network in enumerate(networks):
         whole.get_submodule(f"members.{place}").load_state_dict(network.state_dict())
     return save_model(folder, info, whole.eval(), is_8_bit=is_8_bit)
+
+
+def exchange(folder: Path, name: str, place: int, member: str) -> Model:
+    """Write ``folder`` as a blend that differs from another one in one of its networks.
+
+    It holds the weights of that network only, so it needs the other blend wherever it is used.
+    Its scores are to be measured.
+
+    Parameters
+    ----------
+    folder
+        Its last part is the name of the new blend.
+    name
+        The other blend; it may lie beside ``folder``.
+    place
+        Which of its networks to exchange, from 0.
+    member
+        A model of the same network as that one.
+
+    Raises
+    ------
+    ModelError
+        A model does not exist, ``name`` is no blend or has no such place, ``member`` is another
+        network than that one, or the folder cannot be written.
+    """
+    base = stage_named(name, folder.absolute())
+    found = find_model(member)
+    members = base.arguments.get("members") if base.architecture == BLEND else None
+    if not isinstance(members, list):
+        raise ModelError(f"{name}: is a {base.architecture}, expected a {BLEND}")
+    if not 0 <= place < len(members):
+        raise ModelError(f"{name}: has no network {place}, only 0 to {len(members) - 1}")
+    if members[place] != {"architecture": found.architecture, "arguments": found.arguments}:
+        raise ModelError(f"{member}: is another network than {place} of {name}, {members[place]}")
+    values = {key: getattr(base, key) for key in ModelInfo.model_fields} | {
+        "name": folder.absolute().name,
+        "base": Stage(name=name, sha256=base.sha256),
+        "description": f"{base.name} with {found.name} for one of its networks.",
+        "data": tuple(dict.fromkeys((*base.data, *found.data))),
+        "training": f"{found.name}: {found.training}",
+        "scores": (),
+    }
+    network = load_network(base)
+    network.get_submodule(f"members.{place}").load_state_dict(load_network(found).state_dict())
+    return save_model(folder, described(ModelInfo, values, folder), network, is_8_bit=True)
 
 
 def _values(name: str, members: Sequence[Model], weights: Sequence[float]) -> dict[str, Any]:

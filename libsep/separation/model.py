@@ -41,10 +41,10 @@ class Score(config.Section):
 
 
 class Stage(config.Section):
-    """A model that is a part of a cascade."""
+    """A model that another one needs: a stage of a cascade, or what shares its weights."""
 
     name: Annotated[str, Field(min_length=1)]
-    """Of the model; a folder of this name beside the cascade's comes first."""
+    """Of the model; a folder of this name beside the other one's comes first."""
 
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """Of its weights."""
@@ -60,6 +60,9 @@ class ModelInfo(Description):
 
     stages: tuple[Stage, ...] = ()
     """Of a cascade: what takes the vocals off the mixture, and what splits the rest."""
+
+    base: Stage | None = None
+    """A model of the same network, whose tensors are meant where the weights file has none."""
 
     targets: Annotated[tuple[str, ...], Field(min_length=1)]
     """What it extracts, in the order of its estimates."""
@@ -98,7 +101,15 @@ class ModelInfo(Description):
         expected = 2 if self.kind == CASCADE else 0
         if len(self.stages) != expected:
             raise ValueError(f"{len(self.stages)} stages, expected {expected} of a {self.kind}")
+        if self.kind == CASCADE and self.base is not None:
+            raise ValueError("base: a cascade has no weights to share")
         return self
+
+    @property
+    def network_identity(self) -> dict[str, Any]:
+        """What the weights file must say about its network, and whose weights it shares."""
+        shared = {} if self.base is None else {"base": self.base.model_dump()}
+        return super().network_identity | shared
 
 
 class Model(ModelInfo, Stored):

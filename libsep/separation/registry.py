@@ -18,8 +18,10 @@ from libsep.separation.model import CASCADE, KINDS, MAGNITUDE_ARCHITECTURES, Mod
 __all__ = [
     "Model",
     "ModelInfo",
+    "base_of",
     "can_reconstruct",
     "check_reconstruct",
+    "files_of",
     "find_model",
     "list_models",
     "located",
@@ -142,6 +144,45 @@ def networks_of(model: Model) -> tuple[Model, ...]:
     if extra := set(second.targets) - set(model.targets) or {VOCALS, OTHER} - set(model.targets):
         raise ModelError(f"{model.name}: {sorted(extra)} of its stages would be lost")
     return first, second
+
+
+def base_of(info: ModelInfo, folder: Path) -> Model | None:
+    """Return the model whose weights one in ``folder`` shares; None if that holds all of its own.
+
+    It is looked for beside the folder, then under its name.
+
+    Raises
+    ------
+    ModelError
+        It is not on this machine, has other weights than the description says or another network,
+        or shares weights itself.
+    """
+    if info.base is None:
+        return None
+    found = stage_named(info.base.name, folder)
+    if found.sha256 != info.base.sha256:
+        raise ModelError(
+            f"{info.name}: shares the weights of {found.name}, whose sha256 in {found.folder} is "
+            f"{found.sha256}, expected {info.base.sha256} (another version of libsep?)"
+        )
+    is_same = (found.architecture, found.arguments) == (info.architecture, info.arguments)
+    if not is_same or found.base is not None:
+        kind = "shares weights itself" if is_same else "is another network"
+        raise ModelError(f"{info.name}: shares the weights of {found.name}, which {kind}")
+    return found
+
+
+def files_of(model: Model) -> tuple[Model, ...]:
+    """Return the models whose weights files a model needs: of its networks, and their bases.
+
+    Raises
+    ------
+    ModelError
+        As `networks_of` and `base_of`.
+    """
+    networks = networks_of(model)
+    bases = [base for each in networks if (base := base_of(each, each.folder)) is not None]
+    return tuple({each.folder: each for each in (*networks, *bases)}.values())
 
 
 def stage_named(name: str, folder: Path) -> Model:

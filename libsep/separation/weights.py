@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+from torch import Tensor
+
 from libsep.errors import ModelError
-from libsep.model_folder.tensors import filled, write_network
+from libsep.model_folder.tensors import filled, read_tensors, write_network
 from libsep.nets.network import SeparationNetwork
 from libsep.separation.architectures import build_network
 from libsep.separation.model import CASCADE
-from libsep.separation.registry import Model, ModelInfo, networks_of, read_model
+from libsep.separation.registry import Model, ModelInfo, base_of, networks_of, read_model
 
 
 def load_network(model: Model) -> SeparationNetwork:
@@ -22,7 +24,7 @@ def load_network(model: Model) -> SeparationNetwork:
     if model.kind == CASCADE:
         names = " and ".join(stage.name for stage in model.stages)
         raise ModelError(f"{model.name}: is a cascade of {names}, expected one of these")
-    return filled(lambda: build_network(model), model, model)
+    return filled(lambda: build_network(model), model, model, _of_base(model, model.folder))
 
 
 def check_networks(model: Model) -> None:
@@ -57,6 +59,7 @@ def save_model(
         Is not changed; may lie on any device.
     is_8_bit
         Whether matrices and kernels are stored in 8 bit, see `libsep.model_folder.eight_bit`.
+        What ``info.base`` has too is not stored.
 
     Raises
     ------
@@ -64,5 +67,12 @@ def save_model(
         ``network`` is not what ``info`` describes, a weight is not finite in half precision, or
         the folder cannot be written.
     """
-    write_network(folder, info, network, build_network(info), is_8_bit=is_8_bit)
+    base = _of_base(info, folder.absolute())
+    write_network(folder, info, network, build_network(info), is_8_bit=is_8_bit, base=base)
     return read_model(folder)
+
+
+def _of_base(info: ModelInfo, folder: Path) -> dict[str, Tensor]:
+    """Return the tensors of the model whose weights the one in ``folder`` shares, if it does."""
+    base = base_of(info, folder)
+    return {} if base is None else read_tensors(base.weights_path, base, base.sha256)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors
 import torch
 from typer.testing import CliRunner
 
@@ -11,9 +12,9 @@ from libsep.cli.app import app
 from libsep.errors import ModelError
 from libsep.nets.unet import UNet
 from libsep.separation.architectures import build_network
-from libsep.separation.blend import blend
+from libsep.separation.blend import blend, exchange
 from libsep.separation.model import ModelInfo
-from libsep.separation.registry import Model, read_model
+from libsep.separation.registry import Model, files_of, read_model
 from libsep.separation.separator import Separator
 from libsep.separation.weights import load_network, save_model
 from libsep.track import TARGETS
@@ -21,15 +22,15 @@ from libsep.track import TARGETS
 SMALL = {"n_fft": 256, "hop_length": 64, "n_seen_bins": 96, "channels": [4, 6, 8]}
 
 
-def other_model(folder: Path, **changes: object) -> Model:
+def other_model(folder: Path, name: str = "other", seed: int = 2, **changes: object) -> Model:
     """Return a model of another network."""
     values = {"targets": TARGETS, "sample_rate": 44100} | changes
-    torch.manual_seed(2)
+    torch.manual_seed(seed)
     arguments = {**SMALL, "targets": list(values["targets"])}
     info = ModelInfo(
-        name="other", architecture="unet", arguments=arguments, licence="CC0", cost=0.5, **values
+        name=name, architecture="unet", arguments=arguments, licence="CC0", cost=0.5, **values
     )
-    return save_model(folder / "other", info, UNet(**arguments).eval())
+    return save_model(folder / name, info, UNet(**arguments).eval())
 
 
 @pytest.fixture
@@ -104,3 +105,71 @@ def test_a_description_with_an_unknown_part_is_refused() -> None:
     )
     with pytest.raises(ModelError, match=r"member .*magic.* expected an architecture of"):
         build_network(info)
+
+
+@pytest.fixture
+def whole(tiny_model: Model, tmp_path: Path) -> Model:
+    """Return a blend of a tiny network and a U-Net, in 8 bit as the shipped one."""
+    parts = [str(tiny_model.folder), str(other_model(tmp_path).folder)]
+    return blend(tmp_path / "whole", parts, [3.0, 1.0], is_8_bit=True)
+
+
+def test_an_exchanged_network_is_stored_alone_and_the_rest_is_that_of_the_other_blend(
+    whole: Model, tmp_path: Path, mixture: np.ndarray
+) -> None:
+    third = other_model(tmp_path, "third", seed=3)
+    done = CliRunner().invoke(
+        app,
+        ["models", "exchange", str(tmp_path / "rock"), "whole", str(third.folder), "--place", "1"],
+    )
+    assert done.exit_code == 0, done.output
+    model = read_model(tmp_path / "rock")
+    assert model.sha256 in done.output
+    with safetensors.safe_open(model.weights_path, framework="pt") as file:
+        assert {name.split(".")[1] for name in file.keys()} == {"1"}  # noqa: SIM118 - no mapping
+    mixtures = torch.from_numpy(mixture)
+    network, before = load_network(model), load_network(whole)
+    kept = before.get_submodule("members.0").separate(mixtures)
+    new = load_network(third).separate(mixtures)
+    np.testing.assert_allclose(
+        network.separate(mixtures), 0.75 * kept + 0.25 * new, atol=0.02 * float(new.abs().max())
+    )
+    assert (network.separate(mixtures) - before.separate(mixtures)).abs().max() > 0.001
+    assert [each.name for each in files_of(model)] == ["rock", "whole"]
+
+
+def test_weights_that_are_shared_must_be_those_that_were_meant(
+    whole: Model, tmp_path: Path
+) -> None:
+    model = exchange(
+        tmp_path / "rock", "whole", 1, str(other_model(tmp_path, "third", seed=3).folder)
+    )
+    changed = other_model(tmp_path, "fourth", seed=4)
+    again = exchange(tmp_path / "other-rock", "whole", 1, str(changed.folder))
+    assert again.sha256 != model.sha256
+    with pytest.raises(ModelError, match="shares the weights of rock, which shares weights itself"):
+        exchange(tmp_path / "twice", "rock", 1, str(changed.folder))
+    blend(whole.folder, [str(changed.folder), str(changed.folder)], [1.0, 1.0])
+    with pytest.raises(ModelError, match=f"shares the weights of whole.* expected {whole.sha256}"):
+        load_network(model)
+    for path in whole.folder.iterdir():
+        path.unlink()
+    with pytest.raises(ModelError, match="no model is called 'whole'"):
+        load_network(model)
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "message"),
+    [
+        ("other", 0, "other: is a unet, expected a blend"),
+        ("whole", 2, "whole: has no network 2, only 0 to 1"),
+        ("whole", 0, "is another network than 0 of whole"),
+    ],
+)
+@pytest.mark.usefixtures("whole")
+def test_what_cannot_be_exchanged_is_refused(
+    tmp_path: Path, name: str, place: int, message: str
+) -> None:
+    with pytest.raises(ModelError, match=message):
+        exchange(tmp_path / "rock", name, place, str(tmp_path / "other"))
+    assert not (tmp_path / "rock").exists()

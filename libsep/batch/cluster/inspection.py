@@ -20,7 +20,7 @@ from libsep.media.atomic import replacing
 from libsep.media.ffmpeg import find_ffmpeg, version
 from libsep.model_folder.tensors import check_sha256
 from libsep.restoration.model import RestorationModel
-from libsep.separation.registry import Model, located, networks_of
+from libsep.separation.registry import Model, files_of, located
 from libsep.storage.scratch import scratch_folder
 from libsep.storage.staging import Staging
 from libsep.storage.store import Store
@@ -145,8 +145,8 @@ def _ffmpeg(needs: Needs) -> str:
 
 
 def _model(model: Model | RestorationModel | HitModel | SoundModel) -> str:
-    for network in networks_of(located(model)) if isinstance(model, Model) else (model,):
-        check_sha256(network.weights_path, network.sha256)
+    for each in files_of(located(model)) if isinstance(model, Model) else (model,):
+        check_sha256(each.weights_path, each.sha256)
     return f"sha256 {model.sha256[:12]}"
 
 
