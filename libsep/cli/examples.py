@@ -37,8 +37,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "libsep models average models/mine runs/a/best.pt small --about about.yaml",
     ),
     "models exchange": (
-        "libsep models exchange ~/models/second-for-rock accompaniment-blend ~/runs/rock/model",
-        "libsep models chain ~/models/rock vocals second-for-rock",
+        "libsep models exchange ~/models/accompaniment-rock accompaniment-blend ~/models/mine",
     ),
     "models blend": (
         "libsep models blend ~/models/both accompaniment ~/models/mine --weight 2 --weight 1",

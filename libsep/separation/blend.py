@@ -110,7 +110,7 @@ def _values(name: str, members: Sequence[Model], weights: Sequence[float]) -> di
         "targets": members[0].targets,
         "sample_rate": members[0].sample_rate,
         **segments_of(members),
-        "cost": sum(costs) if len(costs) == len(members) else None,
+        "cost": round(sum(costs), 3) if len(costs) == len(members) else None,
         "licence": " AND ".join(dict.fromkeys(member.licence for member in members)),
         "notice": " ".join(dict.fromkeys(member.notice for member in members if member.notice)),
         "data": tuple(dict.fromkeys(line for member in members for line in member.data)),

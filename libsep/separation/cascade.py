@@ -83,7 +83,7 @@ def _values(folder: Path, stages: list[Model]) -> dict[str, Any]:
         "targets": (*(t for t in second.targets if t != VOCALS), VOCALS),
         "sample_rate": first.sample_rate,
         **segments_of(stages),
-        "cost": sum(costs) if len(costs) == len(stages) else None,
+        "cost": round(sum(costs), 3) if len(costs) == len(stages) else None,
         "licence": " AND ".join(dict.fromkeys(stage.licence for stage in stages)),
         "notice": " ".join(dict.fromkeys(stage.notice for stage in stages if stage.notice)),
     }
