@@ -164,6 +164,9 @@ def test_without_a_terminal_progress_is_lines_on_standard_error(
     display.show_scores(20, {"sdr_db/drums": 3.0, "sdr_db/mean": 2.0, "is_best": 1.0})
     display.show_scores(30, {"sdr_db/drums": 2.0, "sdr_db/mean": 1.0, "is_best": 0.0})
     display.show_numbers(40, numbers)
+    kept = {"sdr_db_at_0.67/mean": 2.5, "start_share": 0.67, "is_best": 1.0}
+    display.show_scores(50, {"sdr_db/mean": 1.5} | kept)
+    display.show_scores(60, {"sdr_db/mean": 1.75, "is_best": 0.0})
     display.close()
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -172,6 +175,8 @@ def test_without_a_terminal_progress_is_lines_on_standard_error(
         "step 20: SDR drums 3.00, mean 2.00 dB, the best",
         "step 30: SDR drums 2.00, mean 1.00 dB, best 2.00",
         "step 40 of 100 · loss 0.2500 · 12.3 × real time · SDR 1.00 dB, best 2.00 · 1:30:00 left",
+        "step 50: SDR mean 1.50 dB, the best with 0.67 of the start kept: 2.50",
+        "step 60: SDR mean 1.75 dB, best 2.50",
     ]
 
 

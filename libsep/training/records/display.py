@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.text import Text
 
+from libsep.training.gate import with_share
 from libsep.units import format_duration
 
 
@@ -52,14 +53,17 @@ class TrainingDisplay:
     def show_scores(self, step: int, numbers: dict[str, float]) -> None:
         """Print a validation as a line: SDR by target, and whether these weights are the best."""
         self._sdr_db = numbers.get("sdr_db/mean", self._sdr_db)
+        best = f", best {self._best_sdr_db:.2f}"
         if numbers["is_best"] and self._sdr_db is not None:
-            self._best_sdr_db = self._sdr_db
+            share = numbers.get("start_share", 0.0)
+            self._best_sdr_db = numbers.get(f"{with_share('sdr_db', share)}/mean", self._sdr_db)
+            kept = f" with {share:g} of the start kept: {self._best_sdr_db:.2f}" if share else ""
+            best = f", the best{kept}"
         scores = ", ".join(
             f"{name.removeprefix('sdr_db/')} {value:.2f}"
             for name, value in numbers.items()
             if name.startswith("sdr_db/")
         )
-        best = ", the best" if numbers["is_best"] else f", best {self._best_sdr_db:.2f}"
         self._console.print(f"step {step}: SDR {scores} dB{best}")
 
     def show_warning(self, text: str) -> None:
