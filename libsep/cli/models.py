@@ -222,6 +222,7 @@ def exchange(
     """
     from libsep.separation import blend as blending
 
+    go_on_unread()
     model = blending.exchange(folder, name, place, part)
     print(f"{model.name} lies in {model.folder}, sha256 {model.sha256}")
 
@@ -263,7 +264,7 @@ def _all_models() -> Iterator[tuple[AnyInfo, int | None, str]]:
         try:
             parts = files_of(model) if isinstance(model, Model) else (model,)
         except ModelError:  # `libsep doctor` tells which, and why
-            yield model, None, "stage missing"
+            yield model, None, "part missing"
             continue
         paths = [part.weights_path for part in parts]
         is_whole = all(path.is_file() for path in paths)

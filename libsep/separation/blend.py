@@ -1,14 +1,14 @@
 """Make a blend, a model of several whose estimates are averaged, or exchange one of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from libsep.errors import ModelError
 from libsep.model_folder.description import described
 from libsep.separation.architectures import BLEND, build_network
-from libsep.separation.model import Model, ModelInfo, Stage, segments_of
-from libsep.separation.registry import find_model, stage_named
+from libsep.separation.model import Model, ModelInfo, segments_of
+from libsep.separation.registry import find_model, reference, stage_named
 from libsep.separation.weights import load_network, save_model
 
 
@@ -38,9 +38,9 @@ def blend(
     """
     members = [find_model(name) for name in names]
     networks = [load_network(member) for member in members]
-    if len(set(member.sample_rate for member in members)) != 1:
-        raise ModelError(f"{' and '.join(names)}: differ in their sample rates")
-    info = described(ModelInfo, _values(folder.absolute().name, members, weights), folder)
+    parts = [{"architecture": each.architecture, "arguments": each.arguments} for each in members]
+    arguments = {"members": parts, "weights": list(weights)}
+    info = described(ModelInfo, _values(folder.absolute().name, members, arguments), folder)
     whole = build_network(info)
     for place, network in enumerate(networks):
         whole.get_submodule(f"members.{place}").load_state_dict(network.state_dict())
@@ -68,10 +68,10 @@ def exchange(folder: Path, name: str, place: int, member: str) -> Model:
     ------
     ModelError
         A model does not exist, ``name`` is no blend or has no such place, ``member`` is another
-        network than that one, or the folder cannot be written.
+        network than that one or of another sample rate, ``folder`` is called as the other blend,
+        or it cannot be written.
     """
-    base = stage_named(name, folder.absolute())
-    found = find_model(member)
+    base, found = stage_named(name, folder.absolute()), find_model(member)
     members = base.arguments.get("members") if base.architecture == BLEND else None
     if not isinstance(members, list):
         raise ModelError(f"{name}: is a {base.architecture}, expected a {BLEND}")
@@ -79,34 +79,34 @@ def exchange(folder: Path, name: str, place: int, member: str) -> Model:
         raise ModelError(f"{name}: has no network {place}, only 0 to {len(members) - 1}")
     if members[place] != {"architecture": found.architecture, "arguments": found.arguments}:
         raise ModelError(f"{member}: is another network than {place} of {name}, {members[place]}")
-    values = {key: getattr(base, key) for key in ModelInfo.model_fields} | {
-        "name": folder.absolute().name,
-        "base": Stage(name=name, sha256=base.sha256),
+    values = _values(folder.absolute().name, (base, found), base.arguments) | {
         "description": f"{base.name} with {found.name} for one of its networks.",
-        "data": tuple(dict.fromkeys((*base.data, *found.data))),
-        "training": f"{found.name}: {found.training}",
-        "scores": (),
+        "cost": base.cost,
+        "base": reference(base, folder.absolute()),
     }
     network = load_network(base)
     network.get_submodule(f"members.{place}").load_state_dict(load_network(found).state_dict())
     return save_model(folder, described(ModelInfo, values, folder), network, is_8_bit=True)
 
 
-def _values(name: str, members: Sequence[Model], weights: Sequence[float]) -> dict[str, Any]:
-    """Return what follows for a blend from its members."""
+def _values(name: str, members: Sequence[Model], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what follows for a blend from the models that it is made of.
+
+    Raises
+    ------
+    ModelError
+        They differ in their sample rates.
+    """
+    if len(set(member.sample_rate for member in members)) != 1:
+        names = " and ".join(member.name for member in members)
+        raise ModelError(f"{names}: differ in their sample rates")
     costs = [member.cost for member in members if member.cost is not None]
     return {
         "kind": "separator",
         "name": name,
         "description": f"The mean of what {' and '.join(member.name for member in members)} find.",
         "architecture": BLEND,
-        "arguments": {
-            "members": [
-                {"architecture": member.architecture, "arguments": member.arguments}
-                for member in members
-            ],
-            "weights": list(weights),
-        },
+        "arguments": arguments,
         "targets": members[0].targets,
         "sample_rate": members[0].sample_rate,
         **segments_of(members),

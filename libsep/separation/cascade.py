@@ -6,8 +6,14 @@ from typing import Any
 from libsep.errors import ModelError
 from libsep.model_folder.description import DESCRIPTION_FILE, described
 from libsep.model_folder.tensors import write_description
-from libsep.separation.model import CASCADE, Model, ModelInfo, Stage, segments_of
-from libsep.separation.registry import VOCALS, networks_of, read_model, stage_named
+from libsep.separation.model import CASCADE, Model, ModelInfo, segments_of
+from libsep.separation.registry import (
+    VOCALS,
+    networks_of,
+    read_model,
+    reference,
+    stage_named,
+)
 
 
 def chain(folder: Path, first: str, second: str) -> Model:
@@ -28,13 +34,12 @@ def chain(folder: Path, first: str, second: str) -> Model:
     Raises
     ------
     ModelError
-        A model does not exist, the two do not fit, what lies in ``folder`` is no cascade, or it
-        cannot be written.
+        A model does not exist, the two do not fit, what lies in ``folder`` is no cascade, it is
+        called as one of them, or it cannot be written.
     """
     found = [stage_named(name, folder.absolute()) for name in (first, second)]
-    pairs = zip((first, second), found, strict=True)
-    stages = tuple(Stage(name=name, sha256=stage.sha256) for name, stage in pairs)
     values = _values(folder, found)
+    stages = tuple(reference(stage, folder.absolute()) for stage in found)
     is_other = tuple(values.get("stages", ())) != stages
     values |= {"stages": stages} | ({"scores": ()} if is_other else {})
     info = described(ModelInfo, values, folder)

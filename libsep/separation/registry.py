@@ -13,7 +13,14 @@ from libsep.model_folder.description import (
     read_folder,
 )
 from libsep.separation.catalogue import read_catalogue
-from libsep.separation.model import CASCADE, KINDS, MAGNITUDE_ARCHITECTURES, Model, ModelInfo
+from libsep.separation.model import (
+    CASCADE,
+    KINDS,
+    MAGNITUDE_ARCHITECTURES,
+    Model,
+    ModelInfo,
+    Stage,
+)
 
 __all__ = [
     "Model",
@@ -159,7 +166,10 @@ def base_of(info: ModelInfo, folder: Path) -> Model | None:
     """
     if info.base is None:
         return None
-    found = stage_named(info.base.name, folder)
+    try:
+        found = stage_named(info.base.name, folder)
+    except ModelError as exc:
+        raise ModelError(f"{info.name}: shares the weights of {info.base.name}: {exc}") from exc
     if found.sha256 != info.base.sha256:
         raise ModelError(
             f"{info.name}: shares the weights of {found.name}, whose sha256 in {found.folder} is "
@@ -185,8 +195,28 @@ def files_of(model: Model) -> tuple[Model, ...]:
     return tuple({each.folder: each for each in (*networks, *bases)}.values())
 
 
+def reference(model: Model, folder: Path) -> Stage:
+    """Return how the description of a model in ``folder`` names another one that it needs.
+
+    By its name alone where that finds it, else by its whole path.
+
+    Raises
+    ------
+    ModelError
+        ``folder`` has the same name, so it would be found in the other's place.
+    """
+    name = model.folder.name
+    if folder.name == name:
+        raise ModelError(f"{folder}: would take the place of {name}, expected another name")
+    try:
+        is_found = stage_named(name, folder).sha256 == model.sha256
+    except ModelError:
+        is_found = False
+    return Stage(name=name if is_found else str(model.folder), sha256=model.sha256)
+
+
 def stage_named(name: str, folder: Path) -> Model:
-    """Return the model that a cascade in ``folder`` calls so: one beside it, else of this name.
+    """Return the model that a description in ``folder`` calls so: beside it, else of this name.
 
     Raises
     ------

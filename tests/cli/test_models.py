@@ -143,7 +143,7 @@ def test_a_cascade_whose_stage_is_gone_is_listed_beside_the_others(
     assert ended.code == 0, ended.err
     rows = {row["name"]: row for row in ended.json}
     assert (rows["tiny-cascade"]["state"], rows["tiny-cascade"]["size_bytes"]) == (
-        "stage missing",
+        "part missing",
         None,
     )
     assert rows["generic"]["state"] == "shipped"

@@ -199,11 +199,13 @@ def test_commands_that_make_files_and_models_end_well_unread(
     ledger.begin("r1")
     ledger.append(Outcome(source=song.name, output=f"{NAME}.stem.mp4", status="done"))
     ledger.end()
-    blend = tmp_path / "blend"
+    blend, second = tmp_path / "blend", tmp_path / "second"
+    tiny = tiny_model.folder
     for arguments, made in (
         (("export", stems, "--to", "m3u"), stems / "stems.m3u8"),
         (("report", stems), stems / FOLDER / "report.html"),
-        (("models", "blend", blend, tiny_model.folder, tiny_model.folder), blend / "model.yaml"),
+        (("models", "blend", blend, tiny, tiny), blend / "model.yaml"),
+        (("models", "exchange", second, blend, tiny), second / "model.yaml"),
     ):
         ended = ended_unread(*arguments)
         assert (ended.returncode, ended.stderr) == (0, b""), arguments

@@ -13,10 +13,11 @@ from libsep.errors import ModelError
 from libsep.nets.unet import UNet
 from libsep.separation.architectures import build_network
 from libsep.separation.blend import blend, exchange
+from libsep.separation.cascade import chain
 from libsep.separation.model import ModelInfo
 from libsep.separation.registry import Model, files_of, read_model
 from libsep.separation.separator import Separator
-from libsep.separation.weights import load_network, save_model
+from libsep.separation.weights import check_networks, load_network, save_model
 from libsep.track import TARGETS
 
 SMALL = {"n_fft": 256, "hop_length": 64, "n_seen_bins": 96, "channels": [4, 6, 8]}
@@ -27,9 +28,8 @@ def other_model(folder: Path, name: str = "other", seed: int = 2, **changes: obj
     values = {"targets": TARGETS, "sample_rate": 44100} | changes
     torch.manual_seed(seed)
     arguments = {**SMALL, "targets": list(values["targets"])}
-    info = ModelInfo(
-        name=name, architecture="unet", arguments=arguments, licence="CC0", cost=0.5, **values
-    )
+    values = {"licence": "CC0", "cost": 0.5} | values
+    info = ModelInfo(name=name, architecture="unet", arguments=arguments, **values)
     return save_model(folder / name, info, UNet(**arguments).eval())
 
 
@@ -173,3 +173,50 @@ def test_what_cannot_be_exchanged_is_refused(
     with pytest.raises(ModelError, match=message):
         exchange(tmp_path / "rock", name, place, str(tmp_path / "other"))
     assert not (tmp_path / "rock").exists()
+
+
+def test_a_model_does_not_take_the_place_of_what_it_needs(whole: Model, tmp_path: Path) -> None:
+    third = str(other_model(tmp_path, "third", seed=3).folder)
+    for folder in (whole.folder, tmp_path / "elsewhere" / "whole"):
+        with pytest.raises(ModelError, match="would take the place of whole"):
+            exchange(folder, str(whole.folder), 1, third)
+    load_network(read_model(whole.folder))
+    with pytest.raises(ModelError, match="would take the place of vocals"):
+        chain(tmp_path / "vocals", "vocals", "accompaniment-fast")
+
+
+def test_an_exchanged_network_brings_its_licence_and_must_fit(whole: Model, tmp_path: Path) -> None:
+    third = other_model(tmp_path, "third", seed=3, licence="CC-BY-NC-4.0", notice="No trade.")
+    model = exchange(tmp_path / "rock", "whole", 1, str(third.folder))
+    assert (model.licence, model.cost) == ("MIT AND CC0 AND CC-BY-NC-4.0", whole.cost)
+    assert "No trade." in model.notice
+    assert (whole.training in model.training, third.training in model.training) == (True, True)
+    other_rate = other_model(tmp_path, "slow", seed=3, sample_rate=22050)
+    with pytest.raises(ModelError, match="whole and slow: differ in their sample rates"):
+        exchange(tmp_path / "slow-rock", "whole", 1, str(other_rate.folder))
+
+
+def test_a_base_is_found_from_any_work_folder(
+    whole: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    third = other_model(tmp_path, "third", seed=3)
+    monkeypatch.chdir(tmp_path)
+    beside = exchange(Path("rock"), "./whole", 1, str(third.folder))
+    apart = exchange(Path("far/rock"), "./whole", 1, str(third.folder))
+    assert beside.base is not None
+    assert apart.base is not None
+    assert (beside.base.name, apart.base.name) == ("whole", str(whole.folder))
+    monkeypatch.chdir("/")
+    for folder in (tmp_path / "rock", tmp_path / "far" / "rock"):
+        load_network(read_model(folder))
+
+
+def test_a_cascade_needs_the_base_of_its_stage(whole: Model, tmp_path: Path) -> None:
+    exchange(tmp_path / "rest", "whole", 1, str(other_model(tmp_path, "third", seed=3).folder))
+    vocals = other_model(tmp_path, "voices", targets=("vocals", "accompaniment"))
+    model = chain(tmp_path / "rock", str(vocals.folder), str(tmp_path / "rest"))
+    check_networks(model)
+    assert [each.name for each in files_of(model)] == ["voices", "rest", "whole"]
+    whole.weights_path.write_bytes(b"damaged")
+    with pytest.raises(ModelError, match=f"{whole.weights_path}: sha256 is"):
+        check_networks(model)
