@@ -26,24 +26,27 @@ REPORT_S = 600.0
 class Speed:
     """Hours of audio and speed so far, from the seconds of audio that ended and those to come.
 
-    Only conversions count. Of the time that has passed, the share counts that went into them: a
-    track whose stem file is only moved or tagged has its length in no time.
+    A track whose stem file is only moved or tagged has its length in no time: it does not count,
+    and of the time that has passed, only the share of the others does. A track that failed took
+    its time and did no audio.
     """
 
     def __init__(self, total_s: float) -> None:
         self.total_s = total_s
         self.done_s = 0.0
         self._start_s = time.monotonic()
-        self._conversions_s = 0.0
+        self._work_s = 0.0
         self._others_s = 0.0
 
     def count(self, outcome: Outcome, expected_s: float) -> None:
         """Count the audio of a track as done, or as not to be done if nothing was converted."""
         self.total_s -= expected_s
-        if outcome.status == "done" and outcome.action == "convert":
+        is_conversion = outcome.status == "done" and outcome.action == "convert"
+        if is_conversion:
             self.total_s += outcome.duration_s
             self.done_s += outcome.duration_s
-            self._conversions_s += outcome.wall_s
+        if is_conversion or outcome.status == "failed":
+            self._work_s += outcome.wall_s
         else:
             self._others_s += outcome.wall_s
 
@@ -53,9 +56,8 @@ class Speed:
 
     @property
     def times_real_time(self) -> float:
-        """Seconds of audio per second of wall clock that goes into conversions."""
-        in_work_s = self._conversions_s + self._others_s
-        share = self._conversions_s / in_work_s if self._conversions_s else 1.0
+        """Seconds of audio per second of wall clock that goes into conversions and failures."""
+        share = self._work_s / (self._work_s + self._others_s) if self._work_s else 1.0
         return self.done_s / max(share * (time.monotonic() - self._start_s), 1e-3)
 
     def remaining_s(self) -> float | None:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from libsep.batch.schedule.window import Window
-from libsep.cli.progress import MAX_LINES, REPORT_S, RunDisplay
+from libsep.cli.progress import MAX_LINES, REPORT_S, RunDisplay, Speed
 from libsep.cli.session import Ended
 from libsep.ledger import FOLDER, Ledger
 from libsep.media.verify import verify_stems
@@ -169,6 +169,21 @@ def test_moved_tracks_change_neither_speed_nor_the_time_that_is_left(
         "202 tracks, 200 of them moved, 20.0 min of audio",
         "02:00 201 of 202 tracks · 10.0 min of 20.0 min · 1.5 × real time · 6:40 left",
     ]
+
+
+def test_the_time_of_a_track_that_failed_is_time_of_the_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = 0.0
+    monkeypatch.setattr("libsep.cli.progress.time", types.SimpleNamespace(monotonic=lambda: now_s))
+    speed = Speed(total_s=3 * 600.0)
+    hung = Outcome(source="hung.mp3", output="x", status="failed", wall_s=3600.0)
+    done = Outcome(source="a.mp3", output="x", status="done", duration_s=600.0, wall_s=60.0)
+    for outcome in (hung, done):
+        now_s += outcome.wall_s
+        speed.count(outcome, expected_s=600.0)
+    assert speed.times_real_time == pytest.approx(600 / 3660)
+    assert speed.remaining_s() == pytest.approx(3660), "one of ten minutes is left"
 
 
 @pytest.mark.parametrize("is_interrupted", [True, False])
