@@ -26,14 +26,14 @@ class Subcommands(TyperGroup):
         for name in NAMES:
             self.add_command(TyperCommand(name, help=_help_of(name)))
 
-    def make_context(self, *args: Any, **extra: Any) -> Any:
-        """Return the context of a call; options of its own that are wrong are told in one line."""
-        with in_one_line():
-            return super().make_context(*args, **extra)
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the options of its own; those that are wrong are told in one line."""
+        with in_one_line(ctx):
+            return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run a subcommand; options that are wrong are told in one line."""
-        with in_one_line():
+        with in_one_line(ctx):
             return super().invoke(ctx)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

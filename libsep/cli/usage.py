@@ -15,6 +15,7 @@ EXIT_USAGE = 2
 _UsageError: Any = typer.BadParameter.__base__  # typer does not export it
 
 _OURS = (
+    (r"Missing command\.", "a command is missing"),
     (r"Missing \w+ '?([^']+?)'?(?: / .*)?\..*", r"\1: is missing"),
     (r"No such command '(.*?)'\..*", r"\1: no such command"),
     (r"No such option:? (\S+).*", r"\1: no such option"),
@@ -35,17 +36,25 @@ _PLAIN = {
 
 _CHOICE = re.compile(r"'?(.*?)'? is not one of (.*?)\.? *(?:\(found .*\))?")
 
+_NO_UTF8 = re.compile(r"\\udc([89a-f][0-9a-f])")
+"""A byte that is not UTF-8, as Python shows it; `libsep.track.path_to_text` does otherwise."""
+
 
 @contextlib.contextmanager
-def in_one_line() -> Iterator[None]:
-    """Say what is wrong with a command line, and end with `EXIT_USAGE`."""
+def in_one_line(ctx: Any) -> Iterator[None]:
+    """Say what is wrong with a command line, and end with `EXIT_USAGE`.
+
+    Errors that do not know their command are those of what ``ctx`` is for, or of its subcommand.
+    """
     try:
         yield
     except _UsageError as exc:
         if type(exc).__name__ == "NoArgsIsHelpError":  # is the help itself
             raise
-        where = f"; see {exc.ctx.command_path} --help" if exc.ctx is not None else ""
-        print_error(told(exc) + where)
+        command = (exc.ctx or ctx).command_path
+        if exc.ctx is None and ctx.invoked_subcommand:
+            command = f"{command} {ctx.invoked_subcommand}"
+        print_error(f"{told(exc)}; see {command} --help")
         raise typer.Exit(EXIT_USAGE) from exc
 
 
@@ -70,6 +79,7 @@ def told(error: Any) -> str:
     if match := _CHOICE.fullmatch(rest):
         choices = match[2].replace("'", "")
         text = f"{name}: expected one of {choices} (found {match[1]!r})"
+    text = _NO_UTF8.sub(r"\\x\1", text.encode(errors="backslashreplace").decode())
     return f"{text}, {hint}" if (hint := _hint(name, error)) else text
 
 
