@@ -28,8 +28,8 @@ def train(job: Job) -> None:
     """Train until the last step; a checkpoint in the output folder is resumed from.
 
     The output folder receives ``config.yaml``, ``checkpoint.pt`` (the newest), ``best.pt`` (the
-    best on the validation), ``curve.jsonl`` (one line per log interval and validation), the same
-    as ``curve.png`` and for TensorBoard, and the sampler's songs.
+    best on the validation), ``curve.jsonl`` (one line per log interval, per validation, and when
+    the sampler stops), the same as ``curve.png`` and for TensorBoard, and the sampler's songs.
 
     Raises
     ------

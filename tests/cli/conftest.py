@@ -62,12 +62,12 @@ def libsep() -> Callable[..., Ended]:
     In a process of its own if it may start Ray; what else it does is the same in this one.
     """
 
-    def run(*arguments: object, timeout_s: float = 1500) -> Ended:
+    def run(*arguments: object) -> Ended:
         if arguments[0] not in ("run", "doctor") or "--dry-run" in arguments:
             return ended_here(*arguments)
         command = [*COMMAND, *(os.fspath(a) if isinstance(a, Path) else str(a) for a in arguments)]
         ended = subprocess.run(
-            command, capture_output=True, text=True, timeout=timeout_s, env=environment()
+            command, capture_output=True, text=True, timeout=1500, env=environment()
         )
         return Ended(ended.returncode, ended.stdout, ended.stderr)
 

@@ -26,6 +26,7 @@ from libsep.training.records.excerpt import choose_excerpt, spectrogram
 from libsep.training.records.plot import plot_curve
 
 from ..conftest import SAMPLE_RATE, tone
+from ..processes import PATIENCE_S, wait_until
 
 
 def short_job(folder: Path, songs: Path, n_steps: int, **changes: object) -> Job:
@@ -180,7 +181,7 @@ def test_without_a_terminal_progress_is_lines_on_standard_error(
     ]
 
 
-def test_a_sampler_that_stops_is_told_at_once_at_the_end_and_in_the_curve(
+def test_a_sampler_that_stops_is_told_with_the_next_line_at_the_end_and_in_the_curve(
     tmp_path: Path, songs_folder: Path, pack_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     material = {"segment_s": 0.5, "n_renders": 2, "render_s": 2.0, "render_interval_s": 0}
@@ -191,18 +192,16 @@ def test_a_sampler_that_stops_is_told_at_once_at_the_end_and_in_the_curve(
     plan = job.render_plan
 
     def kill_the_sampler() -> None:
-        while not (plan.folder / "failure.txt").exists():  # which comes after the pool
-            time.sleep(0.05)
+        wait_until((plan.folder / "failure.txt").exists)  # which comes after the pool
         pool = plan.pool()
-        while pool.n_ready < 2:
-            time.sleep(0.05)
+        wait_until(lambda: pool.n_ready == 2)
         for process in {*multiprocessing.active_children()} - others:
             process.kill()
 
-    killer = threading.Thread(target=kill_the_sampler)
+    killer = threading.Thread(target=kill_the_sampler, daemon=True)
     killer.start()
     train(job)
-    killer.join()
+    killer.join(PATIENCE_S)
     (stop,) = (record for record in records(job) if "sampler" in record)
     words = re.fullmatch(
         r"the sampler stopped at ....-..-.. ..:.., only its 2 songs so far are heard: "
@@ -214,6 +213,6 @@ def test_a_sampler_that_stops_is_told_at_once_at_the_end_and_in_the_curve(
     told = [line for line in capsys.readouterr().err.splitlines() if words[0] in line]
     assert told == [
         f"step {stop['step']}: {words[0]}",
-        f"from then on without new songs: step {stop['step']}: {words[0]}",
+        f"not to be overlooked: {words[0]}",
     ]
     assert read_curve(job.out / "curve.jsonl")[-1]["step"] == 30

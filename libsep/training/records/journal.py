@@ -35,8 +35,8 @@ class Journal:
     display
         Shows the records to a person; nobody watches without it.
     pool
-        The sampler's songs; when no new ones come any more, that is recorded, and told here and at
-        the end.
+        The sampler's songs; when fewer new ones come or none any more, that is recorded and told
+        with the next record, and told once more at the end.
     """
 
     def __init__(
@@ -77,10 +77,11 @@ class Journal:
         if self._display is not None:
             show = self._display.show_scores if is_validation else self._display.show_numbers
             show(step, numbers)
-        if self._pool is not None and not self._stop and (stop := self._pool.stop()):
-            self._stop = f"step {step}: {stop}"
+        stop = self._pool.stop() if self._pool is not None else ""
+        if stop not in ("", self._stop):
+            self._stop = stop
             self._append(step, {"sampler": stop})
-            self._warn(self._stop)
+            self._warn(f"step {step}: {stop}")
 
     def listen(self, state: State, *, is_bfloat16: bool) -> None:
         """Write down what the averaged weights make of the excerpt."""
@@ -94,7 +95,7 @@ class Journal:
         """Draw the whole curve, say once more what was amiss, and end TensorBoard and display."""
         self._plot()
         if self._stop:
-            self._warn(f"from then on without new songs: {self._stop}")
+            self._warn(f"not to be overlooked: {self._stop}")
         if self._board is not None:
             self._board.close()
         if self._display is not None:

@@ -4,8 +4,9 @@ import dataclasses
 import functools
 import gc
 import logging
+import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -74,6 +75,16 @@ class RenderPool:
         song: np.ndarray = self._songs[place]
         return song
 
+    def sharers(self, worker: int, n_workers: int) -> list[int]:
+        """Return between which workers, this one among them, the places are divided.
+
+        Those of one that has stopped are filled by the others, and then left as they are: a song
+        that ends whoever renders it shall not end them all.
+        """
+        has_stopped = [] if self.n_ready == len(self) else self.failure.reasons()
+        stopped = {index for index, reason in enumerate(has_stopped) if reason} - {worker}
+        return [index for index in range(n_workers) if index not in stopped]
+
     def next_song(self, worker: int, n_workers: int) -> int:
         """Return the number of the song that a worker renders next, each having its places."""
         places = np.arange(len(self))[worker::n_workers]
@@ -86,14 +97,21 @@ class RenderPool:
         self._rounds[place] = number // len(self) + 1
 
     def stop(self) -> str:
-        """Return since when there are no new songs, and why; nothing while they are rendered."""
-        reason = self.failure.reason()
-        if not reason:
+        """Return since when there are fewer new songs or none, and why; nothing if all is well."""
+        reasons = self.failure.reasons()
+        n_stopped = len([*filter(None, reasons)])
+        if not n_stopped:
             return ""
-        return (
-            f"the sampler stopped at {self.failure.moment()}, "
-            f"only its {counted(self.n_ready, 'song')} so far are heard: {reason}"
-        )
+        moment = self.failure.moment()
+        if n_stopped < len(reasons):
+            what = (
+                f"at {moment} {n_stopped} of the sampler's {len(reasons)} processes had stopped, "
+                "whose songs stay as they are"
+            )
+        else:
+            heard = counted(self.n_ready, "song")
+            what = f"the sampler stopped at {moment}, only its {heard} so far are heard"
+        return f"{what}: {_joined(reasons)}"
 
     def wait(self, n_songs: int, timeout_s: float = 600.0) -> None:
         """Return when this many songs can be read.
@@ -101,14 +119,15 @@ class RenderPool:
         Raises
         ------
         ConfigError
-            What renders has stopped: the material does not let it.
+            All that renders has stopped: the material does not let it.
         TimeoutError
             They are not there after ``timeout_s``: what renders is dead or too slow.
         """
         deadline = time.monotonic() + timeout_s
         while self.n_ready < min(n_songs, len(self)):
-            if reason := self.failure.reason():
-                raise ConfigError(reason)
+            reasons = self.failure.reasons()
+            if reasons and all(reasons):
+                raise ConfigError(_joined(reasons))
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self.n_ready} of {n_songs} songs after {timeout_s:.0f} s")
             time.sleep(0.2)
@@ -180,16 +199,18 @@ def keep_rendering(plan: RenderPlan, worker: int = 0) -> None:
     """Fill the places of a worker in a pool, then renew one at a time, for ever.
 
     The entry point of a process; it ends when it is terminated, or by an error of the material or
-    the disk, which the pool tells. Who waits for the first songs hears of that; a training that
-    has begun goes on with the songs that are there, and says so.
+    the disk, which the log and the pool tell. Who waits for the first songs hears of that if no
+    other process is left; a training that has begun goes on with the songs that are there, and
+    says so.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the training, and that ends this
     tune_allocator()
     use_one_thread()
     pool = plan.pool()
     try:
         _keep_rendering(plan, worker, pool)
     except (ConfigError, OSError) as exc:
-        pool.failure.tell(reason_of(exc))
+        pool.failure.tell(worker, reason_of(exc))
 
 
 @functools.cache
@@ -202,11 +223,17 @@ def _keep_rendering(plan: RenderPlan, worker: int, pool: RenderPool) -> NoReturn
     gc.freeze()  # a million notes of MIDI files need not be searched for garbage again and again
     while True:
         started = time.monotonic()
-        number = pool.next_song(worker, plan.n_workers)
+        sharers = pool.sharers(worker, plan.n_workers)
+        number = pool.next_song(sharers.index(worker), len(sharers))
         pool.put(number, plan.render(collection, number, stage))
         if number >= plan.n_songs:
             pause_s = plan.interval_s * plan.n_workers - (time.monotonic() - started)
             time.sleep(max(pause_s, 0))
+
+
+def _joined(reasons: Iterable[str]) -> str:
+    """Return different reasons as one."""
+    return "; ".join(dict.fromkeys(filter(None, reasons)))
 
 
 def _has_shape(path: Path, shape: tuple[int, ...]) -> bool:

@@ -20,13 +20,13 @@ _GUESSES = {"SIGKILL": ", out of memory?", "SIGBUS": ", disk full?"}
 def rendering(plan: RenderPlan | None) -> Iterator[None]:
     """Run the processes that fill the render pool, if there is anything to render.
 
-    The pool tells of a process that ends before the block does.
+    Log and pool tell of each process that ends before the block does.
     """
     if plan is None:
         yield
         return
     failure = plan.pool().failure  # made before anybody waits for the pool
-    failure.forget()
+    failure.forget(plan.n_workers)
     context = multiprocessing.get_context("spawn")
     processes = [
         context.Process(target=keep_rendering, args=(plan, worker), daemon=True)
@@ -49,17 +49,21 @@ def rendering(plan: RenderPlan | None) -> Iterator[None]:
 
 
 def _watch(processes: Sequence[SpawnProcess], failure: Failure, is_over: threading.Event) -> None:
-    """Tell of the first process that ends without having said why, as one that is killed does."""
-    while not is_over.wait(LOOK_S):
-        codes = [code for process in processes if (code := process.exitcode) is not None]
-        if codes:
-            failure.tell(_end(codes[0]))
-            return
+    """Tell of each process that ends without having said why, as one that is killed does."""
+    alive = dict(enumerate(processes))
+    while alive and not is_over.wait(LOOK_S):
+        for number, process in list(alive.items()):
+            if process.exitcode is not None:
+                failure.tell(number, _end(process.exitcode))
+                del alive[number]
 
 
 def _end(code: int) -> str:
     """Return in words how a process of the sampler ended."""
     if code >= 0:
-        return f"it ended with code {code}, its error is on standard error"
-    name = signal.Signals(-code).name
+        return f"it ended with code {code}" + (", its error is on standard error" if code else "")
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:  # most signals for real time have no name
+        name = f"signal {-code}"
     return f"it was ended by {name}{_GUESSES.get(name, '')}"

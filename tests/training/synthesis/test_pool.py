@@ -1,5 +1,7 @@
 import dataclasses
 import multiprocessing
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,8 @@ import pytest
 from libsep.errors import ConfigError
 from libsep.training.synthesis.pool import RenderPlan, RenderPool
 from libsep.training.synthesis.rendering import rendering
+
+from ...processes import wait_until
 
 SAMPLE_RATE = 44100
 
@@ -124,7 +128,33 @@ def test_a_disk_that_stops_the_sampler_is_told_too(plan: RenderPlan, pack_folder
         plan.pool().wait(1, timeout_s=60.0)
 
 
-def test_a_process_that_is_killed_is_told_at_once(plan: RenderPlan) -> None:
+def test_each_process_that_is_killed_is_told_and_the_others_fill_its_places(
+    plan: RenderPlan, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = {*multiprocessing.active_children()}
+    pool = plan.pool()
+    with rendering(dataclasses.replace(plan, n_workers=2)):
+        samplers = {*multiprocessing.active_children()} - before
+        first, second = sorted(samplers, key=lambda process: process.pid or 0)
+        os.kill(first.pid or 0, signal.SIGRTMIN + 1)
+        pool.wait(4)
+        assert pool.stop().endswith(
+            " 1 of the sampler's 2 processes had stopped, "
+            "whose songs stay as they are: it was ended by signal 35"
+        )
+        second.kill()
+        wait_until(lambda: pool.stop().startswith("the sampler stopped at "))
+    assert pool.stop().endswith(
+        "only its 4 songs so far are heard: "
+        "it was ended by signal 35; it was ended by SIGKILL, out of memory?"
+    )
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
+        "sampler: process 1 stopped: it was ended by signal 35",
+        "sampler: process 2 stopped: it was ended by SIGKILL, out of memory?",
+    ]
+
+
+def test_who_waits_hears_of_a_sampler_that_is_killed(plan: RenderPlan) -> None:
     before = {*multiprocessing.active_children()}
     with rendering(plan):
         (sampler,) = {*multiprocessing.active_children()} - before
@@ -133,13 +163,38 @@ def test_a_process_that_is_killed_is_told_at_once(plan: RenderPlan) -> None:
             plan.pool().wait(4, timeout_s=60.0)
 
 
+def test_places_of_a_worker_that_stopped_are_shared_until_all_are_filled(tmp_path: Path) -> None:
+    pool = RenderPool(tmp_path, 2, 10)
+    pool.failure.forget(3)
+    assert pool.sharers(1, 3) == [0, 1, 2]
+    pool.failure.tell(0, "kick.wav: damaged")
+    assert pool.sharers(1, 3) == [1, 2]
+    assert pool.sharers(0, 3) == [0, 1, 2]
+    for number in range(2):
+        pool.put(number, np.zeros((4, 2, 10), np.int16))
+    assert pool.sharers(1, 3) == [0, 1, 2]
+
+
+def test_a_reason_that_cannot_be_written_is_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pool = RenderPool(tmp_path, 1, 10)
+    (tmp_path / "failure.txt").mkdir()
+    pool.failure.tell(0, "kick.wav: damaged")
+    assert [record.message for record in caplog.records] == [
+        "sampler: process 1 stopped: kick.wav: damaged",
+        f"{tmp_path / 'failure.txt'}: cannot be written: Is a directory",
+    ]
+    assert pool.stop() == ""
+
+
 def test_the_first_reason_is_kept_in_room_that_a_full_disk_need_not_give(tmp_path: Path) -> None:
     pool = RenderPool(tmp_path, 1, 10)
     pool.failure.forget()
     n_bytes = (tmp_path / "failure.txt").stat().st_size
     assert pool.stop() == ""
-    pool.failure.tell("kick.wav: " + "ö" * n_bytes)
-    pool.failure.tell("another")
+    pool.failure.tell(0, "kick.wav: " + "ö" * n_bytes)
+    pool.failure.tell(0, "another")
     assert (tmp_path / "failure.txt").stat().st_size == n_bytes
     assert "only its 0 songs so far are heard: kick.wav: öö" in pool.stop()
     pool.failure.forget()
@@ -148,6 +203,6 @@ def test_the_first_reason_is_kept_in_room_that_a_full_disk_need_not_give(tmp_pat
 
 def test_a_reason_with_a_name_that_is_no_unicode_is_told(tmp_path: Path) -> None:
     pool = RenderPool(tmp_path, 1, 10)
-    pool.failure.tell("caf\udce9.wav: training material cannot be decoded")
+    pool.failure.tell(0, "caf\udce9.wav: training material cannot be decoded")
     with pytest.raises(ConfigError, match=r"caf\\xe9\.wav"):
         pool.wait(1)
