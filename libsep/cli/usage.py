@@ -78,7 +78,7 @@ def told(error: Any) -> str:
     name, _, rest = text.partition(": ")
     if match := _CHOICE.fullmatch(rest):
         choices = match[2].replace("'", "")
-        text = f"{name}: expected one of {choices} (found {match[1]!r})"
+        text = f"{name}: expected one of {choices} (found '{match[1]}')"
     text = _NO_UTF8.sub(r"\\x\1", text.encode(errors="backslashreplace").decode())
     return f"{text}, {hint}" if (hint := _hint(name, error)) else text
 
