@@ -18,38 +18,37 @@ BASS_HZ = 200.0
 VOICE_HZ = (200.0, 4000.0)
 """In the baseline, half of what is harmonic and lies between is voice, if it is in the centre."""
 
+WIDTH = 17
+"""Frames or bins of a running median or mean; for medians, a power of two and one."""
+
 _CELLS_AT_ONCE = 32768
 """Cells whose medians are found at once: few, so that they stay in the processor's cache."""
 
 
-def harmonic_share(
-    power: Float[Tensor, "*lead F N"], width: int = 17
-) -> Float[Tensor, "*lead F N"]:
+def harmonic_share(power: Float[Tensor, "*lead F N"]) -> Float[Tensor, "*lead F N"]:
     """Return how harmonic each cell of a power spectrogram is, from 0 to 1.
 
-    A median over ``width`` frames keeps what lasts, a median over ``width`` bins what is broad;
+    A median over `WIDTH` frames keeps what lasts, a median over `WIDTH` bins what is broad;
     the share is a Wiener mask of the two. Silence gives one half.
 
     References
     ----------
     FitzGerald, "Harmonic/percussive separation using median filtering", DAFx 2010.
     """
-    lasting = _median(power, width)
-    broad = _median(power.transpose(-1, -2), width).transpose(-1, -2)
+    lasting = _median(power)
+    broad = _median(power.transpose(-1, -2)).transpose(-1, -2)
     return (lasting.square() + 1e-20) / (lasting.square() + broad.square() + 2e-20)
 
 
-def harmonic_share_by_means(
-    magnitude: Float[Tensor, "*lead F N"], width: int = 17
-) -> Float[Tensor, "*lead F N"]:
+def harmonic_share_by_means(magnitude: Float[Tensor, "*lead F N"]) -> Float[Tensor, "*lead F N"]:
     """Return how harmonic each cell of a magnitude spectrogram is, from 0 to 1, quickly.
 
-    As `harmonic_share`, but with running means of magnitudes. A cell depends on ``width // 2``
+    As `harmonic_share`, but with running means of magnitudes. A cell depends on ``WIDTH // 2``
     frames and bins at each side, so that spectrograms may be cut where the overlap is that long.
     """
     frames = magnitude.mT.contiguous()  # bins last, as transforms have them in memory
-    lasting = _running_mean(frames, width, dim=-2).square_().add_(1e-20)
-    broad = _running_mean(frames, width, dim=-1).square_().add_(1e-20)
+    lasting = _running_mean(frames, WIDTH, dim=-2).square_().add_(1e-20)
+    broad = _running_mean(frames, WIDTH, dim=-1).square_().add_(1e-20)
     return (lasting / broad.add_(lasting)).mT
 
 
@@ -107,19 +106,19 @@ def _running_mean(
         size *= 2
 
 
-def _median(power: Float[Tensor, "*lead F N"], width: int) -> Float[Tensor, "*lead F N"]:
+def _median(power: Float[Tensor, "*lead F N"]) -> Float[Tensor, "*lead F N"]:
     """Return the running median over the last axis, whose ends are repeated.
 
     Neighbours are sorted by minima and maxima of whole rows, which windows share: a quarter of
-    the time of a median of each window. ``width`` is a power of two and one.
+    the time of a median of each window.
     """
     rows = power.flatten(0, -2)
     n_rows = max(_CELLS_AT_ONCE // max(rows.shape[-1], 1), 1)
-    return torch.cat([_medians(each, width) for each in torch.split(rows, n_rows)]).view_as(power)
+    return torch.cat([_medians(each) for each in torch.split(rows, n_rows)]).view_as(power)
 
 
-def _medians(rows: Float[Tensor, "R N"], width: int) -> Float[Tensor, "R N"]:
-    half, length = width // 2, rows.shape[-1]
+def _medians(rows: Float[Tensor, "R N"]) -> Float[Tensor, "R N"]:
+    half, length = WIDTH // 2, rows.shape[-1]
     padded = F.pad(rows, (half, half), mode="replicate")
     windows = [padded]  # the smallest of each window, the second smallest …
     while (size := len(windows)) < half:
