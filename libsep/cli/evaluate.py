@@ -7,6 +7,7 @@ import typer
 
 from libsep.cli.evaluate_restoration import evaluate_restoration
 from libsep.cli.options import ConfigOption, DeviceOption, ReconstructOption
+from libsep.cli.terminal import go_on_unread
 from libsep.config import Config, load
 
 
@@ -43,6 +44,8 @@ def evaluate(
     from libsep.model_folder.description import kind_of
     from libsep.restoration.model import KIND
 
+    if out is not None or json_file not in (None, Path("-")):
+        go_on_unread()
     if kind_of(model) == KIND:
         if against or routing or bsseval or jobs > 1 or config or reconstruct:
             raise typer.BadParameter(

@@ -212,6 +212,18 @@ def test_commands_that_make_files_and_models_end_well_unread(
         assert made.exists(), arguments
 
 
+@pytest.mark.slow
+def test_an_evaluation_that_nobody_reads_ends_well_if_it_writes_files(
+    songs_folder: Path, config_file: Path, tiny_model: Model, tmp_path: Path
+) -> None:
+    shutil.rmtree(songs_folder / "second")
+    found = tmp_path / "found.json"
+    arguments = ("evaluate", tiny_model.folder, songs_folder, "--config", config_file)
+    assert ended_unread(*arguments, "--json", found).returncode == 0
+    assert json.loads(found.read_text())["rows"]
+    assert ended_unread(*arguments, "--json", "-").returncode == 141
+
+
 @pytest.mark.parametrize("command", ["demo", "distil", "train", "models pull", "models chain"])
 def test_a_command_that_works_for_long_lets_nobody_read(command: str) -> None:
     """The work itself is too long for a test: its first line is looked for."""
