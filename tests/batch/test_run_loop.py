@@ -4,19 +4,16 @@ import dataclasses
 import os
 import time
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import ray
 
-from libsep.batch.cluster.connection import embedded_ray
-from libsep.batch.driver import Driver, RunResult
-from libsep.batch.interrupts import Interrupts
-from libsep.batch.run import convert_all, start_crew
+from libsep.batch.driver import RunResult
+from libsep.batch.run import convert_all
 from libsep.batch.schedule.plan import Attempt
-from libsep.batch.stops import Stops
 from libsep.config import Config
 from libsep.errors import ClusterError
 from libsep.ledger import Ledger
@@ -36,35 +33,8 @@ CONFIG = Config().replaced(
 )
 
 
-@pytest.fixture(scope="module")
-def one_ray() -> Iterator[None]:
-    """Run the Ray that the last tests share, after those that start one themselves."""
-    with embedded_ray(n_track_slots=2, object_store_bytes=160_000_000, n_gpus=0):
-        yield
-
-
-def on_one_ray(
-    attempts: Sequence[Attempt],
-    settings: Settings,
-    assigner: Assigner,
-    ledger: Ledger,
-    listener: Notes,
-) -> RunResult:
-    """Do what `convert_all` does, on the Ray that is there."""
-    stops = Stops(settings.output_root, settings.config.run.min_free_bytes, Interrupts())
-    crew = start_crew(attempts, settings, assigner, stops)
-    result = Driver(crew, settings, ledger, listener).run()
-    for slot in list(crew.separators.places):
-        crew.separators.stop(slot)
-    return result
-
-
 def run_tracks(
-    attempts: list[Attempt],
-    model: Model,
-    stems: Path,
-    config: Config,
-    convert: Callable[..., RunResult] = convert_all,
+    attempts: list[Attempt], model: Model, stems: Path, config: Config
 ) -> tuple[RunResult, Notes]:
     ledger = Ledger(stems / ".libsep")
     ledger.begin("test")
@@ -72,7 +42,7 @@ def run_tracks(
     config = config.replaced(separation={"model": str(model.folder)})
     settings = Settings(config=config, models={model.name: model}, output_root=stems, run="test")
     assigned = [dataclasses.replace(each, assignment=assignment(model)) for each in attempts]
-    result = convert(assigned, settings, Assigner(config), ledger, notes)
+    result = convert_all(assigned, settings, Assigner(config), ledger, notes)
     ledger.end()
     assert [row.source for row in ledger.rows()] == [row.source for row in notes.outcomes]
     return result, notes
@@ -83,6 +53,68 @@ def songs(encode: Callable[..., Path], rng: np.random.Generator) -> list[Attempt
     noise = (0.1 * rng.standard_normal((2, 3 * 44100))).astype(np.float32)
     paths = [encode(f"song {index}.wav", noise) for index in range(3)]
     return [Attempt(track_of_file(path)[0]) for path in paths]
+
+
+def test_a_full_disk_drains_the_run(
+    songs: list[Attempt], tiny_model: Model, tmp_path: Path
+) -> None:
+    config = CONFIG.replaced(run={"min_free_bytes": 10**18, "tracks_in_flight": 1})
+    result, notes = run_tracks(songs, tiny_model, tmp_path / "stems", config)
+    assert len(notes.reasons) == 1
+    assert "free on the output disk" in notes.reasons[0]
+    assert (result.n_left, notes.outcomes) == (3, [])
+
+
+def test_a_track_that_takes_too_long_fails_and_the_others_do_not(
+    songs: list[Attempt],
+    tiny_model: Model,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The clock stands still until the other tracks have ended, then it is far ahead."""
+    ended: list[Outcome] = []
+    clock = types.SimpleNamespace(time=time.time, monotonic=lambda: 1e6 * (len(ended) >= 3))
+    monkeypatch.setattr("libsep.batch.driver.time", clock)
+    note = Notes.track_ended
+    monkeypatch.setattr(
+        Notes, "track_ended", lambda notes, row: (ended.append(row), note(notes, row))
+    )
+    slow = tmp_path / "slow.mp3"
+    os.mkfifo(slow)
+    status = slow.stat()
+    hanging = Track(
+        path_name=str(slow),
+        source_name="slow.mp3",
+        output_name="slow.stem.mp4",
+        size_bytes=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+    )
+    _, notes = run_tracks([Attempt(hanging), *songs], tiny_model, tmp_path / "stems", CONFIG)
+    found = {outcome.source: outcome for outcome in notes.outcomes}
+    assert found.pop("slow.mp3").kind == "timeout"
+    assert [outcome.status for outcome in found.values()] == ["done"] * 3
+
+
+def test_a_run_stops_when_track_after_track_fails_for_no_fault_of_its_own(
+    tiny_model: Model, tmp_path: Path
+) -> None:
+    gone = [
+        Attempt(
+            Track(
+                path_name=str(tmp_path / "unplugged" / f"{index}.mp3"),
+                source_name=f"{index}.mp3",
+                output_name=f"{index}.stem.mp4",
+                size_bytes=1,
+                mtime_ns=1,
+            )
+        )
+        for index in range(30)
+    ]
+    result, notes = run_tracks(gone, tiny_model, tmp_path / "stems", CONFIG)
+    assert "20 tracks in a row failed" in result.reason
+    assert {outcome.kind for outcome in notes.outcomes} == {"fault"}
+    assert 20 <= len(notes.outcomes) < 30
+    assert result.n_left == 30 - len(notes.outcomes)
 
 
 def test_a_track_in_whose_work_three_runs_died_is_given_up_and_a_process_waits_for_the_others(
@@ -114,68 +146,3 @@ def test_a_run_whose_raylet_is_killed_ends_and_says_so(
     with pytest.raises(ClusterError, match="Ray has lost this machine"):
         run_tracks(songs, tiny_model, tmp_path / "stems", CONFIG)
     assert not ray.is_initialized()
-
-
-def test_a_full_disk_drains_the_run(
-    one_ray: None, songs: list[Attempt], tiny_model: Model, tmp_path: Path
-) -> None:
-    config = CONFIG.replaced(run={"min_free_bytes": 10**18, "tracks_in_flight": 1})
-    result, notes = run_tracks(songs, tiny_model, tmp_path / "stems", config, on_one_ray)
-    assert len(notes.reasons) == 1
-    assert "free on the output disk" in notes.reasons[0]
-    assert (result.n_left, notes.outcomes) == (3, [])
-
-
-def test_a_run_stops_when_track_after_track_fails_for_no_fault_of_its_own(
-    one_ray: None, tiny_model: Model, tmp_path: Path
-) -> None:
-    gone = [
-        Attempt(
-            Track(
-                path_name=str(tmp_path / "unplugged" / f"{index}.mp3"),
-                source_name=f"{index}.mp3",
-                output_name=f"{index}.stem.mp4",
-                size_bytes=1,
-                mtime_ns=1,
-            )
-        )
-        for index in range(30)
-    ]
-    result, notes = run_tracks(gone, tiny_model, tmp_path / "stems", CONFIG, on_one_ray)
-    assert "20 tracks in a row failed" in result.reason
-    assert {outcome.kind for outcome in notes.outcomes} == {"fault"}
-    assert 20 <= len(notes.outcomes) < 30
-    assert result.n_left == 30 - len(notes.outcomes)
-
-
-def test_a_track_that_takes_too_long_fails_and_the_others_do_not(
-    one_ray: None,
-    songs: list[Attempt],
-    tiny_model: Model,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The clock stands still until the other tracks have ended, then it is far ahead."""
-    ended: list[Outcome] = []
-    clock = types.SimpleNamespace(time=time.time, monotonic=lambda: 1e6 * (len(ended) >= 3))
-    monkeypatch.setattr("libsep.batch.driver.time", clock)
-    note = Notes.track_ended
-    monkeypatch.setattr(
-        Notes, "track_ended", lambda notes, row: (ended.append(row), note(notes, row))
-    )
-    slow = tmp_path / "slow.mp3"
-    os.mkfifo(slow)
-    status = slow.stat()
-    hanging = Track(
-        path_name=str(slow),
-        source_name="slow.mp3",
-        output_name="slow.stem.mp4",
-        size_bytes=status.st_size,
-        mtime_ns=status.st_mtime_ns,
-    )
-    _, notes = run_tracks(
-        [Attempt(hanging), *songs], tiny_model, tmp_path / "stems", CONFIG, on_one_ray
-    )
-    found = {outcome.source: outcome for outcome in notes.outcomes}
-    assert found.pop("slow.mp3").kind == "timeout"
-    assert [outcome.status for outcome in found.values()] == ["done"] * 3
