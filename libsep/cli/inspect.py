@@ -11,6 +11,7 @@ from rich.table import Table
 
 from libsep.cli.lines import markup
 from libsep.cli.options import ConfigOption, JsonOption, refuse_uris, within
+from libsep.cli.terminal import go_on_unread
 from libsep.inspection.findings import Findings
 from libsep.inspection.findings import inspect as look_at
 from libsep.units import format_bytes, format_duration
@@ -47,6 +48,7 @@ def inspect(
         from libsep.inspection.picture import draw
         from libsep.media.file_names import fitting
 
+        go_on_unread()
         picture = within(plot, fitting(file.name, ".png"))
         values["null_db"] = draw(found.sheet, picture, ffmpeg=ffmpeg)
     if as_json:

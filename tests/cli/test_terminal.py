@@ -204,6 +204,15 @@ def test_commands_that_make_files_and_models_end_well_unread(
     for arguments, made in (
         (("export", stems, "--to", "m3u"), stems / "stems.m3u8"),
         (("report", stems), stems / FOLDER / "report.html"),
+        (
+            (
+                "inspect",
+                shutil.copy(stems / f"{NAME}.stem.mp4", tmp_path / "a.stem.mp4"),
+                "--plot",
+                tmp_path / "a.png",
+            ),
+            tmp_path / "a.png",
+        ),
         (("models", "blend", blend, tiny, tiny), blend / "model.yaml"),
         (("models", "exchange", second, blend, tiny), second / "model.yaml"),
     ):
