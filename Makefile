@@ -21,10 +21,10 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 run: $(VENV)/.installed $(if $(filter demo/music,$(MUSIC)),demo)
 	$(BIN)/libsep run "$(MUSIC)" "$(STEMS)" $(ARGS)
 
-# Most tests wait for other processes, so four run at once, module by module. A test that met a
+# Most tests wait for other processes, so three run at once, module by module. A test that met a
 # machine too busy for it gets a second and third try, and is listed as rerun.
 test: check
-	$(BIN)/pytest --numprocesses 4 --dist loadscope --no-loadscope-reorder --reruns 2 -r fEsR $(TESTS)
+	$(BIN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder --reruns 2 -r fEsR $(TESTS)
 
 check: $(VENV)/.installed-for-tests
 	@$(MAKE) --no-print-directory lint
