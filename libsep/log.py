@@ -77,7 +77,7 @@ def setup(level: int = logging.INFO, path: Path | None = None) -> None:
         Lowest level that is written.
     path
         File that receives JSON lines; its folder must exist. Without it, warnings and worse go to
-        standard error as plain lines.
+        standard error as plain lines. Remarks of other libraries go nowhere, only their errors.
     """
     handler: logging.Handler
     if path is None:
@@ -93,3 +93,5 @@ def setup(level: int = logging.INFO, path: Path | None = None) -> None:
     root.addHandler(handler)
     root.setLevel(level)
     root.propagate = False
+    if logging.lastResort is not None:
+        logging.lastResort.setLevel(logging.ERROR)

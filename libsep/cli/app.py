@@ -8,7 +8,11 @@ import typer
 from libsep import __version__, log
 from libsep.cli.lines import markup, print_error
 from libsep.cli.subcommands import Subcommands
-from libsep.cli.terminal import ending_with_the_reader, make_streams_safe
+from libsep.cli.terminal import (
+    ending_with_the_reader,
+    hide_python_warnings,
+    make_streams_safe,
+)
 from libsep.cli.usage import EXIT_USAGE
 from libsep.errors import LibsepError, NodesError, TrackError
 from libsep.track import path_to_text
@@ -50,9 +54,11 @@ def main(arguments: list[str] | None = None) -> None:
     Parameters
     ----------
     arguments
-        Instead of those of this process.
+        Instead of those of this process, which is then another program's.
     """
     make_streams_safe()
+    if arguments is None:
+        hide_python_warnings()
     log.setup()
     with ending_with_the_reader():
         _run(arguments)

@@ -5,6 +5,7 @@ import contextlib
 import errno
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO, cast
 
@@ -40,6 +41,16 @@ def make_streams_safe() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # a caller may have put something else in its place
             reconfigure(errors=HANDLER)
+
+
+def hide_python_warnings() -> None:
+    """Keep what Python and its libraries tell programmers off the terminal, if nobody asked for it.
+
+    ``PYTHONWARNINGS`` asks; where it is not set, it is for the processes that the command starts.
+    """
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+        os.environ.setdefault("PYTHONWARNINGS", "ignore")
 
 
 class _Output:

@@ -18,6 +18,8 @@ from libsep.restoration.super_resolver import SuperResolver
 
 try:
     from matplotlib.figure import Figure
+
+    from libsep.media.lettering import lettering
 except ImportError as exc:
     raise ConfigError(f"plots need matplotlib: pip install 'libsep[evaluate]' ({exc})") from exc
 
@@ -76,9 +78,11 @@ def draw_subject(subject: Subject, resolver: SuperResolver, path: Path) -> None:
         "replication": replicated(case.degraded, case.cutoff_hz, SAMPLE_RATE),
         f"restored by {resolver.model.name}": restore(case.degraded, case.cutoff_hz, resolver),
     }
-    figure = draw_spectrograms(signals, case.cutoff_hz, SAMPLE_RATE)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=100, format="png")
+        with lettering(subject.name) as legible:
+            titled = {legible(title): samples for title, samples in signals.items()}
+            figure = draw_spectrograms(titled, case.cutoff_hz, SAMPLE_RATE)
+            figure.savefig(path, dpi=100, format="png")
     except OSError as exc:
         raise ConfigError(f"{path}: cannot be written: {exc.strerror}") from exc

@@ -18,6 +18,8 @@ from libsep.units import format_duration, power_to_db
 
 try:
     from matplotlib.figure import Figure
+
+    from libsep.media.lettering import lettering
 except ImportError as exc:
     raise ConfigError(f"pictures need matplotlib: pip install 'libsep[evaluate]' ({exc})") from exc
 
@@ -124,16 +126,20 @@ def draw(sheet: Sheet, path: Path, *, ffmpeg: Path) -> float:
         total = block[1:].sum(axis=0)
         for outline, signal in zip(outlines, (*block, total, block[0] - total), strict=True):
             outline.add(signal)
-    figure = _figure(sheet, rows, outlines)
+    title = sheet.path.name.encode(errors="replace").decode()
     try:
-        with atomic.replacing(path) as part:
+        with lettering(title + "".join(sheet.names)) as legible, atomic.replacing(path) as part:
+            named = [(legible(name), color) for name, color in rows]
+            figure = _figure(sheet, legible(title), named, outlines)
             figure.savefig(part, format="png", dpi=110)
     except (StemsError, OSError) as exc:
         raise ConfigError(f"{path}: the picture cannot be written: {reason_of(exc)}") from exc
     return outlines[-1].rms_db()
 
 
-def _figure(sheet: Sheet, rows: Sequence[tuple[str, str]], outlines: Sequence[Outline]) -> Figure:
+def _figure(
+    sheet: Sheet, title: str, rows: Sequence[tuple[str, str]], outlines: Sequence[Outline]
+) -> Figure:
     figure = Figure(figsize=(13, 1.45 * len(rows) + 0.9), layout="constrained")
     axes = figure.subplots(len(rows), 2, sharex=True, width_ratios=(1, 1.25), squeeze=False)
     duration_s = sheet.n_samples / sheet.sample_rate
@@ -142,7 +148,7 @@ def _figure(sheet: Sheet, rows: Sequence[tuple[str, str]], outlines: Sequence[Ou
         _draw_waveform(left, outline, duration_s, top, color)
         level = outline.rms_db()
         shown = f"{level:.1f} dB" if np.isfinite(level) else "silence"
-        left.set_title(f"{name.replace('$', chr(92) + '$')}   {shown}", fontsize=9, loc="left")
+        left.set_title(f"{name}   {shown}", fontsize=9, loc="left")
         image = right.imshow(
             outline.spectrogram_db.T, origin="lower", aspect="auto", vmin=FLOOR_DB, vmax=-10,
             cmap="magma", extent=(0, duration_s, 0, sheet.sample_rate / 2000),
@@ -156,7 +162,6 @@ def _figure(sheet: Sheet, rows: Sequence[tuple[str, str]], outlines: Sequence[Ou
     bar = figure.colorbar(image, ax=axes[:, 1], shrink=0.5, pad=0.01)
     bar.set_label("dB, a sine at full scale is 0", fontsize=8)
     bar.ax.tick_params(labelsize=8)
-    title = sheet.path.name.encode(errors="replace").decode().replace("$", r"\$")
     figure.suptitle(title, fontsize=11)
     return figure
 

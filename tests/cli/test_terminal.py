@@ -251,3 +251,28 @@ def test_a_run_that_nobody_reads_about_ends_all_its_tracks(
     assert ended.returncode == 1, "a track is broken"
     assert (stems / f"{NAME}.stem.mp4").exists()
     assert {row.status for row in Ledger(stems / FOLDER).latest().values()} == {"done", "failed"}
+
+
+def test_python_warnings_do_not_reach_the_terminal_unless_they_are_asked_for() -> None:
+    code = (
+        "import contextlib, logging, subprocess, sys, warnings\n"
+        "from libsep.cli.app import main\n"
+        "with contextlib.suppress(SystemExit):\n"
+        "    main()\n"
+        "warnings.warn('here')\n"
+        "logging.getLogger('matplotlib').warning('a remark')\n"
+        "logging.getLogger('matplotlib').error('a fault')\n"
+        "subprocess.run([sys.executable, '-c', 'import warnings; warnings.warn(\"there\")'])\n"
+    )
+    environment = {name: each for name, each in os.environ.items() if name != "PYTHONWARNINGS"}
+    for wanted, said in (({}, []), ({"PYTHONWARNINGS": "default"}, ["here", "there"])):
+        done = subprocess.run(
+            [sys.executable, "-c", code, "--version"],
+            env=environment | wanted,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert [text for text in ("here", "there") if text in done.stderr] == said
+        assert "a fault" in done.stderr
+        assert "a remark" not in done.stderr

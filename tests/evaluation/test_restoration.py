@@ -97,10 +97,11 @@ def test_recordings_are_read_with_what_encoders_leave_of_them(
 def test_the_command_scores_a_super_resolution_model(
     tmp_path: Path, source: Stereo, tiny_restoration_model: RestorationModel
 ) -> None:
-    write_wave(tmp_path / "a.wav", source)
+    recording = tmp_path / "夏 $a_{$.wav"
+    write_wave(recording, source)
     out = tmp_path / "out"
     model = str(tiny_restoration_model.folder)
-    arguments = ["evaluate", model, str(tmp_path / "a.wav"), "--out", str(out)]
+    arguments = ["evaluate", model, str(recording), "--out", str(out)]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert "8000 Hz" in result.stdout
@@ -109,7 +110,7 @@ def test_the_command_scores_a_super_resolution_model(
     assert values["sha256"] == tiny_restoration_model.sha256
     assert {row["method"] for row in values["rows"]} == {"band-limited", "replication", "air"}
     assert (out / "results.csv").read_text().startswith("recording,case,method,lsd,")
-    assert (out / "a.png").stat().st_size > 1000
+    assert (out / "夏 $a_{$.png").stat().st_size > 1000
     refused = CliRunner().invoke(app, [*arguments, "--routing"])
     assert refused.exit_code == 2
     assert "are for separators" in " ".join(refused.output.replace("│", "").split())

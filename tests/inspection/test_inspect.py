@@ -98,6 +98,15 @@ def test_the_picture_shows_each_tone_in_its_row(
     assert 0.5 < rows.mean() < 0.75  # the fifth of seven rows
 
 
+def test_a_picture_of_a_track_in_any_script_is_drawn_without_a_warning(
+    stem_file: Path, tmp_path: Path
+) -> None:
+    japanese = tmp_path / "夏の電車 $x_{$.stem.mp4"
+    japanese.hardlink_to(stem_file)
+    shown = CliRunner().invoke(app, ["inspect", str(japanese), "--plot", str(tmp_path / "p.png")])
+    assert shown.exit_code == 0, shown.output
+
+
 @pytest.mark.parametrize("n_samples", [N_FFT, 44_100, 1_000_000])
 def test_a_tone_has_its_level_at_its_frequency_however_it_is_cut(n_samples: int) -> None:
     hertz = 44_100 / N_FFT * 100
