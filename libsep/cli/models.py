@@ -52,7 +52,7 @@ NameArgument = Annotated[str, typer.Argument(help="Name of a model.")]
 @models.command("list", epilog=epilog("models list"))
 def list_command(as_json: JsonOption = False) -> None:
     """List the models that came with libsep, those that were pulled, and those to be pulled."""
-    rows = [_row(info, size_bytes, place) for info, size_bytes, place in _all_models()]
+    rows = [_row(*each) for each in _all_models()]
     if as_json:
         print(json.dumps(rows, indent=2))
         return
@@ -246,13 +246,13 @@ def _progress(console: Console) -> Iterator[Progress]:
         yield progress
 
 
-def _all_models() -> Iterator[tuple[AnyInfo, int | None, str]]:
-    """Yield each model, the size of its weights, and what is to be done to use it."""
+def _all_models() -> Iterator[tuple[AnyInfo, int | None, str, list[str]]]:
+    """Yield each model, the size of its own weights, its state, and the models that it shares."""
     from libsep.genre.description import list_classifiers
     from libsep.model_folder.description import models_folder
     from libsep.restoration.model import list_restoration_models
     from libsep.separation.catalogue import read_catalogue
-    from libsep.separation.registry import files_of, list_models
+    from libsep.separation.registry import files_of, list_models, networks_of
     from libsep.transients.model import list_hit_models, list_sound_models
 
     here: list[Model | RestorationModel | StoredClassifier | HitModel | SoundModel]
@@ -262,21 +262,21 @@ def _all_models() -> Iterator[tuple[AnyInfo, int | None, str]]:
         is_shipped = model.folder.parent == models_folder()
         state = "shipped" if is_shipped else "pulled"
         try:
-            parts = files_of(model) if isinstance(model, Model) else (model,)
+            own = networks_of(model) if isinstance(model, Model) else (model,)
+            needed = files_of(model) if isinstance(model, Model) else (model,)
         except ModelError:  # `libsep doctor` tells which, and why
-            yield model, None, "part missing"
+            yield model, None, "part missing", []
             continue
-        paths = [part.weights_path for part in parts]
-        is_whole = all(path.is_file() for path in paths)
-        size_bytes = sum(path.stat().st_size for path in paths) if is_whole else None
-        yield model, size_bytes, state
+        is_whole = all(part.is_here for part in needed)
+        size_bytes = sum(part.weights_path.stat().st_size for part in own) if is_whole else None
+        yield model, size_bytes, state, [part.name for part in needed if part not in own]
     names = {model.name for model in here}
     for entry in read_catalogue():
         if entry.name not in names:
-            yield entry, entry.size_bytes, "can be pulled"
+            yield entry, entry.size_bytes, "can be pulled", []
 
 
-def _row(info: AnyInfo, size_bytes: int | None, place: str) -> dict[str, Any]:
+def _row(info: AnyInfo, size_bytes: int | None, place: str, shared: list[str]) -> dict[str, Any]:
     """Return what is told of a model; a restorer has no targets, and scores of its own kind."""
     row: dict[str, Any] = {
         "name": info.name,
@@ -286,6 +286,7 @@ def _row(info: AnyInfo, size_bytes: int | None, place: str) -> dict[str, Any]:
         "targets": [],
         "licence": info.licence,
         "size_bytes": size_bytes,
+        "shares": shared,
         "measured": dict(info.scores)
         if isinstance(info, RestorationInfo | HitInfo | SoundInfo)
         else [],
@@ -305,6 +306,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
     from libsep.separation.card import format_cost
 
     size = format_bytes(row["size_bytes"]) if row["size_bytes"] else "not known"
+    size = ", rest in ".join([size, *row["shares"]])
     texts = [row["name"], row["state"], row["architecture"]]
     if row["kind"] not in KINDS:
         return [*texts, row["kind"].replace("_", "-"), row["licence"], size, "see its card", ""]

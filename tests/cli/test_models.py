@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from libsep.cli.app import app
+from libsep.separation.blend import blend, exchange
 from libsep.separation.registry import Model
 
 from ..processes import Ended, ended_here
@@ -129,6 +130,24 @@ def test_a_shipped_model_is_shown_with_its_card(libsep: LibsepModels) -> None:
     assert ended.code == 0
     assert "# generic" in ended.out
     assert json.loads(libsep("models", "show", "generic", "--json").out)["licence"] == "MIT"
+
+
+def test_a_model_that_shares_weights_is_listed_with_its_own_size_and_what_it_shares(
+    libsep: LibsepModels, tmp_path: Path, tiny_model: Model
+) -> None:
+    shelf, tiny = tmp_path / "shelf", str(tiny_model.folder)
+    whole = blend(shelf / "whole", [tiny, tiny], [3.0, 1.0])
+    rock = exchange(shelf / "rock", "whole", 1, tiny)
+    rows = {row["name"]: row for row in libsep("models", "list", "--json").json}
+    assert rows["rock"]["size_bytes"] == rock.weights_path.stat().st_size
+    assert rows["rock"]["shares"] == ["whole"]
+    assert rows["whole"]["size_bytes"] == whole.weights_path.stat().st_size
+    assert rows["whole"]["shares"] == []
+    listed = " ".join(libsep("models", "list").out.split())
+    assert ", rest in whole" in listed
+    whole.weights_path.unlink()
+    (row,) = (row for row in libsep("models", "list", "--json").json if row["name"] == "rock")
+    assert row["size_bytes"] is None, "it cannot be used"
 
 
 def test_a_cascade_whose_stage_is_gone_is_listed_beside_the_others(
