@@ -1,5 +1,6 @@
 """Tracks whose genre only their sound tells: one actor listens to many of them at once."""
 
+import dataclasses
 import logging
 import threading
 import time
@@ -10,15 +11,27 @@ from ray.actor import ActorHandle
 
 from libsep import log
 from libsep.batch.schedule.plan import Attempt
-from libsep.errors import LibsepError, TrackError, TransferError
+from libsep.errors import LibsepError, TrackError
 from libsep.machine import n_cores
 from libsep.pipeline import Assigner, Settings, staged_source
+from libsep.pipeline.process import is_fault_of_the_file
 from libsep.track import Assignment, Heard
 
 logger = logging.getLogger(__name__)
 
 LISTEN_TIMEOUT_S = 300.0
 """Seconds after which a track that was not heard is converted as one of unknown genre."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Unheard:
+    """Why a track could not be listened to; ``is_settled`` says that its file is to blame.
+
+    It is told apart where it happens: errors lose their causes on the way to another process.
+    """
+
+    problem: str
+    is_settled: bool
 
 
 class EarActor:
@@ -44,19 +57,24 @@ class EarActor:
         self._lock = threading.Lock()
         self._ear: Ear | None = None
 
-    def hear(self, attempt: Attempt) -> Heard:
-        """Return what is heard; see `libsep.pipeline.listen.Ear.hear`.
+    def hear(self, attempt: Attempt) -> Heard | Unheard:
+        """Return what is heard, or why nothing is; see `libsep.pipeline.listen.Ear.hear`.
 
         Raises
         ------
         ModelError
             The classifier cannot be loaded. (Ray would not tell why, had `__init__` raised it.)
+        TransferError
+            The track cannot be fetched.
         """
         with self._lock:
             self._ear = self._ear or self._new_ear(self._settings.config)
         with staged_source(attempt.track, self._settings) as track:
             known = attempt.previous if attempt.move is None else attempt.move.was
-            return self._ear.hear(track, known)
+            try:
+                return self._ear.hear(track, known)
+            except TrackError as exc:
+                return Unheard(str(exc), is_settled=is_fault_of_the_file(exc, track))
 
 
 class Listening:
@@ -100,14 +118,16 @@ class Listening:
         """
         attempt, _ = self._heard_soon.pop(reference)
         try:
-            heard: Heard = ray.get(reference)
+            heard: Heard | Unheard = ray.get(reference)
         except ray.exceptions.RayTaskError as exc:
             if isinstance(exc.cause, LibsepError) and not isinstance(exc.cause, TrackError):
                 raise exc.cause from None
-            is_settled = not isinstance(exc.cause, TransferError)
+            is_settled = not isinstance(exc.cause, TrackError)  # a bug would be met again
             return attempt, self._unheard(attempt, str(exc.cause), is_settled=is_settled)
         except ray.exceptions.RayError as exc:
             return attempt, self._unheard(attempt, f"the listener died: {exc}", is_settled=False)
+        if isinstance(heard, Unheard):
+            return attempt, self._unheard(attempt, heard.problem, is_settled=heard.is_settled)
         return attempt, self._assigner.by_sound(attempt.track, heard)
 
     def overdue(self) -> list[tuple[Attempt, Assignment]]:

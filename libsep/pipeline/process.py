@@ -9,6 +9,7 @@ from typing import Any
 
 from libsep import __version__, log
 from libsep.errors import DecodeError, LibsepError, ProbeError, TagError, TrackError
+from libsep.media.blame import is_from_outside
 from libsep.pipeline.settings import Settings
 from libsep.pipeline.stages import TrackRun
 from libsep.pipeline.stopwatch import Stopwatch
@@ -68,7 +69,7 @@ def process(
         except TrackError as exc:
             logger.error("%s: %s %s", exc.stage, exc, exc.log)
             message = f"{exc.message}\n{exc.log}".strip()
-            kind = "file" if _is_fault_of_the_file(exc, track) else "fault"
+            kind = "file" if is_fault_of_the_file(exc, track) else "fault"
             outcome = _failed(track_run.outcome, kind, exc.stage, type(exc).__name__, message)
         except LibsepError:
             raise
@@ -106,27 +107,16 @@ def begun(track: Track, settings: Settings, assignment: Assignment, attempt: int
     )
 
 
-def _is_fault_of_the_file(exc: TrackError, track: Track) -> bool:
+def is_fault_of_the_file(exc: TrackError, track: Track) -> bool:
     """Return whether a track failed by what is in it, so that another try would fail again."""
     is_about_file = isinstance(exc, ProbeError | DecodeError | TagError) and exc.path == track.path
-    if not is_about_file or _is_from_outside(exc):
+    if not is_about_file or is_from_outside(exc, track.path):
         return False
     try:
-        with track.path.open("rb") as file:
-            file.read(1)
         now = track.path.stat()
     except OSError:
         return False
     return (now.st_size, now.st_mtime_ns) == (track.size_bytes, track.mtime_ns)
-
-
-def _is_from_outside(exc: BaseException | None) -> bool:
-    """Return whether the operating system is at the root of an error: disk, network, a signal."""
-    while exc is not None:
-        if isinstance(exc, OSError):
-            return True
-        exc = exc.__cause__
-    return False
 
 
 def _failed(outcome: Outcome, kind: str, stage: str, error: str, message: str) -> Outcome:

@@ -15,7 +15,7 @@ from libsep.library.rebuild import outcome_of
 from libsep.library.survey import track_of_file
 from libsep.media.tags import read_fingerprint
 from libsep.pipeline.cutoffs import config_sha256, drum_models_of, restoration_model_of
-from libsep.pipeline.process import process
+from libsep.pipeline.process import is_fault_of_the_file, process
 from libsep.pipeline.routing import Assigner
 from libsep.pipeline.settings import Settings
 from libsep.separation.registry import Model
@@ -117,7 +117,8 @@ class Converter:
         try:
             return self._assigner.by_sound(track, self._networks.hear(track))
         except TrackError as exc:
-            return self._assigner.unheard(str(exc), is_settled=True)
+            is_settled = is_fault_of_the_file(exc, track)
+            return self._assigner.unheard(str(exc), is_settled=is_settled)
 
     @functools.cached_property
     def _networks(self) -> Any:

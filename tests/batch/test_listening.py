@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from libsep.batch.listening import EarActor
+from libsep.batch.listening import EarActor, Unheard
 from libsep.batch.schedule.plan import Attempt
 from libsep.config import Config
 from libsep.genre.description import StoredClassifier
@@ -57,3 +57,21 @@ def test_a_moved_track_is_not_heard_again(
     assert actor.hear(attempt) == KNOWN
     other_audio = dataclasses.replace(move, was=dataclasses.replace(was, audio_sha256="another"))
     assert actor.hear(dataclasses.replace(attempt, move=other_audio)) != KNOWN
+
+
+def test_only_a_track_whose_file_is_to_blame_is_not_listened_to_again(
+    actor: EarActor, encode: Callable[..., Path], rng: np.random.Generator, tmp_path: Path
+) -> None:
+    letter = tmp_path / "letter.mp3"
+    letter.write_text("Dear reader, this is no song.")
+    found = actor.hear(Attempt(track_of_file(letter)[0]))
+    assert isinstance(found, Unheard)
+    assert found.is_settled
+    path = encode("a.flac", (0.1 * rng.standard_normal((2, 60000))).astype(np.float32))
+    attempt = Attempt(track_of_file(path)[0])
+    path.rename(tmp_path / "the disk is away")
+    found = actor.hear(attempt)
+    assert isinstance(found, Unheard)
+    assert not found.is_settled
+    (tmp_path / "the disk is away").rename(path)
+    assert isinstance(actor.hear(attempt), Heard)

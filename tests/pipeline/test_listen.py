@@ -91,3 +91,19 @@ def test_a_single_file_is_converted_with_the_model_of_what_is_heard(
     failed = converter.convert(letter)
     assert (failed.status, failed.stage, failed.model) == ("failed", "probe", "tiny")
     assert failed.genre_source == "fallback"
+
+
+def test_a_single_file_that_could_not_be_heard_for_no_fault_of_its_own_is_heard_the_next_time(
+    config: Config, encode: Callable[..., Path], noise: np.ndarray, tmp_path: Path, ffmpeg: Path
+) -> None:
+    killed = tmp_path / "ffmpeg"
+    killed.write_text(
+        f'#!/bin/sh\ncase "$*" in *" -ss "*) kill -TERM $$; esac\nexec {ffmpeg} "$@"\n'
+    )
+    killed.chmod(0o755)
+    path = encode("a.flac", noise)
+    outcome = Converter(config.replaced(decode={"ffmpeg": str(killed)})).convert(path)
+    assert (outcome.status, outcome.model, outcome.classifier_sha256) == ("done", "tiny", "")
+    assert "killed by SIGTERM" in outcome.genre_reason
+    again = Converter(config).convert(path)
+    assert (again.status, again.model, again.genre_source) == ("done", "other", "sound")
