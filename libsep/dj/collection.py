@@ -15,13 +15,15 @@ class Entry:
     """A track as a DJ program knows it.
 
     ``location`` is its path as that program writes it, with ``/`` between folders; on Windows it
-    begins with the drive (``D:/Music/x.mp3``). ``rating`` runs from 0 to 100, None is not rated;
-    ``key`` is free text, ``key_number`` what the program itself found (`libsep.dj.keys`); ``color``
-    is one of `libsep.dj.colors`. Cues and grid are in seconds from the first sample, as that
-    program counts them. Empty text and None mean that the program does not know.
+    begins with the drive (``D:/Music/x.mp3``). ``stems`` is the stem atom of a stem file, as JSON.
+    ``rating`` runs from 0 to 100, None is not rated; ``key`` is free text, ``key_number`` what the
+    program itself found (`libsep.dj.keys`); ``color`` is one of `libsep.dj.colors`. Cues and grid
+    are in seconds from the first sample, as that program counts them. Empty text and None mean
+    that the program does not know.
     """
 
     location: str
+    stems: str = ""
     title: str = ""
     artist: str = ""
     album: str = ""

@@ -1,6 +1,7 @@
 """Stem files as a DJ program should know them, with the cues and the grid of their sources."""
 
 import dataclasses
+import json
 import logging
 import math
 import unicodedata
@@ -12,7 +13,8 @@ from libsep.dj.collection import Collection, Entry
 from libsep.dj.keys import key_number
 from libsep.dj.spelling import spellings
 from libsep.dj.xml_values import is_xml_text, positive
-from libsep.errors import TagError, reason_of
+from libsep.errors import StemsError, TagError, reason_of
+from libsep.media.stems import read_manifest
 from libsep.media.tags import Tags, read_fingerprint, read_tags
 from libsep.media.tags.serato_cues import Cue, GridMarker, read_cues, read_grid
 from libsep.media.verify import find_stem_files
@@ -64,7 +66,7 @@ def read_stem_tracks(folder: Path) -> Found:
             continue
         try:
             tracks.append(_stem_track(path.absolute()))
-        except (TagError, OSError) as exc:
+        except (StemsError, TagError, OSError) as exc:
             left_out.append(f"{name}: {reason_of(exc)}")
     return Found(tracks=tuple(tracks), left_out=tuple(left_out))
 
@@ -135,9 +137,11 @@ def carried(track: StemTrack, entry: Entry, shift_s: float) -> Entry:
 def _stem_track(path: Path) -> StemTrack:
     fingerprint = read_fingerprint(path)
     tags = read_tags(path)
+    manifest = read_manifest(path)
     source = fingerprint.source if fingerprint else path.name
     entry = Entry(
         location=path.as_posix(),
+        stems=json.dumps(manifest, sort_keys=True, separators=(",", ":")) if manifest else "",
         title=_first(tags, "title") or path.name.rpartition(".stem.")[0],
         artist=_first(tags, "artist"),
         album=_first(tags, "album"),

@@ -3,13 +3,14 @@
 There is no specification. Elements and attributes are those that Traktor Pro 2 to 4 write, as
 public collections and the readers of them show (wwerner/traktor-nml-utils, Holzhaus and pestrela's
 notes on cue types): positions in milliseconds, 51 steps of rating for a star, folders that begin
-with ``/:``.
+with ``/:``. Stem files are tracks with an element ``STEMS``, and of the type ``STEM`` in playlists
+(MrPatben8/konduktor, which found it so in all 945 places of a collection of Traktor 4).
 """
 
 import datetime
 import itertools
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement
 
@@ -79,27 +80,30 @@ def write_traktor(
     root = Element("NML", VERSION="19")
     SubElement(root, "HEAD", COMPANY="www.native-instruments.com", PROGRAM=PROGRAM)
     collection = SubElement(root, "COLLECTION")
+    types: dict[str, str] = {}
     for entry in entries:
+        types[entry.location] = "STEM" if entry.stems else "TRACK"
         _write_entry(collection, entry, today)
     collection.set("ENTRIES", str(len(collection)))
     lists = Folder(name="$ROOT", members=in_folders(playlists))
-    _write_node(SubElement(root, "PLAYLISTS"), lists)
+    _write_node(SubElement(root, "PLAYLISTS"), lists, types)
     return root
 
 
-def _write_node(parent: Element, node: Playlist | Folder) -> None:
+def _write_node(parent: Element, node: Playlist | Folder, types: Mapping[str, str]) -> None:
     if isinstance(node, Folder):
         folder = SubElement(parent, "NODE", TYPE="FOLDER", NAME=xml_text(node.name))
         nodes = SubElement(folder, "SUBNODES", COUNT=str(len(node.members)))
         for member in node.members:
-            _write_node(nodes, member)
+            _write_node(nodes, member, types)
         return
     element = SubElement(parent, "NODE", TYPE="PLAYLIST", NAME=xml_text(node.path[-1]))
-    keys = [_primary_key(location) for location in node.locations]
     identity = uuid.uuid5(uuid.NAMESPACE_URL, "libsep:" + "\0".join(node.path)).hex
-    playlist = SubElement(element, "PLAYLIST", ENTRIES=str(len(keys)), TYPE="LIST", UUID=identity)
-    for key in keys:
-        SubElement(SubElement(playlist, "ENTRY"), "PRIMARYKEY", TYPE="TRACK", KEY=key)
+    n_tracks = str(len(node.locations))
+    playlist = SubElement(element, "PLAYLIST", ENTRIES=n_tracks, TYPE="LIST", UUID=identity)
+    for location in node.locations:
+        key = {"TYPE": types.get(location, "TRACK"), "KEY": _primary_key(location)}
+        SubElement(SubElement(playlist, "ENTRY"), "PRIMARYKEY", key)
 
 
 def _entry(element: Element, location: Element) -> Entry:
@@ -214,6 +218,8 @@ def _write_entry(collection: Element, entry: Entry, today: datetime.date) -> Non
         written.set("HOTCUE", "-1" if cue.slot is None or cue.slot > 7 else str(cue.slot))
         if cue.color is not None:
             written.set("COLOR", "#" + bytes(cue.color).hex().upper())
+    if entry.stems:
+        SubElement(element, "STEMS", STEMS=entry.stems)
 
 
 def _downbeats(grid: Sequence[GridMarker]) -> Iterator[GridMarker]:

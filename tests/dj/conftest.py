@@ -4,9 +4,12 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from libsep.media.tags import Fingerprint, Tags, write_tags
+
+from ..media.conftest import write_stem_file
 
 MakeStem = Callable[..., Path]
 MakeMp3 = Callable[[str, Path], None]
@@ -19,8 +22,7 @@ def make_stem(ffmpeg: Path, tmp_path: Path) -> MakeStem:
     def make(source: str, *, serato: dict[str, bytes] | None = None, **fields: str) -> Path:
         path = (tmp_path / "STEMS" / source).with_suffix(".stem.mp4")
         path.parent.mkdir(parents=True, exist_ok=True)
-        command = [ffmpeg, "-v", "error", "-f", "lavfi", "-i", "anullsrc=d=0.1", "-y", path]
-        subprocess.run(command, check=True)
+        write_stem_file(path, np.zeros((5, 2, 4410), np.float32), ffmpeg)
         fingerprint = Fingerprint(
             source=source, audio_sha256="a", tags_sha256="b", model="fast", model_sha256="c",
             config_sha256="d", size_bytes=1, mtime_ns=1, duration_s=200.5, genre="rock", run="r",

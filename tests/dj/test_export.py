@@ -1,6 +1,7 @@
 """Lists of stem files, read back with parsers of others."""
 
 import datetime
+import json
 import re
 import warnings
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from libsep.dj.colors import color_for, color_of
 from libsep.dj.rekordbox import read_rekordbox, write_rekordbox
 from libsep.dj.stems import StemTrack, carried, sources_in
 from libsep.dj.traktor import read_traktor, write_traktor
+from libsep.media.stems import MANIFEST
 from libsep.media.tags.serato import from_id3
 from libsep.media.tags.serato_cues import GridMarker
 
@@ -67,6 +69,11 @@ def test_traktor_lists_are_read_by_another_parser(stems: Path, tmp_path: Path) -
     assert [round(c.start, 3) for c in two.cue_v2] == [304.994, 1500.0]
     assert (one.info.playcount, one.info.last_played, one.info.color) == (7, "2026/1/1", 3)
     assert one.musical_key.value_attribute == 21
+    # Traktor's own form of the atom: no spaces, the keys in their order
+    assert one.stems.stems == json.dumps(MANIFEST, sort_keys=True, separators=(",", ":"))
+    keys = [key for key in (stems / "stems.nml").read_text().splitlines() if "<PRIMARYKEY" in key]
+    assert len(keys) == 4
+    assert all('TYPE="STEM"' in key for key in keys)
     again = read_traktor(stems / "stems.nml")
     places = tuple(entry.location for entry in again.entries)
     assert places == ("/Volumes/DJ/Stems/Music/two.stem.mp4", "/Volumes/DJ/Stems/a/one.stem.mp4")
