@@ -112,7 +112,7 @@ def _print(done: "Exported") -> None:
     if done.n_unknown_mp3:
         console.print(
             f"[yellow]{counted(done.n_unknown_mp3, 'MP3')} could not be looked at, so the cues may "
-            "be 26 ms off: check one, and move them all by --mp3-shift-ms -26 if they are late[/]"
+            "be 51 ms off: check one, and move them all by --mp3-shift-ms -51 if they are late[/]"
         )
     for line in done.left_out:
         console.print(f"[yellow]left out[/] {markup(line)}")

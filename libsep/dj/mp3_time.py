@@ -1,11 +1,14 @@
 """Where DJ programs begin to count time in an MP3, against where its stem file begins.
 
 An encoder puts some 25 ms of silence in front. ffmpeg, and so libsep, drops it where the file says
-how much it is; DJ programs do not, and take a header that they cannot read for music.
+how much it is; DJ programs do not. And some take a header that they cannot read for music: a frame
+more.
 
-Rekordbox against ffmpeg is what Mixxx subtracts when it reads Rekordbox's cues
-(``rekordboxfeature.cpp``); Traktor against Rekordbox is what dj-data-converter measured on
-thousands of files (issue 3, ``offset.clj``: it subtracts 26 ms on the way to Rekordbox).
+That Traktor 4.5 and Rekordbox 7 drop nothing, and which frames they count where ffmpeg wrote the
+header, was measured by MrPatben8/konduktor (``timebase.py`` of both). The frames of the other
+headers are those of Mixxx against Rekordbox (``rekordboxfeature.cpp``; its decoders drop nothing,
+but Apple's, whose numbers are larger by just what that one drops), and of dj-data-converter between
+Traktor and Rekordbox (issue 3, thousands of files).
 """
 
 import dataclasses
@@ -15,7 +18,7 @@ from pathlib import Path
 from libsep.dj.collection import Entry
 from libsep.dj.stems import StemTrack
 from libsep.errors import ProbeError
-from libsep.media.mp3_header import FRAME_SAMPLES, Mp3Header, read_mp3_header
+from libsep.media.mp3_header import Mp3Header, read_mp3_begin
 from libsep.track import text_to_path
 from libsep.units import samples_to_seconds
 
@@ -23,7 +26,7 @@ LATE_FRAMES: Mapping[str, Mapping[Mp3Header, int]] = {
     "traktor": {"none": 0, "plain": 1, "unverified": 1, "lame": 1},
     "rekordbox": {"none": 0, "plain": 0, "unverified": 0, "lame": 1},
 }
-"""How many frames later than ffmpeg a program counts, by the header of the MP3."""
+"""How many frames a program counts that ffmpeg skips, by the header of the MP3."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +59,9 @@ class Mp3Clock:
             places.insert(0, self.library / text_to_path(track.source))
         for path in places:
             try:
-                header, sample_rate = read_mp3_header(path)
+                begin = read_mp3_begin(path)
             except ProbeError:
                 continue
-            return -samples_to_seconds(late[header] * FRAME_SAMPLES, sample_rate)
+            late_samples = late[begin.header] * begin.frame_samples + begin.dropped_samples
+            return -samples_to_seconds(late_samples, begin.sample_rate)
         return None

@@ -145,7 +145,7 @@ def test_cues_and_grid_of_serato_are_read_from_the_atoms_of_a_stem_file() -> Non
         "Serato Markers2": markers2(cue(0, 1500, b"Drop"), loop(1, 4000, 6000), cue(4, 90_000)),
         "Serato BeatGrid": GRID,
     }
-    atoms, problems = from_id3(objects, mp3_sample_rate=None)
+    atoms, problems = from_id3(objects, mp3=None)
     assert problems == []
     first, repeated, last = read_cues(atoms["markersv2"])
     assert first == Cue(position_s=1.5, name="Drop", slot=0, color=(0xCC, 0x88, 0))
@@ -158,7 +158,7 @@ def test_cues_and_grid_of_serato_are_read_from_the_atoms_of_a_stem_file() -> Non
 
 def test_the_tempo_between_two_markers_of_serato_follows_from_the_beats() -> None:
     grid = bytes.fromhex("010000000002 3f000000 00000010 41080000 42f00000 37")  # 16 beats in 8 s
-    atoms, _ = from_id3({"Serato BeatGrid": grid}, mp3_sample_rate=None)
+    atoms, _ = from_id3({"Serato BeatGrid": grid}, mp3=None)
     first, last = read_grid(atoms["beatgrid"])
     assert (first.position_s, first.bpm) == (0.5, 120)
     assert (last.position_s, last.bpm) == (8.5, 120)

@@ -38,7 +38,7 @@ run = CliRunner().invoke
 def stems(make_stem: MakeStem) -> Path:
     serato, _ = from_id3(
         {"Serato Markers2": markers2(cue(2, 1500, b"Intro")), "Serato BeatGrid": GRID},
-        mp3_sample_rate=None,
+        mp3=None,
     )
     make_stem("Music/two.flac", title="Two", artist="B", serato=serato, bpm="115", key="Am")
     return make_stem("a/one.mp3", title="One <1>", artist="Ä").parents[1]
@@ -112,15 +112,15 @@ def test_rekordbox_lists_are_read_by_another_parser(stems: Path, tmp_path: Path)
     ("header", "traktor_s", "rekordbox_s"),
     [
         ("none", 30.02025, 30.02),
-        ("plain", 30.02025 - 0.026122, 30.02),
-        ("unverified", 30.02025 - 0.026122, 30.02),
-        ("lame", 30.02025 - 0.026122, 30.02 - 0.026122),
+        ("plain", 30.02025 - 0.026122 - 0.025057, 30.02 - 0.025057),
+        ("unverified", 30.02025 - 0.026122 - 0.025057, 30.02 - 0.025057),
+        ("lame", 30.02025 - 0.026122 - 0.025057, 30.02 - 0.026122 - 0.025057),
     ],
 )
 def test_cues_of_an_mp3_move_as_its_header_asks(
     header: str, traktor_s: float, rekordbox_s: float, stems: Path, tmp_path: Path, mp3: MakeMp3
 ) -> None:
-    """The frames that programs count are those of Mixxx and dj-data-converter (`mp3_time`)."""
+    """By the frames that programs count (`mp3_time`), and by what ffmpeg drops, 1105 samples."""
     mp3(header, tmp_path / "music" / "a" / "one.mp3")
     (stems / ".libsep").mkdir()
     (stems / ".libsep" / "library").write_text(str(tmp_path / "music"), encoding="utf-8")

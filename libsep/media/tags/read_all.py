@@ -18,6 +18,7 @@ from mutagen.oggspeex import OggSpeex
 from mutagen.oggtheora import OggTheora
 from mutagen.oggvorbis import OggVorbis
 
+from libsep.media.mp3_header import Mp3Begin, mp3_begin
 from libsep.media.tag_blocks import Block, Layout, find_blocks
 from libsep.media.tags.ape_block import read_ape_block, read_lyrics3
 from libsep.media.tags.bounded import UNREADABLE, stretch
@@ -149,19 +150,19 @@ class _Reader:
         read_id3(tag, self.collector)
         objects = dict(serato_objects(tag))
         if objects:
-            rate = self._mp3_sample_rate() if self.native() is None else None
-            atoms, problems = from_id3(objects, mp3_sample_rate=rate)
+            mp3 = self._mp3_begin() if self.native() is None else None
+            atoms, problems = from_id3(objects, mp3=mp3)
             self.collector.add_serato(atoms)
             self.collector.problems += problems
 
-    def _mp3_sample_rate(self) -> int | None:
-        """Return the rate of an MP3, 0 if that cannot be told; None for what has but one time."""
+    def _mp3_begin(self) -> Mp3Begin | None:
+        """Return the begin of an MP3, of 0 Hz if that cannot be told; None for other audio."""
         if self.head.startswith((*_APE_NATIVE, *_TTA)):
             return None
         try:
-            return int(MPEGInfo(self.body).sample_rate)
+            return mp3_begin(self.body, MPEGInfo(self.body))
         except UNREADABLE:
-            return 0
+            return Mp3Begin(header="none", sample_rate=0)
 
 
 def read_all(file: BufferedIOBase, collector: Collector) -> bool:

@@ -8,6 +8,7 @@ character more than base64 needs; both are written so here.
 import base64
 import struct
 
+from libsep.media.mp3_header import Mp3Begin
 from libsep.media.tags.serato_positions import (
     convert_markers,
     decode_base64,
@@ -16,6 +17,7 @@ from libsep.media.tags.serato_positions import (
     shift_beatgrid,
     shift_markers2,
 )
+from libsep.units import samples_to_seconds
 
 MEAN = "----:com.serato.dj"
 """Begin of the keys of Serato's free-form atoms."""
@@ -32,16 +34,14 @@ _ATOMS = {
     "Serato VidAssoc": "videoassociation",
 }
 _WITH_POSITIONS = ("Serato BeatGrid", "Serato Markers_", "Serato Markers2")
-_MP3_OFFSETS_MS = {44_100: -26, 48_000: -24}
-"""How much later Serato counts time in an MP3 than ffmpeg does, by sample rate in Hz.
+_MP3_RATES = (44_100, 48_000)
+"""Sample rates in Hz of the MP3s in which it is known where Serato begins to count time."""
 
-Mixxx uses the same numbers (``SeratoTags::guessTimingOffsetMillis``); 44.1 kHz is within 1 ms.
-"""
 _MIN_MARKERS2_BYTES = 470
 
 
 def from_id3(
-    objects: dict[str, bytes], *, mp3_sample_rate: int | None
+    objects: dict[str, bytes], *, mp3: Mp3Begin | None
 ) -> tuple[dict[str, bytes], list[str]]:
     """Return the atoms for the objects of an ID3 tag, and sentences about what is lost.
 
@@ -49,21 +49,21 @@ def from_id3(
     ----------
     objects
         Contents of the ``GEOB`` frames, by their description.
-    mp3_sample_rate
-        Rate in Hz of an MP3, whose cue points, loops and beats are moved to the time line that
-        ffmpeg decodes to; None for other files, which have but one time line.
+    mp3
+        Begin of an MP3, whose cue points, loops and beats are moved to the time line that ffmpeg
+        decodes to; None for other files, which have but one time line.
     """
-    offset_ms = 0 if mp3_sample_rate is None else _MP3_OFFSETS_MS.get(mp3_sample_rate)
+    offset_s = 0.0 if mp3 is None else _offset_s(mp3)
     atoms: dict[str, bytes] = {}
     problems: list[str] = []
     for name, data in objects.items():
         if name not in _ATOMS:  # Serato Offsets_ belongs to the bytes of the MP3
             continue
-        if offset_ms is None and name in _WITH_POSITIONS:
-            problems.append(f"{name} of an MP3 with {mp3_sample_rate} Hz: dropped, offset unknown")
+        if mp3 is not None and offset_s is None and name in _WITH_POSITIONS:
+            problems.append(f"{name} of an MP3 with {mp3.sample_rate} Hz: dropped, offset unknown")
             continue
         try:
-            converted, losses = _convert(name, data, offset_ms or 0)
+            converted, losses = _convert(name, data, offset_s or 0.0)
         except (ValueError, LookupError, struct.error) as exc:
             problems.append(f"{name} could not be read: {exc}")
             continue
@@ -75,13 +75,27 @@ def from_id3(
         return atoms, [*problems, f"Serato Markers2 could not be read: {exc}"]
 
 
-def _convert(name: str, data: bytes, offset_ms: int) -> tuple[bytes, list[str]]:
+def _offset_s(mp3: Mp3Begin) -> float | None:
+    """Return what is added to Serato's positions in an MP3; None if nobody knows.
+
+    Serato takes the frame of a header for music, and drops no delay of the encoder. The frame is
+    what Mixxx subtracts (``SeratoTags::guessTimingOffsetMillis``: 26 ms at 44.1 kHz, 24 at 48);
+    of the delay see `libsep.dj.mp3_time`.
+    """
+    if mp3.sample_rate not in _MP3_RATES:
+        return None
+    n_samples = (mp3.header != "none") * mp3.frame_samples + mp3.dropped_samples
+    return -samples_to_seconds(n_samples, mp3.sample_rate)
+
+
+def _convert(name: str, data: bytes, offset_s: float) -> tuple[bytes, list[str]]:
+    offset_ms = round(1000 * offset_s)
     if name == "Serato Markers_":
         return convert_markers(data, offset_ms), []
     if name == "Serato Markers2" and offset_ms:
         return shift_markers2(data, offset_ms)
     if name == "Serato BeatGrid" and offset_ms:
-        return shift_beatgrid(data, offset_ms / 1000), []
+        return shift_beatgrid(data, offset_s), []
     return data, []
 
 
