@@ -40,6 +40,11 @@ def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
         ("scan: {extensions: mp3}", "extensions: expected a list .found 'mp3'.$"),
         ("night: {until: '25:00'}", "night.until: expected hour and minute"),
         ("{scann: {}, foo: 1}", r"scann: is unknown, did you mean scan\?; and 1 more$"),
+        (
+            "encode: {codec: alac}\nencode:\n",
+            r"line 2, column 1: 'encode' stands here for the second",
+        ),
+        ("encode: {codec: alac, codec: aac}", "line 1, column 23: 'codec' stands here for the"),
         ("foo: 1", "foo: is unknown, there are: scan, "),
         ("routing: {models: {3: fast}}", "routing.models.3: expected 'electronic'"),
         ("night: {order: [7]}", "order.0: expected a valid string .found 7.$"),
@@ -50,6 +55,12 @@ def test_a_wrong_file_is_an_error_that_names_the_field(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         load(Config, write(tmp_path / "c.yaml", text))
+
+
+def test_a_mapping_may_take_over_another_and_change_it(tmp_path: Path) -> None:
+    text = "encode: {<<: {codec: alac}, codec: aac}"
+    found = load(Config, write(tmp_path / "c.yaml", text))
+    assert found.encode.codec == "aac"
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:

@@ -17,6 +17,23 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which a name stands once in a mapping; PyYAML lets the last of several win."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """Refuse a name that stands in a mapping twice, at its place."""
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            name = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else None
+            if name in seen:
+                problem = f"{key.value!r} stands here for the second time"
+                raise yaml.composer.ComposerError(None, None, problem, key.start_mark)
+            if name:
+                seen.add(name)
+        return node
+
+
 SectionType = TypeVar("SectionType", bound=Section)
 
 
@@ -40,8 +57,8 @@ def load(section: type[SectionType], path: Path) -> SectionType:
     Raises
     ------
     ConfigError
-        The file cannot be read, is no YAML mapping, or has a field that is unknown or out of
-        range.
+        The file cannot be read, is no YAML mapping, or has a field that is unknown, out of range,
+        or there twice.
     """
     return parse(section, read_values(path), origin=str(path))
 
@@ -55,10 +72,10 @@ def read_values(path: Path) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        The file cannot be read, or is no YAML mapping.
+        The file cannot be read, is no YAML mapping, or has a field twice.
     """
     try:
-        values = yaml.safe_load(_found(path).read_text(encoding="utf-8"))
+        values = yaml.load(_found(path).read_text(encoding="utf-8"), Loader=_Loader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
         raise ConfigError(f"{path}: cannot be read as YAML: {why_unreadable(exc)}") from exc
     if values is None:
