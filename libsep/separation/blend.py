@@ -8,7 +8,7 @@ from libsep.errors import ModelError
 from libsep.model_folder.description import described
 from libsep.separation.architectures import BLEND, build_network
 from libsep.separation.model import Model, ModelInfo, segments_of
-from libsep.separation.registry import find_model, reference, stage_named
+from libsep.separation.registry import check_place, find_model, reference, stage_named
 from libsep.separation.weights import load_network, save_model
 
 
@@ -33,10 +33,14 @@ def blend(
     Raises
     ------
     ModelError
-        A model does not exist or is a cascade, they differ in targets or sample rate, weights and
-        models are not equally many, or the folder cannot be written.
+        A model does not exist, is a cascade or a blend, they differ in targets or sample rate,
+        weights and models are not equally many, or the folder cannot be written or holds something
+        else.
     """
     members = [find_model(name) for name in names]
+    check_place(folder, members, BLEND, shares=False)
+    if blends := [member.name for member in members if member.architecture == BLEND]:
+        raise ModelError(f"{blends[0]}: is a blend, expected single networks, such as its parts")
     networks = [load_network(member) for member in members]
     parts = [{"architecture": each.architecture, "arguments": each.arguments} for each in members]
     arguments = {"members": parts, "weights": list(weights)}
@@ -69,7 +73,7 @@ def exchange(folder: Path, name: str, place: int, member: str) -> Model:
     ModelError
         A model does not exist, ``name`` is no blend or has no such place, ``member`` is another
         network than that one or of another sample rate, ``folder`` is called as the other blend,
-        or it cannot be written.
+        or it cannot be written or holds something else.
     """
     base, found = stage_named(name, folder.absolute()), find_model(member)
     members = base.arguments.get("members") if base.architecture == BLEND else None
@@ -78,12 +82,16 @@ def exchange(folder: Path, name: str, place: int, member: str) -> Model:
     if not 0 <= place < len(members):
         raise ModelError(f"{name}: has no network {place}, only 0 to {len(members) - 1}")
     if members[place] != {"architecture": found.architecture, "arguments": found.arguments}:
-        raise ModelError(f"{member}: is another network than {place} of {name}, {members[place]}")
+        raise ModelError(
+            f"{member}: is another network than {place} of {name}, expected the same architecture, "
+            f"size and targets"
+        )
     values = _values(folder.absolute().name, (base, found), base.arguments) | {
         "description": f"{base.name} with {found.name} for one of its networks.",
         "cost": base.cost,
         "base": reference(base, folder.absolute()),
     }
+    check_place(folder, (base, found), BLEND, shares=True)
     network = load_network(base)
     network.get_submodule(f"members.{place}").load_state_dict(load_network(found).state_dict())
     return save_model(folder, described(ModelInfo, values, folder), network, is_8_bit=True)

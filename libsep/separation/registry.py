@@ -1,11 +1,13 @@
 """Which separation models there are, and where: a folder each, read without torch."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from libsep.errors import ConfigError, ModelError
 from libsep.model_folder import description
 from libsep.model_folder.description import (
     DESCRIPTION_FILE,
+    WEIGHTS_FILE,
     folder_of,
     folders_of_kind,
     models_folder,
@@ -27,6 +29,7 @@ __all__ = [
     "ModelInfo",
     "base_of",
     "can_reconstruct",
+    "check_place",
     "check_reconstruct",
     "files_of",
     "find_model",
@@ -213,6 +216,25 @@ def reference(model: Model, folder: Path) -> Stage:
     except ModelError:
         is_found = False
     return Stage(name=name if is_found else str(model.folder), sha256=model.sha256)
+
+
+def check_place(folder: Path, parts: Iterable[Model], architecture: str, *, shares: bool) -> None:
+    """Refuse to write a model of ``parts`` over anything but a former model of its kind.
+
+    Raises
+    ------
+    ModelError
+        ``folder`` is that of a part or of another kind of model, or holds other files.
+    """
+    if any(folder.resolve() == part.folder.resolve() for part in parts):
+        raise ModelError(f"{folder}: is one of the parts, which would be lost; name a new folder")
+    if (folder / DESCRIPTION_FILE).is_file():
+        former = read_model(folder)
+        if (former.architecture, former.base is not None) != (architecture, shares):
+            kind = former.architecture + (" that shares weights" if former.base else "")
+            raise ModelError(f"{folder}: holds another model, a {kind}; name a new folder")
+    elif folder.is_dir() and not {entry.name for entry in folder.iterdir()} <= {WEIGHTS_FILE}:
+        raise ModelError(f"{folder}: holds other files, expected an empty folder or a new one")
 
 
 def stage_named(name: str, folder: Path) -> Model:

@@ -175,6 +175,32 @@ def test_what_cannot_be_exchanged_is_refused(
     assert not (tmp_path / "rock").exists()
 
 
+def test_no_other_model_and_no_other_folder_is_written_over(
+    tiny_model: Model, whole: Model, tmp_path: Path
+) -> None:
+    other, tiny = tmp_path / "other", str(tiny_model.folder)
+    (tmp_path / "music").mkdir()
+    (tmp_path / "music" / "a.mp3").write_bytes(b"a")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for folder, parts, message in (
+        (other, [tiny, str(other)], "is one of the parts, which would be lost"),
+        (other, [tiny], "other: holds another model, a unet; name a new folder"),
+        (tmp_path / "music", [tiny], "music: holds other files, expected an empty folder"),
+        (tmp_path / "new", [str(whole.folder)], "whole: is a blend, expected single networks"),
+    ):
+        with pytest.raises(ModelError, match=message):
+            blend(folder, parts, [1.0] * len(parts))
+    copy = blend(tmp_path / "copy", [tiny, str(other)], [3.0, 1.0])
+    with pytest.raises(ModelError, match="copy: holds another model, a blend; name"):
+        exchange(copy.folder, "whole", 1, str(other))
+    rock = exchange(tmp_path / "rock", "whole", 1, str(other))
+    with pytest.raises(ModelError, match="rock: holds another model, a blend that shares weights"):
+        blend(rock.folder, [tiny], [1.0])
+    assert exchange(rock.folder, "whole", 1, str(other)) == rock, "its own former version"
+    assert blend(copy.folder, [tiny, str(other)], [3.0, 1.0]) == copy
+    assert before == {path: path.read_bytes() for path in before}
+
+
 def test_a_model_does_not_take_the_place_of_what_it_needs(whole: Model, tmp_path: Path) -> None:
     third = str(other_model(tmp_path, "third", seed=3).folder)
     for folder in (whole.folder, tmp_path / "elsewhere" / "whole"):

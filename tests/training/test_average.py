@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from libsep.cli.app import app
 from libsep.config import NetworkConfig, TrainingConfig
-from libsep.errors import ConfigError
+from libsep.errors import ConfigError, ModelError
 from libsep.separation.registry import Model, ModelInfo, find_model
 from libsep.separation.weights import load_network, save_model
 from libsep.training.state import new_state
@@ -77,6 +77,14 @@ def test_parts_that_say_too_little_are_refused(
         average_weights([str(checkpoint), "small"], [1.0], about, tmp_path / "mean")
     with pytest.raises(ConfigError, match="no part is a checkpoint"):
         average_weights([str(start.folder)], [1.0], about, tmp_path / "mean")
+    before = start.weights_path.read_bytes()
+    with pytest.raises(ModelError, match="start: is one of the parts, which would be lost"):
+        average_weights([str(checkpoint), str(start.folder)], [1.0, 1.0], about, start.folder)
+    with pytest.raises(ModelError, match="holds other files, expected an empty folder"):
+        average_weights([str(checkpoint)], [1.0], about, checkpoint.parent)
+    assert start.weights_path.read_bytes() == before
+    with pytest.raises(ConfigError, match=r"gone\.pt: not found, expected a checkpoint"):
+        average_weights([str(tmp_path / "gone.pt")], [1.0], about, tmp_path / "mean")
     (checkpoint.parent / "config.yaml").unlink()
-    with pytest.raises(ConfigError, match=r"config\.yaml: cannot be read"):
+    with pytest.raises(ConfigError, match=r"config\.yaml: not found, expected a checkpoint"):
         average_weights([str(checkpoint)], [1.0], about, tmp_path / "mean")

@@ -13,7 +13,7 @@ import torch
 
 from libsep.config import TrainingConfig, load
 from libsep.errors import ConfigError
-from libsep.separation.registry import Model
+from libsep.separation.registry import Model, check_place, find_model
 from libsep.separation.weights import save_model
 from libsep.training.job import CONFIG
 from libsep.training.weights.checkpoint import load_weights
@@ -42,18 +42,24 @@ def average_weights(
     Raises
     ------
     ConfigError
-        No part is a checkpoint of a run, a part does not fit its network, or weights and parts
-        are not equally many.
+        No part is a checkpoint in the folder of its run, a part does not fit its network, or
+        weights and parts are not equally many.
     ModelError
-        The model cannot be written.
+        A model does not exist, or the folder cannot be written or holds something else.
     """
     if len(weights) != len(parts) or not sum(weights) > 0:
         raise ConfigError(f"{len(weights)} weights for {len(parts)} parts, expected one for each")
     checkpoint = next((part for part in parts if part.endswith(".pt")), None)
     if checkpoint is None:
         raise ConfigError("no part is a checkpoint (.pt), whose run would say which network it is")
-    config = load(TrainingConfig, Path(checkpoint).parent / CONFIG)
+    described_in = Path(checkpoint).parent / CONFIG
+    if not described_in.is_file():
+        missing = described_in if Path(checkpoint).is_file() else checkpoint
+        raise ConfigError(f"{missing}: not found, expected a checkpoint in the folder of its run")
+    config = load(TrainingConfig, described_in)
     info = describe(config, info_path)
+    models = [find_model(part) for part in parts if not part.endswith(".pt")]
+    check_place(folder, models, info.architecture, shares=False)
     network = new_network(config.network)
     mean = {name: torch.zeros_like(value) for name, value in network.state_dict().items()}
     for part, weight in zip(parts, weights, strict=True):
