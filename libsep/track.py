@@ -38,7 +38,8 @@ class FoundFile:
     system takes them: `Path` objects of a million tracks would take half a gigabyte more.
     ``size_bytes`` and ``mtime_ns`` tell later whether the file has changed since. ``duration_s`` is
     the length that the header claims, in seconds, None where it does not say; ``genres`` are those
-    of its tags, as they stand.
+    of its tags, as they stand. ``is_header_known`` is False if the header could not be read for no
+    fault of the file, so that both are still to be found out.
     """
 
     path_name: str
@@ -47,6 +48,12 @@ class FoundFile:
     mtime_ns: int
     duration_s: float | None = None
     genres: tuple[str, ...] = ()
+    is_header_known: bool = True
+
+    @property
+    def tag_genres(self) -> tuple[str, ...] | None:
+        """The genres of its tags, as the ledger keeps them: None if nobody could look."""
+        return self.genres if self.is_header_known else None
 
     @property
     def path(self) -> Path:
@@ -128,7 +135,7 @@ class Outcome:
     disk, the network, the device or a file in its way), ``bug`` (unexpected exception), ``crash``
     (its process died), ``timeout``. Empty text means that the field does not apply.
     ``tag_genres`` are the genres of the track's tags; None in rows that do not know them, because
-    an older version wrote them or they were read back from a stem file.
+    an older version wrote them, they were read back from a stem file, or the track's disk was away.
     ``null_db`` is the level of the mixture minus the sum of the stems; of a restored track, of what
     lies below its cut-off. ``clipped_samples`` counts those of the mixture, in both channels, that
     reach full scale; None in rows of older versions. ``cutoff_hz`` is where the source was cut off,

@@ -299,7 +299,7 @@ class Driver:
             stage="process",
             error="TrackError",
             message=message,
-            tag_genres=track.genres,
+            tag_genres=track.tag_genres,
             config_sha256=self._settings.config_sha256(None),
             size_bytes=track.size_bytes,
             mtime_ns=track.mtime_ns,

@@ -14,6 +14,7 @@ from pathlib import Path
 from libsep.errors import TrackError
 from libsep.library.names import TRACK_EXTENSIONS, extension_of
 from libsep.library.reasons import LeftOut, Reason
+from libsep.media.blame import is_from_outside
 from libsep.media.stems import is_stem_file
 from libsep.media.tags import Header, read_header
 from libsep.track import FoundFile, Outcome, path_to_text
@@ -46,9 +47,7 @@ class _Batch:
             elif (header := by_index[index]) is None:
                 self.on_left_out(LeftOut(file.source, Reason.STEMS))
             else:
-                yield dataclasses.replace(
-                    file, duration_s=header.duration_s, genres=tuple(header.genres)
-                )
+                yield with_header(file, header)
 
 
 class _Pool:
@@ -116,8 +115,21 @@ def with_headers(
             yield from _next_batch(waiting, pool)
 
 
+def with_header(file: FoundFile, header: Header) -> FoundFile:
+    """Return ``file`` with the length and the genres of its header."""
+    return dataclasses.replace(
+        file,
+        duration_s=header.duration_s,
+        genres=tuple(header.genres),
+        is_header_known=header.is_known,
+    )
+
+
 def read_headers(paths: list[Path]) -> list[Header | None]:
-    """Return the header of each file: an empty one if it cannot be read, None for a stem file."""
+    """Return the header of each file: an empty one if it cannot be read, None for a stem file.
+
+    One that cannot be read now, but perhaps another time, is not known.
+    """
     headers: list[Header | None] = []
     for path in paths:
         try:
@@ -127,7 +139,7 @@ def read_headers(paths: list[Path]) -> list[Header | None]:
             headers.append(None if is_stems else read_header(path))
         except (TrackError, OSError) as exc:
             logger.debug("%s: header not read: %s", path, exc)
-            headers.append(Header())
+            headers.append(Header(is_known=not is_from_outside(exc, path)))
     return headers
 
 
@@ -169,7 +181,7 @@ def _next_batch(waiting: deque[_Batch], pool: _Pool) -> Iterator[FoundFile]:
         for other in waiting:
             if other.future is not None:
                 other.future = pool.submit(other.paths())
-        return batch.merged([Header() for _ in batch.unread])
+        return batch.merged([Header(is_known=False) for _ in batch.unread])
 
 
 def _first_and_count(batch: _Batch) -> tuple[Path, int]:

@@ -68,4 +68,5 @@ def named(files: Iterable[FoundFile], namer: Namer) -> Iterator[Track]:
             mtime_ns=file.mtime_ns,
             duration_s=file.duration_s,
             genres=file.genres,
+            is_header_known=file.is_header_known,
         )

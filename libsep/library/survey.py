@@ -188,10 +188,10 @@ def _with_new_route(
     measured stays with that row, so that it is not counted twice.
     """
     is_new = assignment is not None and _route(assignment) != _route(previous)
-    if not is_new and previous.tag_genres == track.genres:
+    if not is_new and previous.tag_genres == track.tag_genres:
         return
     columns = assignment.columns() if assignment is not None else {}
-    row = dataclasses.replace(previous, **columns, tag_genres=track.genres, moved_from="")
+    row = dataclasses.replace(previous, **columns, tag_genres=track.tag_genres, moved_from="")
     if row.status == "failed":
         yield row
         return

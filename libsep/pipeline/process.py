@@ -93,7 +93,7 @@ def begun(track: Track, settings: Settings, assignment: Assignment, attempt: int
         source=path_to_text(track.source_name),
         output=path_to_text(track.output_name),
         status="failed",
-        tag_genres=track.genres,
+        tag_genres=track.tag_genres,
         config_sha256=settings.config_sha256(None),
         size_bytes=track.size_bytes,
         mtime_ns=track.mtime_ns,

@@ -1,6 +1,5 @@
 """The scan of a library in an object store: one listing, and the headers of what is new."""
 
-import dataclasses
 import itertools
 import logging
 import uuid
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from libsep.config import ScanConfig, StorageConfig
 from libsep.errors import TagError, TransferError
-from libsep.library.headers import read_headers, with_known_header
+from libsep.library.headers import read_headers, with_header, with_known_header
 from libsep.library.names import (
     is_track_name,
     why_not_any,
@@ -178,12 +177,12 @@ def _with_header(
         (header,) = read_headers([copy])
     except TransferError as exc:
         logger.warning("%s: header not read: %s", store.uri_of(stored.name), exc)
-        header = Header()
+        header = Header(is_known=False)
     finally:
         copy.unlink(missing_ok=True)
     if header is None:
         return LeftOut(file.source, Reason.STEMS)
-    return dataclasses.replace(file, duration_s=header.duration_s, genres=tuple(header.genres))
+    return with_header(file, header)
 
 
 def _as_file(stored: StoredObject) -> FoundFile:

@@ -106,6 +106,26 @@ def test_readers_that_die_cost_no_track(
     assert n_without <= 64 * 2
     if n_without:
         assert "their reader died" in caplog.text
+    assert all(track.is_header_known == (track.duration_s is not None) for track in rest)
+
+
+def test_a_header_that_could_not_be_read_for_a_moment_is_read_by_the_next_scan(
+    tmp_path: Path,
+) -> None:
+    path = make_track(tmp_path / "a.flac", genre="Jazz")
+    (tmp_path / "b.flac").write_text("<html>this is a download that failed</html>")
+    away = tmp_path.with_name("away")
+    tracks = scan(tmp_path, extensions=EXTENSIONS, on_left_out=lambda _: path.rename(away))
+    (tmp_path / "a.txt").touch()  # left out when the walk has listed the folder
+    known = {}
+    for track in named(tracks, Namer()):
+        row = known_outcome(track.path) if track.path.exists() else known_outcome(away)
+        name = track.source.name
+        known[name] = dataclasses.replace(row, source=name, tag_genres=track.tag_genres)
+    assert [row.tag_genres for row in known.values()] == [None, ()]
+    away.rename(path)
+    again = list(scan(tmp_path, extensions=EXTENSIONS, known=known))
+    assert [track.genres for track in again] == [("Jazz",), ()]
 
 
 def test_stopping_early_leaves_no_process(big_library: Path) -> None:

@@ -59,6 +59,7 @@ class Header:
     """What the scan of a library needs of a file: length in seconds, rate in Hz, few tags.
 
     A length or rate that the header does not tell is None; a tag that is missing is empty.
+    ``is_known`` is False if it could not be read, for no fault of the file.
     """
 
     duration_s: float | None = None
@@ -66,6 +67,7 @@ class Header:
     genres: tuple[str, ...] = ()
     title: str = ""
     artist: str = ""
+    is_known: bool = True
 
 
 def tags_digest(tags: Tags) -> str:
