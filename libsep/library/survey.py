@@ -273,8 +273,9 @@ def remove_leftovers(stems: Path, tracks: Iterable[Track]) -> int:
 
     The caller holds the lock of ``stems``, so nobody else is writing there.
     """
-    folders = {(stems / track.output).parent for track in tracks}
-    return sum(len(remove_stale(folder)) for folder in sorted(folders) if folder.is_dir())
+    folders = sorted({(stems / track.output).parent for track in tracks})
+    are_there = filter(os.path.isdir, folders)  # that of Path raises where a folder is closed
+    return sum(len(remove_stale(folder)) for folder in are_there)
 
 
 def remove_all_leftovers(stems: Path) -> int:

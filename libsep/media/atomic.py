@@ -78,14 +78,18 @@ def remove_stale(folder: Path) -> list[Path]:
     """Delete what interrupted runs left in one folder, and return it.
 
     Only regular files that carry the name `temporary` gives are touched. The caller knows that
-    nobody else is writing there (the run holds the lock of the output tree).
+    nobody else is writing there (the run holds the lock of the output tree). What cannot be listed
+    or deleted stays, with a warning: one closed folder is no reason to convert nothing.
     """
     removed = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if is_temporary(entry.name) and entry.is_file(follow_symlinks=False):
-                Path(entry.path).unlink(missing_ok=True)
-                removed.append(Path(entry.path))
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if is_temporary(entry.name) and entry.is_file(follow_symlinks=False):
+                    Path(entry.path).unlink(missing_ok=True)
+                    removed.append(Path(entry.path))
+    except OSError as exc:
+        logger.warning("%s: not cleared of what was left there: %s", folder, exc.strerror)
     return removed
 
 

@@ -1,6 +1,8 @@
 import dataclasses
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import ffmpeg as graphs
@@ -245,6 +247,34 @@ def test_leftovers_of_killed_runs_go_and_all_else_stays(tmp_path: Path) -> None:
     assert remove_leftovers(tmp_path, [track]) == 1
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert names == [".hidden", "notes.part", "x.stem.mp4"]
+
+
+def test_a_closed_folder_does_not_keep_leftovers_elsewhere(tmp_path: Path) -> None:
+    """Root can read everything, so they are removed by somebody else."""
+    outputs = ("closed/x.stem.mp4", "closed/deep/y.stem.mp4", "open/z.stem.mp4")
+    for output in outputs:
+        (tmp_path / output).parent.mkdir(parents=True, exist_ok=True)
+        with temporary(tmp_path / output) as part:
+            pass
+        part.touch()
+    (tmp_path / "open").chmod(0o777)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.getuid() and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o755)
+    (tmp_path / "closed").chmod(0)
+    script = (
+        "import os, pathlib, sys\n"
+        "from libsep.library.survey import remove_leftovers\n"
+        "from libsep.track import Track\n"
+        "if os.getuid() == 0: os.setuid(65534)\n"
+        "values = dict(path_name='/x', source_name='x', size_bytes=1, mtime_ns=1)\n"
+        "tracks = [Track(output_name=name, **values) for name in sys.argv[2:]]\n"
+        "print(remove_leftovers(pathlib.Path(sys.argv[1]), tracks))\n"
+    )
+    command = [sys.executable, "-c", script, tmp_path, *outputs]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    (tmp_path / "closed").chmod(0o755)
+    assert (done.stdout, done.returncode) == ("1\n", 0), done.stderr
 
 
 def test_leftovers_beside_a_track_that_is_gone_are_removed_too(tmp_path: Path) -> None:
