@@ -53,7 +53,8 @@ class Journal:
         Raises
         ------
         LedgerError
-            The disk is full or gone. The journal then ends with the row before.
+            The disk is full or gone. The journal then ends with the row before, or, if that is no
+            longer possible, with half a row, behind which nothing is written any more.
         """
         stated = {key: value for key, value in row.items() if value != DEFAULTS[key]}
         line = json.dumps(stated, separators=(",", ":")).encode("ascii") + b"\n"
@@ -63,15 +64,23 @@ class Journal:
                 rest = rest[os.write(self._handle, rest) :]
             os.fsync(self._handle)
         except OSError as exc:
-            os.ftruncate(self._handle, self._size_bytes)
+            self._take_back()
             raise LedgerError(f"{self.path}: cannot be written: {reason_of(exc)}") from exc
         self._size_bytes += len(line)
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
         if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
+            handle, self._handle = self._handle, -1
+            os.close(handle)
+
+    def _take_back(self) -> None:
+        """Cut off what was written of a row; where the disk is gone, close the journal."""
+        try:
+            os.ftruncate(self._handle, self._size_bytes)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self.close()
 
 
 def read(path: Path) -> Iterator[Row]:

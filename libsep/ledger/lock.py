@@ -50,8 +50,11 @@ class RunLock(HeldLock):
             raise LedgerError(f"{self.path}: the lock cannot be written: {reason_of(exc)}") from exc
 
     def _give_back(self) -> None:
-        if _read(self.path).get("token") == self._token:
-            self.path.unlink(missing_ok=True)
+        try:
+            if _read(self.path).get("token") == self._token:
+                self.path.unlink(missing_ok=True)
+        except OSError as exc:  # the disk is gone: that is what ended the run
+            logger.warning("%s: the lock stays until it is stale: %s", self.path, exc.strerror)
 
     def _acquire(self) -> None:
         if self._create():

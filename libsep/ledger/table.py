@@ -282,11 +282,17 @@ def writing(path: Path, schema: Any) -> Iterator[pq.ParquetWriter]:
         partial.replace(path)
         sync_folder(path.parent)
     except LedgerError:  # of the rows
-        partial.unlink(missing_ok=True)
+        _remove(partial)
         raise
     except OSError as exc:
-        partial.unlink(missing_ok=True)
+        _remove(partial)
         raise LedgerError(f"{path}: cannot be written: {reason_of(exc)}") from exc
+
+
+def _remove(partial: Path) -> None:
+    """Remove a file that was not finished, if its disk is still there: why not has been told."""
+    with contextlib.suppress(OSError):
+        partial.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

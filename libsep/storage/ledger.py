@@ -110,7 +110,7 @@ class CopiedLedger(Ledger):
             try:
                 self._store_lock.check()
                 self._push()
-            except (TransferError, LedgerError, FileNotFoundError) as exc:
+            except (TransferError, LedgerError, OSError) as exc:
                 logger.warning("%s: ledger not copied now: %s", self._store.folder, exc)
 
     def start_copying(self) -> None:

@@ -171,3 +171,16 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_the_ledger(tmp_path: Path) 
         RunLock(tmp_path / "file" / "sub", run="mine"),
     ):
         pass
+
+
+def test_a_lock_that_cannot_be_given_back_hides_no_error(tmp_path: Path) -> None:
+    lock = RunLock(tmp_path, run="r")
+
+    def hold() -> None:
+        with lock:
+            lock.path.unlink()
+            lock.path.mkdir()  # it can neither be read nor deleted
+            raise LedgerError("the disk is gone")
+
+    with pytest.raises(LedgerError, match="the disk is gone"):
+        hold()
