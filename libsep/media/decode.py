@@ -18,6 +18,7 @@ from libsep.media.ffmpeg import (
     file_url,
     find_ffmpeg,
 )
+from libsep.media.lost_input import check_input_was_whole
 from libsep.media.piece_reader import FRAME_BYTES, PieceReader
 from libsep.media.pieces import pieces_of
 from libsep.media.probe import INPUT_OPTIONS, AudioInfo, opening_error, probe_audio, read_head
@@ -300,7 +301,8 @@ def hash_audio(path: Path, *, ffmpeg: Path, stall_timeout_s: float = STALL_TIMEO
     head = read_head(path)
     digest = hashlib.sha256()
     for url, options in _packet_sources(path, digest):
-        packets = graphs.input(url, **{**INPUT_OPTIONS, **options})["a:0"]
+        options = {**INPUT_OPTIONS, **options}
+        packets = graphs.input(url, **options)["a:0"]
         with Process(
             packets.output("pipe:1", format="data", acodec="copy"),
             ffmpeg=ffmpeg,
@@ -316,6 +318,7 @@ def hash_audio(path: Path, *, ffmpeg: Path, stall_timeout_s: float = STALL_TIMEO
                 process.finish()
             except ProbeError as exc:
                 raise opening_error(path, head, process.lines, exc) from exc
+            check_input_was_whole(process, path, url, options, ffmpeg=ffmpeg)
             if is_empty:
                 raise process.fail("has a header, but no audio")
     return digest.hexdigest()

@@ -10,6 +10,7 @@ import ffmpeg as graphs
 from libsep.errors import DecodeError, TrackError
 from libsep.media.downmix import to_stereo
 from libsep.media.ffmpeg import Process, version
+from libsep.media.lost_input import check_input_was_whole
 from libsep.media.pieces import Piece
 from libsep.media.probe import INPUT_OPTIONS, AudioInfo
 
@@ -117,12 +118,19 @@ class PieceReader:
         """End the piece that has been read; return whether there is another one, and begin it."""
         if self._process is not None:
             self._process.finish()
+            self._check_input(self._process)
             self._complaints += self._process.complaints
         if self._n_begun == len(self._info.pieces):
             return False
         self._stack.close()
         self._begin_next()
         return True
+
+    def _check_input(self, process: Process) -> None:
+        """Raise if the disk of the piece that has been read failed in the midst of it."""
+        piece = self._info.pieces[self._n_begun - 1]
+        options = {**INPUT_OPTIONS, **piece.options}
+        check_input_was_whole(process, self._path, piece.url, options, ffmpeg=self._ffmpeg)
 
     def _begin_next(self) -> None:
         piece = self._info.pieces[self._n_begun]
