@@ -105,8 +105,9 @@ def draw(sheet: Sheet, path: Path, *, ffmpeg: Path) -> float:
     DecodeError
         It cannot be decoded.
     ConfigError
-        The picture cannot be written.
+        The picture cannot be written, or the file is there and no picture.
     """
+    atomic.refuse_to_replace(path, b"\x89PNG")
     rows = [
         ("mixture", MIXTURE_COLOR),
         *zip(sheet.names, sheet.colors, strict=True),

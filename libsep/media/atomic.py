@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from libsep.errors import StemsError
+from libsep.errors import ConfigError, StemsError
 from libsep.media.file_names import MAX_NAME_BYTES
 
 logger = logging.getLogger(__name__)
@@ -54,6 +54,27 @@ def write_text(goal: Path, text: str) -> None:
         return
     with replacing(goal.resolve()) as part, _translated(goal, "cannot be written"):
         part.write_text(text, encoding="utf-8")
+
+
+def refuse_to_replace(goal: Path, begin: bytes) -> None:
+    """Check that a file is not there yet, is empty, or begins like what is to be written there.
+
+    Pipes and devices may be written to.
+
+    Raises
+    ------
+    ConfigError
+        It is another's, such as a track, or cannot be looked at.
+    """
+    try:
+        head = b""
+        if goal.is_file():
+            with goal.open("rb") as file:
+                head = file.read(len(begin) + 8).lstrip()
+    except OSError as exc:
+        raise ConfigError(f"{goal}: cannot be written: {exc.strerror}") from exc
+    if head and not head.startswith(begin):
+        raise ConfigError(f"{goal}: exists, and is no such file as would replace it: left as it is")
 
 
 @contextlib.contextmanager

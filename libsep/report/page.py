@@ -17,7 +17,7 @@ from libsep import __version__
 from libsep.errors import ConfigError, StemsError
 from libsep.ledger import Ledger
 from libsep.library.last_run import RUNS, Told, last_told
-from libsep.media.atomic import write_text
+from libsep.media.atomic import refuse_to_replace, write_text
 from libsep.report.charts import Chart, histogram, rising_edges, speed_chart
 from libsep.report.estimate import measured_speed
 from libsep.report.failures import failure_groups, run_command
@@ -70,8 +70,9 @@ def write_report(
     LedgerError
         The ledger is damaged.
     ConfigError
-        The file cannot be written.
+        The file cannot be written, or is there and no page.
     """
+    refuse_to_replace(path, b"<!doctype html>")
     status = read_status(ledger, in_work)
     history = list(ledger.rows())
     told = last_told(runs or ledger.folder / RUNS, [row.run for row in history])

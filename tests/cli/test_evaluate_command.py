@@ -84,6 +84,12 @@ def test_json_alone_goes_to_standard_output(
     assert values["n_silent"] == {"other": 1, "vocals": 1}
 
 
+def test_results_replace_no_file_of_another_kind(tmp_path: Path, tiny_model: Model) -> None:
+    (tmp_path / "song.wav").write_bytes(b"RIFF")
+    with pytest.raises(ConfigError, match=r"song\.wav: exists, and is no such file"):
+        evaluate(tiny_model.folder, tmp_path / "gone", "--json", tmp_path / "song.wav")
+
+
 def test_a_dataset_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="gone: not found, expected a folder of songs"):
         evaluate("generic", tmp_path / "gone")

@@ -55,6 +55,11 @@ def test_the_report_lies_beside_the_ledger_or_where_it_is_wanted(
     assert f"{stems} {told} --retry-failed" in text
     assert "add the options that it had" not in text
     assert (tmp_path / "new" / "page.html").read_text().startswith("<!doctype html>")
+    assert libsep("report", stems, "-o", tmp_path / "new" / "page.html").code == 0
+    (tmp_path / "a.mp3").write_bytes(b"ID3")
+    refused = libsep("report", stems, "-o", tmp_path / "a.mp3")
+    assert (refused.code, (tmp_path / "a.mp3").read_bytes()) == (2, b"ID3")
+    assert "a.mp3: exists, and is no such file as would replace it" in refused.err
 
 
 def test_a_folder_without_a_ledger_has_no_report(

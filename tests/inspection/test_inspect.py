@@ -107,6 +107,17 @@ def test_a_picture_of_a_track_in_any_script_is_drawn_without_a_warning(
     assert shown.exit_code == 0, shown.output
 
 
+def test_a_stem_file_that_is_named_for_the_picture_is_left_as_it_is(
+    stem_file: Path, tmp_path: Path
+) -> None:
+    """As in ``inspect --plot *.stem.mp4``."""
+    first = tmp_path / "a.stem.mp4"
+    first.write_bytes(stem_file.read_bytes())
+    shown = CliRunner().invoke(app, ["inspect", "--plot", str(first), str(stem_file)])
+    assert "a.stem.mp4: exists, and is no such file" in str(shown.exception)
+    assert first.read_bytes() == stem_file.read_bytes()
+
+
 @pytest.mark.parametrize("n_samples", [N_FFT, 44_100, 1_000_000])
 def test_a_tone_has_its_level_at_its_frequency_however_it_is_cut(n_samples: int) -> None:
     hertz = 44_100 / N_FFT * 100

@@ -4,8 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from libsep.errors import StemsError
-from libsep.media.atomic import remove_stale, replacing, temporary, write_text
+from libsep.errors import ConfigError, StemsError
+from libsep.media.atomic import (
+    refuse_to_replace,
+    remove_stale,
+    replacing,
+    temporary,
+    write_text,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -158,3 +164,17 @@ def test_stale_names_may_hold_any_byte(tmp_path) -> None:
     with temporary(tmp_path / os.fsdecode(b"a\nb\xe9.stem.mp4")) as part:
         part.write_bytes(b"half")
         assert remove_stale(tmp_path) == [part]
+
+
+def test_only_files_of_its_kind_are_replaced(tmp_path) -> None:
+    goal = tmp_path / "picture"
+    refuse_to_replace(goal, b"<html>")
+    for content in (b"", b"\n<html>old", b"<html>"):
+        goal.write_bytes(content)
+        refuse_to_replace(goal, b"<html>")
+    for content in (b"ID3 a track", b"<htm"):
+        goal.write_bytes(content)
+        with pytest.raises(ConfigError, match="picture: exists, and is no such file as would rep"):
+            refuse_to_replace(goal, b"<html>")
+    os.mkfifo(tmp_path / "pipe")
+    refuse_to_replace(tmp_path / "pipe", b"<html>")
