@@ -163,8 +163,7 @@ def _note_routes(ledger: Ledger, found: Survey, run: str) -> None:
     """Keep what is new about tracks with nothing to do, so that the next run need not find out."""
     if found.rerouted:
         ledger.begin(run)
-        for row in found.rerouted:
-            ledger.append(row)
+        ledger.append_all(found.rerouted)
         ledger.end("nothing to do")
 
 
@@ -195,8 +194,7 @@ def _convert(
     _begin_log(settings, options)
     crashes = ledger.crashed()
     ledger.begin(run)
-    for row in found.rerouted:
-        ledger.append(row)
+    ledger.append_all(found.rerouted)
     tracks = [planned.track for planned in found.work]
     remove_leftovers(options.stems, tracks)
     attempts = [Attempt.of(each, crashes.get(source_of(each), 0)) for each in found.work]

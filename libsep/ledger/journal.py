@@ -47,26 +47,25 @@ class Journal:
             raise LedgerError(f"{path}: the journal cannot be created: {reason_of(exc)}") from exc
         return cls(path, handle)
 
-    def append(self, row: Row) -> None:
-        """Write a row and wait until it is on the disk; what equals the default is left out.
+    def append(self, *rows: Row) -> None:
+        """Write rows and wait until they are on the disk; what equals the default is left out.
 
         Raises
         ------
         LedgerError
-            The disk is full or gone. The journal then ends with the row before, or, if that is no
-            longer possible, with half a row, behind which nothing is written any more.
+            The disk is full or gone. The journal then ends with the row before them, or, if that is
+            no longer possible, with half a row, behind which nothing is written any more.
         """
-        stated = {key: value for key, value in row.items() if value != DEFAULTS[key]}
-        line = json.dumps(stated, separators=(",", ":")).encode("ascii") + b"\n"
+        lines = b"".join(map(_line, rows))
         try:
-            rest = memoryview(line)
+            rest = memoryview(lines)
             while rest:
                 rest = rest[os.write(self._handle, rest) :]
             os.fsync(self._handle)
         except OSError as exc:
             self._take_back()
             raise LedgerError(f"{self.path}: cannot be written: {reason_of(exc)}") from exc
-        self._size_bytes += len(line)
+        self._size_bytes += len(lines)
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
@@ -124,6 +123,11 @@ def rows_of(lines: Iterable[bytes], path: Path) -> Iterator[Row]:
         if row is None:
             raise LedgerError(f"{path}: line {number}: expected a row as JSON, found {line[:80]!r}")
         yield row
+
+
+def _line(row: Row) -> bytes:
+    stated = {key: value for key, value in row.items() if value != DEFAULTS[key]}
+    return json.dumps(stated, separators=(",", ":")).encode("ascii") + b"\n"
 
 
 def _parse(line: bytes) -> Row | None:

@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from libsep.config import StorageConfig
@@ -69,6 +69,11 @@ class CopiedLedger(Ledger):
         """Note what became of a track, as `Ledger.append` does, while the lock is ours."""
         self._store_lock.check()
         super().append(outcome)
+
+    def append_all(self, outcomes: Iterable[Outcome]) -> int:
+        """Note many tracks, as `Ledger.append_all` does, while the lock is ours."""
+        self._store_lock.check()
+        return super().append_all(outcomes)
 
     def pull(self, *, tolerant: bool) -> None:
         """Take the rows that the store knows and this machine does not.
