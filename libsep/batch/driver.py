@@ -233,10 +233,7 @@ class Driver:
             self._collect_loss(attempt, exc)
             return
         self._plan.ended(attempt)
-        if outcome.action == "convert":
-            self._costs.note(
-                outcome.model, audio_s=outcome.duration_s, separate_s=outcome.separate_s
-            )
+        self._costs.learn(outcome)
         if self._night is not None:
             self._night.note(outcome, time.monotonic() - since_s)
         self._end(outcome)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from libsep.separation.registry import Model
+from libsep.track import Outcome
 
 TYPICAL_COST = 1.0
 """Cost of a model whose description does not say, as a multiple of the one of `small`."""
@@ -35,6 +36,15 @@ class Costs:
         if audio_s > 0 and separate_s > 0:
             self._audio_s[model] += audio_s
             self._separate_s[model] += separate_s
+
+    def learn(self, outcome: Outcome) -> None:
+        """Note what a track took, if it was separated to its end; a failure tells its length only.
+
+        The length of a track that failed is what its header says: whatever was separated of it
+        would make its model look cheaper than it is.
+        """
+        if outcome.status == "done" and outcome.action == "convert":
+            self.note(outcome.model, audio_s=outcome.duration_s, separate_s=outcome.separate_s)
 
     def of(self, model: str) -> float:
         """Return the cost of a second of audio; only ratios between models mean something."""
