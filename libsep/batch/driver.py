@@ -132,11 +132,12 @@ class Driver:
             # The process of the first track starts while the separators load, not after them.
             ray.remote(warm_up).options(max_retries=0).remote()
         # A track keeps the separators that it starts with, so the first ones wait for all of them.
-        while self._separators.is_loading:
+        self._drain_if_needed()
+        while self._separators.is_loading and not self._result.reason:
             self._wait()
             self._watch_machines()
             self._start_loads()
-        self._drain_if_needed()
+            self._drain_if_needed()
         while not self._plan.is_finished:
             self._start_loads()
             self._start_listening()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import signal
 import time
 import types
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 import ray
 
 from libsep.batch.driver import RunResult
+from libsep.batch.interrupts import Interrupts
 from libsep.batch.run import convert_all
 from libsep.batch.schedule.plan import Attempt
 from libsep.config import Config
@@ -34,7 +36,11 @@ CONFIG = Config().replaced(
 
 
 def run_tracks(
-    attempts: list[Attempt], model: Model, stems: Path, config: Config
+    attempts: list[Attempt],
+    model: Model,
+    stems: Path,
+    config: Config,
+    interrupts: Interrupts | None = None,
 ) -> tuple[RunResult, Notes]:
     ledger = Ledger(stems / ".libsep")
     ledger.begin("test")
@@ -42,7 +48,7 @@ def run_tracks(
     config = config.replaced(separation={"model": str(model.folder)})
     settings = Settings(config=config, models={model.name: model}, output_root=stems, run="test")
     assigned = [dataclasses.replace(each, assignment=assignment(model)) for each in attempts]
-    result = convert_all(assigned, settings, Assigner(config), ledger, notes)
+    result = convert_all(assigned, settings, Assigner(config), ledger, notes, interrupts=interrupts)
     ledger.end()
     assert [row.source for row in ledger.rows()] == [row.source for row in notes.outcomes]
     return result, notes
@@ -63,6 +69,15 @@ def test_a_full_disk_drains_the_run(
     assert len(notes.reasons) == 1
     assert "free on the output disk" in notes.reasons[0]
     assert (result.n_left, notes.outcomes) == (3, [])
+
+
+def test_an_interrupted_run_does_not_wait_for_separators_that_load(
+    songs: list[Attempt], tiny_model: Model, tmp_path: Path
+) -> None:
+    interrupts = Interrupts(signal=signal.SIGINT, count=1)
+    result, notes = run_tracks(songs, tiny_model, tmp_path / "stems", CONFIG, interrupts)
+    assert (result.interrupted, result.n_left) == (signal.SIGINT, 3)
+    assert (notes.descriptions, notes.outcomes) == ([], [])
 
 
 def test_a_track_that_takes_too_long_fails_and_the_others_do_not(
