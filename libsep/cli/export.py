@@ -108,11 +108,12 @@ def _print(done: "Exported") -> None:
         console.print(f"[yellow]in the playlists, but without a stem file: {missing}[/]")
     if done.n_shifted:
         moved = counted(done.n_shifted, "track")
-        console.print(f"cues and grid moved, as the source is an MP3: {moved}")
-    if done.n_unknown_mp3:
+        console.print(f"cues and grid moved, as the source begins with silence: {moved}")
+    if done.n_unknown:
         console.print(
-            f"[yellow]{counted(done.n_unknown_mp3, 'MP3')} could not be looked at, so the cues may "
-            "be 51 ms off: check one, and move them all by --mp3-shift-ms -51 if they are late[/]"
+            f"[yellow]{counted(done.n_unknown, 'source')} could not be looked at, so the cues may "
+            "be 51 ms off: check one, and move those of MP3s by --mp3-shift-ms -51 if they are "
+            "late[/]"
         )
     for line in done.left_out:
         console.print(f"[yellow]left out[/] {markup(line)}")

@@ -10,10 +10,10 @@ from xml.etree.ElementTree import Element, ElementTree, indent
 
 from libsep.dj.collection import Collection, Entry, Playlist
 from libsep.dj.m3u_lists import MARK, file_key, refuse_to_replace, write_lists
-from libsep.dj.mp3_time import Mp3Clock
 from libsep.dj.read import MAX_NAMES, read_collection
 from libsep.dj.rekordbox import write_rekordbox
-from libsep.dj.stems import StemTrack, carried, read_stem_tracks, sources_in
+from libsep.dj.stems import StemTrack, carried, moved, read_stem_tracks, sources_in
+from libsep.dj.time_zero import Clock
 from libsep.dj.traktor import write_traktor
 from libsep.errors import ConfigError
 from libsep.media.atomic import replacing
@@ -33,8 +33,8 @@ class Exported:
     """What was written: files, how many tracks and playlists, and what was left out and why.
 
     ``n_missing`` counts the tracks of the collection's playlists that have no stem file;
-    ``n_shifted`` the tracks from MP3s whose cues and grid were moved, ``n_unknown_mp3`` those of
-    which nobody can tell whether they need it (see `libsep.dj.mp3_time`).
+    ``n_shifted`` the tracks whose cues and grid were moved because of their source, ``n_unknown``
+    those of which nobody can tell whether they need it (see `libsep.dj.time_zero`).
     """
 
     files: tuple[Path, ...]
@@ -44,7 +44,7 @@ class Exported:
     n_playlists: int
     n_missing: int
     n_shifted: int
-    n_unknown_mp3: int
+    n_unknown: int
     left_out: tuple[str, ...]
 
 
@@ -112,7 +112,7 @@ def export(
         raise ConfigError(f"{stems}: no stem files found (expected the output of libsep run)")
     known = read_collection(prepared.collection) if prepared.collection else Collection(entries=())
     sources = sources_in(known, found.tracks)
-    done = _carry_over(found.tracks, known, sources, prepared)
+    done = _carry_over(found.tracks, known, sources, prepared, program)
     playlists = [_with_stems(playlist, sources) for playlist in known.playlists]
     every = Playlist(path=(stems.absolute().name or "stems",), locations=_places(done.entries))
     entries, lists = _relocated(done.entries, told_apart([every, *playlists]), paths)
@@ -125,7 +125,7 @@ def export(
         n_playlists=len(lists),
         n_missing=_n_locations(known.playlists) - _n_locations(playlists),
         n_shifted=done.n_shifted,
-        n_unknown_mp3=done.n_unknown_mp3,
+        n_unknown=done.n_unknown,
         left_out=(*found.left_out, *_without_stems(playlists)),
     )
 
@@ -154,7 +154,7 @@ class _CarriedOver:
 
     entries: list[Entry] = dataclasses.field(default_factory=list)
     n_shifted: int = 0
-    n_unknown_mp3: int = 0
+    n_unknown: int = 0
 
 
 def _carry_over(
@@ -162,21 +162,24 @@ def _carry_over(
     known: Collection,
     sources: Mapping[str, StemTrack],
     prepared: Prepared,
+    program: Program,
 ) -> _CarriedOver:
-    clock = Mp3Clock(program=known.program, library=prepared.library, shift_s=prepared.mp3_shift_s)
+    clock = Clock(program=known.program, library=prepared.library, mp3_shift_s=prepared.mp3_shift_s)
     by_track = {
         sources[entry.location].path: entry for entry in known.entries if entry.location in sources
     }
     done = _CarriedOver()
     for track in tracks:
+        late_s = track.skipped_s if program == "rekordbox" else 0.0
+        own = moved(track.entry, late_s)
         entry = by_track.get(track.path)
         if entry is None:
-            done.entries.append(track.entry)
+            done.entries.append(own)
             continue
         shift_s = clock.shift_of(track, entry) if entry.cues or entry.grid else 0.0
         done.n_shifted += bool(shift_s)
-        done.n_unknown_mp3 += shift_s is None
-        done.entries.append(carried(track, entry, shift_s or 0.0))
+        done.n_unknown += shift_s is None
+        done.entries.append(carried(own, moved(entry, (shift_s or 0.0) + late_s)))
     return done
 
 

@@ -13,7 +13,8 @@ from libsep.dj.collection import Collection, Entry
 from libsep.dj.keys import key_number
 from libsep.dj.spelling import spellings
 from libsep.dj.xml_values import is_xml_text, positive
-from libsep.errors import StemsError, TagError, reason_of
+from libsep.errors import ProbeError, StemsError, TagError, reason_of
+from libsep.media.edit_list import skipped_s
 from libsep.media.stems import read_manifest
 from libsep.media.tags import Tags, read_fingerprint, read_tags
 from libsep.media.tags.serato_cues import Cue, GridMarker, read_cues, read_grid
@@ -27,22 +28,18 @@ logger = logging.getLogger(__name__)
 MAX_DIFFERENCE_S = 3.0
 """Two lengths of one recording, one of which may be a round number or an encoder's guess."""
 
-MP3 = (".mp3", ".mp2", ".mpga")
-"""Extensions of sources in which programs disagree about where time begins."""
-
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StemTrack:
-    """A stem file, what it says of itself, and its source relative to the library."""
+    """A stem file, what it says of itself, and its source relative to the library.
+
+    ``skipped_s`` is the silence of the encoder, which the file asks players to skip.
+    """
 
     path: Path
     source: str
     entry: Entry
-
-    @property
-    def is_from_mp3(self) -> bool:
-        """Whether its source was an MP3."""
-        return self.source.casefold().endswith(MP3)
+    skipped_s: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +63,7 @@ def read_stem_tracks(folder: Path) -> Found:
             continue
         try:
             tracks.append(_stem_track(path.absolute()))
-        except (StemsError, TagError, OSError) as exc:
+        except (ProbeError, StemsError, TagError, OSError) as exc:
             left_out.append(f"{name}: {reason_of(exc)}")
     return Found(tracks=tuple(tracks), left_out=tuple(left_out))
 
@@ -97,7 +94,7 @@ def _as_long(first_s: float | None, second_s: float | None) -> bool:
     return not first_s or not second_s or abs(first_s - second_s) <= MAX_DIFFERENCE_S
 
 
-def carried(track: StemTrack, entry: Entry, shift_s: float) -> Entry:
+def carried(own: Entry, entry: Entry) -> Entry:
     """Return what a stem file says of itself, with what a collection knows of its source.
 
     The collection's cues, grid, rating, colour, plays and dates win where it has them; texts are
@@ -105,14 +102,11 @@ def carried(track: StemTrack, entry: Entry, shift_s: float) -> Entry:
 
     Parameters
     ----------
-    track
+    own
         The stem file.
     entry
-        Its source in the collection.
-    shift_s
-        Is added to the positions of that entry.
+        Its source in the collection, with positions in the stem file.
     """
-    own = track.entry
     keys = (own.key, entry.key)
     return dataclasses.replace(
         own,
@@ -129,8 +123,17 @@ def carried(track: StemTrack, entry: Entry, shift_s: float) -> Entry:
         play_count=entry.play_count,
         last_played=entry.last_played,
         color=entry.color,
-        cues=tuple(_moved_cue(cue, shift_s) for cue in entry.cues) or own.cues,
-        grid=tuple(_moved_marker(marker, shift_s) for marker in entry.grid) or own.grid,
+        cues=entry.cues or own.cues,
+        grid=entry.grid or own.grid,
+    )
+
+
+def moved(entry: Entry, shift_s: float) -> Entry:
+    """Return an entry whose cues and grid lie ``shift_s`` later; below 0, earlier."""
+    return dataclasses.replace(
+        entry,
+        cues=tuple(_moved_cue(cue, shift_s) for cue in entry.cues),
+        grid=tuple(_moved_marker(marker, shift_s) for marker in entry.grid),
     )
 
 
@@ -155,7 +158,12 @@ def _stem_track(path: Path) -> StemTrack:
         cues=_serato(path, tags, "markersv2", read_cues),
         grid=_serato(path, tags, "beatgrid", read_grid),
     )
-    return StemTrack(path=path, source=text_to_path(source).as_posix(), entry=entry)
+    return StemTrack(
+        path=path,
+        source=text_to_path(source).as_posix(),
+        entry=entry,
+        skipped_s=skipped_s(path),
+    )
 
 
 def _serato(

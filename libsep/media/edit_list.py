@@ -6,7 +6,7 @@ import struct
 from fractions import Fraction
 from pathlib import Path
 
-from libsep.errors import DecodeError
+from libsep.errors import DecodeError, ProbeError
 from libsep.media.atoms import Atom, MalformedAtomError, read_atom, spans
 
 MAX_EDITS = 100
@@ -58,6 +58,30 @@ def read_edits(path: Path, stream: int) -> list[Edit]:
         return _edits_of(path, moov, tracks[stream])
     except (MalformedAtomError, struct.error, ZeroDivisionError):
         return []  # ffmpeg has the last word about a damaged index
+
+
+def skipped_s(path: Path) -> float:
+    """Return how much of the begin of its first audio track a file's edit list skips, in seconds.
+
+    In AAC it is the silence of the encoder. 0 where there is no edit list.
+
+    Raises
+    ------
+    ProbeError
+        The file cannot be read, or is no whole MP4.
+    """
+    try:
+        moov = _index(path)
+        if moov is None:
+            raise ProbeError(path, "is no MP4")
+        trak = next(trak for trak in moov.all(b"trak") if _handler(trak) == b"soun")
+        lists = trak.all(b"edts", b"elst")
+        times = [time for elst in lists for _, time, _ in _entries(elst.payload) if time >= 0]
+        return times[0] / _timescale(trak.first(b"mdia", b"mdhd")) if times else 0.0
+    except OSError as exc:
+        raise ProbeError(path, f"cannot be read: {exc.strerror}") from exc
+    except (MalformedAtomError, struct.error, ZeroDivisionError, StopIteration) as exc:
+        raise ProbeError(path, "is no whole MP4") from exc
 
 
 def _edits_of(path: Path, moov: Atom, trak: Atom) -> list[Edit]:

@@ -19,10 +19,12 @@ MakeMp3 = Callable[[str, Path], None]
 def make_stem(ffmpeg: Path, tmp_path: Path) -> MakeStem:
     """Return a function that writes a stem file of a source into ``STEMS`` below ``tmp_path``."""
 
-    def make(source: str, *, serato: dict[str, bytes] | None = None, **fields: str) -> Path:
+    def make(
+        source: str, *, codec: str = "aac", serato: dict[str, bytes] | None = None, **fields: str
+    ) -> Path:
         path = (tmp_path / "STEMS" / source).with_suffix(".stem.mp4")
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_stem_file(path, np.zeros((5, 2, 4410), np.float32), ffmpeg)
+        write_stem_file(path, np.zeros((5, 2, 4410), np.float32), ffmpeg, codec=codec)
         fingerprint = Fingerprint(
             source=source, audio_sha256="a", tags_sha256="b", model="fast", model_sha256="c",
             config_sha256="d", size_bytes=1, mtime_ns=1, duration_s=200.5, genre="rock", run="r",

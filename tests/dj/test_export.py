@@ -3,6 +3,7 @@
 import datetime
 import json
 import re
+import subprocess
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from libsep.cli.app import app
 from libsep.dj.collection import Collection, Entry, Playlist
 from libsep.dj.colors import color_for, color_of
 from libsep.dj.rekordbox import read_rekordbox, write_rekordbox
-from libsep.dj.stems import StemTrack, carried, sources_in
+from libsep.dj.stems import StemTrack, carried, moved, sources_in
 from libsep.dj.traktor import read_traktor, write_traktor
 from libsep.media.stems import MANIFEST
 from libsep.media.tags.serato import from_id3
@@ -53,7 +54,7 @@ def test_traktor_lists_are_read_by_another_parser(stems: Path, tmp_path: Path) -
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "2 tracks, 2 with cues, 2 with a beat grid; 2 playlists" in result.output
-    assert "1 MP3 could not be looked at" in result.output
+    assert "1 source could not be looked at" in result.output
     nml = XmlParser().from_bytes((stems / "stems.nml").read_bytes(), Nml)
     two, one = nml.collection.entry
     assert (one.title, one.artist) == ("One <1>", "Ä")
@@ -99,13 +100,50 @@ def test_rekordbox_lists_are_read_by_another_parser(stems: Path, tmp_path: Path)
     assert one["Location"].endswith("D:/Stems/a/one.stem.mp4")
     assert one["AverageBpm"] == 124
     assert [(mark["Type"], mark["Start"], mark["Num"]) for mark in one.marks] == [
-        ("cue", 29.994, 0), ("loop", 59.974, -1),
+        ("cue", 30.042, 0), ("loop", 60.022, -1),
     ]  # fmt: skip
-    assert one.tempos[0]["Inizio"] == pytest.approx(0.027)
+    assert one.tempos[0]["Inizio"] == pytest.approx(0.075)
     assert (one.tempos[0]["Metro"], one.tempos[0]["Battito"]) == ("4/4", 3)
     assert (one["PlayCount"], one["Colour"]) == (9, "0xFF007F")
     assert xml.get_playlist("Warm-up").get_tracks() == [2]
     assert read_rekordbox(stems / "stems.xml").entries[1].location == "D:/Stems/a/one.stem.mp4"
+
+
+def test_rekordbox_counts_the_silence_of_the_encoder_of_aac(
+    make_stem: MakeStem, ffmpeg: Path, tmp_path: Path
+) -> None:
+    """Its edit list is not heeded (`time_zero`): 2112 samples in our AAC, none in ALAC."""
+    make_stem("a/one.m4a")
+    stems = make_stem("b/one.wav", codec="alac").parents[1]
+    (stems / ".libsep").mkdir()
+    (stems / ".libsep" / "library").write_text(str(tmp_path / "music"), encoding="utf-8")
+    source = tmp_path / "music" / "a" / "one.m4a"
+    source.parent.mkdir(parents=True)
+    command = [ffmpeg, "-v", "error", "-f", "lavfi", "-i", "sine=d=0.1", "-ar", "48000", source]
+    subprocess.run(command, check=True)
+    text = REKORDBOX.replace("a%20b/one%231.mp3", "a/one.m4a")
+    (track,) = re.findall(r"<TRACK TrackID.*?</TRACK>", text, re.DOTALL)
+    wav = track.replace("a/one.m4a", "b/one.wav")
+    (tmp_path / "rekordbox.xml").write_text(text.replace(track, track + wav), encoding="utf-8")
+    into_rekordbox, into_traktor = (
+        [entry.cues[0].position_s for entry in entries]
+        for entries in (
+            _exported(stems, tmp_path, "rekordbox", read_rekordbox),
+            _exported(stems, tmp_path, "traktor", read_traktor),
+        )
+    )
+    in_source_s, in_stem_s = 1024 / 48000, 2112 / 44100
+    assert into_rekordbox == pytest.approx([30.02 - in_source_s + in_stem_s, 30.02], abs=6e-4)
+    assert into_traktor == pytest.approx([30.02 - in_source_s, 30.02], abs=1e-6)
+
+
+def _exported(
+    stems: Path, folder: Path, program: str, read: Callable[[Path], Collection]
+) -> tuple[Entry, ...]:
+    arguments = ["export", str(stems), "--to", program, "-o", str(folder / program)]
+    result = run(app, [*arguments, "--collection", str(folder / "rekordbox.xml")])
+    assert result.exit_code == 0, result.output
+    return read(folder / program).entries
 
 
 @pytest.mark.parametrize(
@@ -120,7 +158,7 @@ def test_rekordbox_lists_are_read_by_another_parser(stems: Path, tmp_path: Path)
 def test_cues_of_an_mp3_move_as_its_header_asks(
     header: str, traktor_s: float, rekordbox_s: float, stems: Path, tmp_path: Path, mp3: MakeMp3
 ) -> None:
-    """By the frames that programs count (`mp3_time`), and by what ffmpeg drops, 1105 samples."""
+    """By the frames that programs count (`time_zero`), and by what ffmpeg drops, 1105 samples."""
     mp3(header, tmp_path / "music" / "a" / "one.mp3")
     (stems / ".libsep").mkdir()
     (stems / ".libsep" / "library").write_text(str(tmp_path / "music"), encoding="utf-8")
@@ -130,12 +168,12 @@ def test_cues_of_an_mp3_move_as_its_header_asks(
     for name, expected_s in (("collection.nml", traktor_s), ("rekordbox.xml", rekordbox_s)):
         result = run(
             app,
-            ["export", str(stems), "--to", "rekordbox", "--collection", str(tmp_path / name)],
+            ["export", str(stems), "--to", "traktor", "--collection", str(tmp_path / name)],
         )
         assert result.exit_code == 0, result.output
         assert "could not be looked at" not in result.output
-        (one,) = (e for e in read_rekordbox(stems / "stems.xml").entries if "one" in e.location)
-        assert one.cues[0].position_s == pytest.approx(expected_s, abs=0.001)
+        (one,) = (e for e in read_traktor(stems / "stems.nml").entries if "one" in e.location)
+        assert one.cues[0].position_s == pytest.approx(expected_s, abs=1e-5)
 
 
 def test_m3u_lists_name_the_files(stems: Path, tmp_path: Path) -> None:
@@ -246,10 +284,9 @@ def test_a_tempo_that_ends_before_its_bar_does_has_no_marker_in_traktor() -> Non
 
 def test_a_grid_that_is_moved_below_zero_counts_its_beats_on() -> None:
     marker = GridMarker(position_s=0.01, bpm=120.0, meter=(3, 4), beat=3)
-    stem = StemTrack(path=Path("a"), source="a", entry=Entry(location="/a"))
-    (moved,) = carried(stem, Entry(location="/b", grid=(marker,)), -0.026).grid
-    assert (moved.position_s, moved.beat) == (pytest.approx(0.484), 1)
-    (stays,) = carried(stem, Entry(location="/b", grid=(marker,)), -0.01).grid
+    (later,) = moved(Entry(location="/b", grid=(marker,)), -0.026).grid
+    assert (later.position_s, later.beat) == (pytest.approx(0.484), 1)
+    (stays,) = moved(Entry(location="/b", grid=(marker,)), -0.01).grid
     assert (stays.position_s, stays.beat) == (0.0, 3)
 
 
@@ -257,15 +294,14 @@ def test_a_grid_that_is_moved_below_zero_counts_its_beats_on() -> None:
     ("own", "known", "number"), [("", "8A", 21), ("Dm", "8A", 14), ("loud", "1m", 21)]
 )
 def test_a_key_that_is_none_yields_to_one_that_is(own: str, known: str, number: int) -> None:
-    stem = StemTrack(path=Path("a"), source="a", entry=Entry(location="/a", key=own))
-    entry = carried(stem, Entry(location="/b", key=known), 0.0)
+    entry = carried(Entry(location="/a", key=own), Entry(location="/b", key=known))
     (written,) = write_traktor([entry], [], today=datetime.date(2026, 1, 1)).iter("MUSICAL_KEY")
     assert written.get("VALUE") == str(number)
 
 
 def test_the_number_that_traktor_found_is_kept_whatever_the_text_says() -> None:
-    stem = StemTrack(path=Path("a"), source="a", entry=Entry(location="/a", key="Dm"))
-    entry = carried(stem, Entry(location="/b", key="8m", key_number=21), 0.0)
+    own = Entry(location="/a", key="Dm")
+    entry = carried(own, Entry(location="/b", key="8m", key_number=21))
     (written,) = write_traktor([entry], [], today=datetime.date(2026, 1, 1)).iter("MUSICAL_KEY")
     assert written.get("VALUE") == "21"
 

@@ -80,7 +80,7 @@ def _offset_s(mp3: Mp3Begin) -> float | None:
 
     Serato takes the frame of a header for music, and drops no delay of the encoder. The frame is
     what Mixxx subtracts (``SeratoTags::guessTimingOffsetMillis``: 26 ms at 44.1 kHz, 24 at 48);
-    of the delay see `libsep.dj.mp3_time`.
+    of the delay see `libsep.dj.time_zero`.
     """
     if mp3.sample_rate not in _MP3_RATES:
         return None
