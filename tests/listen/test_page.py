@@ -252,8 +252,9 @@ def test_twenty_thousand_tracks_are_found_and_scrolled_at_once(
     page: Page, server: ListenServer
 ) -> None:
     """All but three of them are names only; to make the files would take 15 s."""
-    others = [f"Artist {n // 100:03d}/Track {n:05d}.stem.mp4" for n in range(19_997)]
-    server.shelf.names = (*server.shelf.names, *others, "Artist 150/Needle in Hay.stem.mp4")
+    others = [f"Artist {n // 100:03d}/Track {n:05d}.stem.mp4" for n in range(19_996)]
+    others += ["Artist 150/Beyonce\u0301.stem.mp4", "Artist 150/Needle in Hay.stem.mp4"]
+    server.shelf.names = (*server.shelf.names, *others)
     page.goto(server.url)
     until(page, "document.querySelectorAll('#rows .row').length > 5", timeout_s=60)
     assert page.text_content("#count") == "20,000 tracks"
@@ -264,6 +265,8 @@ def test_twenty_thousand_tracks_are_found_and_scrolled_at_once(
     )
     assert page.text_content("#count") == "1 of 20,000"
     assert page.locator("#rows .row .name").all_text_contents() == ["Needle in Hay"]
+    page.fill("#search", "beyonc\u00e9")
+    assert page.text_content("#count") == "1 of 20,000"
     page.fill("#search", "zwei")
     page.press("#search", "Enter")
     until(page, "app.number === 1 && app.player")
@@ -271,6 +274,21 @@ def test_twenty_thousand_tracks_are_found_and_scrolled_at_once(
     page.evaluate("document.querySelector('#rows').scrollTop = 1e9")
     until(page, "document.querySelector('#rows').textContent.includes('Needle in Hay')")
     assert page.locator("#rows .row").count() < 60
+    page.evaluate("document.querySelector('#rows').scrollTop -= 600; app.list.draw()")
+    tops = page.locator("#rows .row").evaluate_all("all => all.map((row) => row.offsetTop)")
+    assert tops == sorted(tops), "the Tab key goes from row to row"
+
+
+def test_no_minute_has_a_sixtieth_second(page: Page, server: ListenServer) -> None:
+    page.goto(f"{server.url}icon.svg")
+    shown = page.evaluate(
+        """async () => {
+          const { formatTime } = await import("./mixer.js");
+          return [[59.97, 1], [59.97], [3599.99, 1], [0.3, 1], [4.1, 1], [120]].map(
+            (each) => formatTime(...each));
+        }"""
+    )
+    assert shown == ["0:59.9", "0:59", "59:59.9", "0:00.3", "0:04.1", "2:00"]
 
 
 SIZES = ((1280, 800), (800, 1000), (640, 844), (600, 844), (390, 844), (375, 844))

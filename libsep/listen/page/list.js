@@ -33,12 +33,12 @@ export class TrackList {
 
   fill(names) {
     this.names = names;
-    this.folded = names.map((name) => name.toLocaleLowerCase());
+    this.folded = names.map(fold);
     this.filter();
   }
 
   filter() {
-    const words = this.search.value.toLocaleLowerCase().split(/\s+/).filter(Boolean);
+    const words = fold(this.search.value).split(/\s+/).filter(Boolean);
     this.found = [];
     this.folded.forEach((name, number) => {
       if (words.every((word) => name.includes(word))) this.found.push(number);
@@ -81,8 +81,10 @@ export class TrackList {
         this.rows.delete(at);
       }
     });
-    for (let at = first; at < Math.min(last, this.found.length); at++) {
-      if (!this.rows.has(at)) this.rows.set(at, this.space.appendChild(this.row(at)));
+    // From the last one up, each before the one below it: the Tab key follows this order.
+    for (let at = Math.min(last, this.found.length) - 1; at >= first; at--) {
+      if (this.rows.has(at)) continue;
+      this.rows.set(at, this.space.insertBefore(this.row(at), this.rows.get(at + 1) ?? null));
     }
   }
 
@@ -100,6 +102,9 @@ export class TrackList {
     return row;
   }
 }
+
+// Macs store é as two characters, keyboards send one.
+function fold(text) { return text.normalize("NFC").toLocaleLowerCase(); }
 
 function line(kind, text) {
   const span = document.createElement("span");

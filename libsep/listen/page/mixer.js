@@ -87,8 +87,9 @@ export function formatDb(db) {
   return `${text === "0.0" ? "" : db < 0 ? "−" : "+"}${text} dB`;
 }
 
+// Time runs: a digit changes when it is full, and 59.97 s is not the sixtieth.
 export function formatTime(seconds, digits = 0) {
-  const whole = digits ? seconds : Math.floor(seconds);
+  const whole = Math.floor(seconds * 10 ** digits + 1e-6) / 10 ** digits;
   const hours = Math.floor(whole / 3600);
   const minutes = Math.floor(whole / 60) % 60;
   const rest = (whole % 60).toFixed(digits).padStart(digits ? digits + 3 : 2, "0");

@@ -66,9 +66,10 @@
     { id: "signals", title: "Signals", width: "11%", key: (r) => given(r).length, show: (r) => { const cell = element("span", { title: given(r).join(", ") }); cell.append(...given(r).map((s) => element("span", { class: "chip" }, s))); return cell; } },
   ];
 
+  const fold = (value) => value.normalize("NFC").toLowerCase(); // Macs store é as two characters
   const all = data.rows.map((row) => ({
     row,
-    hay: [row[at.source], text(row, "genre"), text(row, "model"), text(row, "reason"), text(row, "message"), text(row, "stage"), ...given(row)].join("\n").toLowerCase(),
+    hay: fold([row[at.source], text(row, "genre"), text(row, "model"), text(row, "reason"), text(row, "message"), text(row, "stage"), ...given(row)].join("\n")),
   }));
   let shown = all, sort = { id: "", down: false }, opened = -1, isPrinting = false;
   const scroll = $("scroll"), body = $("body"), table = $("table");
@@ -104,7 +105,7 @@
   };
 
   const filter = () => {
-    const words = $("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const words = fold($("search").value).split(/\s+/).filter(Boolean);
     const want = (id) => $(id).value;
     const outcome = want("outcome"), genre = want("genre"), model = want("model"), signal = want("signal");
     const bit = signal ? 1 << signals.indexOf(signal) : 0;
