@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from libsep.media.tags import Fingerprint, Tags, write_tags
+from libsep.media.tags.serato import from_id3
 
 from ..media.conftest import write_stem_file
+from ..serato_data import GRID, cue, markers2
 
 MakeStem = Callable[..., Path]
 MakeMp3 = Callable[[str, Path], None]
@@ -61,3 +63,13 @@ def mp3(ffmpeg: Path) -> MakeMp3:
         path.write_bytes(data)
 
     return make
+
+
+@pytest.fixture
+def stems(make_stem: MakeStem) -> Path:
+    serato, _ = from_id3(
+        {"Serato Markers2": markers2(cue(2, 1500, b"Intro")), "Serato BeatGrid": GRID},
+        mp3=None,
+    )
+    make_stem("Music/two.flac", title="Two", artist="B", serato=serato, bpm="115", key="Am")
+    return make_stem("a/one.mp3", title="One <1>", artist="Ä").parents[1]

@@ -3,7 +3,6 @@
 import datetime
 import json
 import re
-import subprocess
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -16,14 +15,11 @@ from libsep.cli.app import app
 from libsep.dj.collection import Collection, Entry, Playlist
 from libsep.dj.colors import color_for, color_of
 from libsep.dj.rekordbox import read_rekordbox, write_rekordbox
-from libsep.dj.stems import StemTrack, carried, moved, sources_in
+from libsep.dj.stems import StemTrack, carried, sources_in
 from libsep.dj.traktor import read_traktor, write_traktor
 from libsep.media.stems import MANIFEST
-from libsep.media.tags.serato import from_id3
 from libsep.media.tags.serato_cues import GridMarker
 
-from ..serato_data import GRID, cue, markers2
-from .conftest import MakeMp3, MakeStem
 from .test_collections import NML, REKORDBOX
 
 with warnings.catch_warnings():
@@ -33,16 +29,6 @@ with warnings.catch_warnings():
     from xsdata.formats.dataclass.parsers import XmlParser
 
 run = CliRunner().invoke
-
-
-@pytest.fixture
-def stems(make_stem: MakeStem) -> Path:
-    serato, _ = from_id3(
-        {"Serato Markers2": markers2(cue(2, 1500, b"Intro")), "Serato BeatGrid": GRID},
-        mp3=None,
-    )
-    make_stem("Music/two.flac", title="Two", artist="B", serato=serato, bpm="115", key="Am")
-    return make_stem("a/one.mp3", title="One <1>", artist="Ä").parents[1]
 
 
 def test_traktor_lists_are_read_by_another_parser(stems: Path, tmp_path: Path) -> None:
@@ -107,73 +93,6 @@ def test_rekordbox_lists_are_read_by_another_parser(stems: Path, tmp_path: Path)
     assert (one["PlayCount"], one["Colour"]) == (9, "0xFF007F")
     assert xml.get_playlist("Warm-up").get_tracks() == [2]
     assert read_rekordbox(stems / "stems.xml").entries[1].location == "D:/Stems/a/one.stem.mp4"
-
-
-def test_rekordbox_counts_the_silence_of_the_encoder_of_aac(
-    make_stem: MakeStem, ffmpeg: Path, tmp_path: Path
-) -> None:
-    """Its edit list is not heeded (`time_zero`): 2112 samples in our AAC, none in ALAC."""
-    make_stem("a/one.m4a")
-    stems = make_stem("b/one.wav", codec="alac").parents[1]
-    (stems / ".libsep").mkdir()
-    (stems / ".libsep" / "library").write_text(str(tmp_path / "music"), encoding="utf-8")
-    source = tmp_path / "music" / "a" / "one.m4a"
-    source.parent.mkdir(parents=True)
-    command = [ffmpeg, "-v", "error", "-f", "lavfi", "-i", "sine=d=0.1", "-ar", "48000", source]
-    subprocess.run(command, check=True)
-    text = REKORDBOX.replace("a%20b/one%231.mp3", "a/one.m4a")
-    (track,) = re.findall(r"<TRACK TrackID.*?</TRACK>", text, re.DOTALL)
-    wav = track.replace("a/one.m4a", "b/one.wav")
-    (tmp_path / "rekordbox.xml").write_text(text.replace(track, track + wav), encoding="utf-8")
-    into_rekordbox, into_traktor = (
-        [entry.cues[0].position_s for entry in entries]
-        for entries in (
-            _exported(stems, tmp_path, "rekordbox", read_rekordbox),
-            _exported(stems, tmp_path, "traktor", read_traktor),
-        )
-    )
-    in_source_s, in_stem_s = 1024 / 48000, 2112 / 44100
-    assert into_rekordbox == pytest.approx([30.02 - in_source_s + in_stem_s, 30.02], abs=6e-4)
-    assert into_traktor == pytest.approx([30.02 - in_source_s, 30.02], abs=1e-6)
-
-
-def _exported(
-    stems: Path, folder: Path, program: str, read: Callable[[Path], Collection]
-) -> tuple[Entry, ...]:
-    arguments = ["export", str(stems), "--to", program, "-o", str(folder / program)]
-    result = run(app, [*arguments, "--collection", str(folder / "rekordbox.xml")])
-    assert result.exit_code == 0, result.output
-    return read(folder / program).entries
-
-
-@pytest.mark.parametrize(
-    ("header", "traktor_s", "rekordbox_s"),
-    [
-        ("none", 30.02025, 30.02),
-        ("plain", 30.02025 - 0.026122 - 0.025057, 30.02 - 0.025057),
-        ("unverified", 30.02025 - 0.026122 - 0.025057, 30.02 - 0.025057),
-        ("lame", 30.02025 - 0.026122 - 0.025057, 30.02 - 0.026122 - 0.025057),
-    ],
-)
-def test_cues_of_an_mp3_move_as_its_header_asks(
-    header: str, traktor_s: float, rekordbox_s: float, stems: Path, tmp_path: Path, mp3: MakeMp3
-) -> None:
-    """By the frames that programs count (`time_zero`), and by what ffmpeg drops, 1105 samples."""
-    mp3(header, tmp_path / "music" / "a" / "one.mp3")
-    (stems / ".libsep").mkdir()
-    (stems / ".libsep" / "library").write_text(str(tmp_path / "music"), encoding="utf-8")
-    (tmp_path / "collection.nml").write_text(NML, encoding="utf-8")
-    rekordbox = REKORDBOX.replace("a%20b/one%231.mp3", "a/one.mp3")
-    (tmp_path / "rekordbox.xml").write_text(rekordbox, encoding="utf-8")
-    for name, expected_s in (("collection.nml", traktor_s), ("rekordbox.xml", rekordbox_s)):
-        result = run(
-            app,
-            ["export", str(stems), "--to", "traktor", "--collection", str(tmp_path / name)],
-        )
-        assert result.exit_code == 0, result.output
-        assert "could not be looked at" not in result.output
-        (one,) = (e for e in read_traktor(stems / "stems.nml").entries if "one" in e.location)
-        assert one.cues[0].position_s == pytest.approx(expected_s, abs=1e-5)
 
 
 def test_m3u_lists_name_the_files(stems: Path, tmp_path: Path) -> None:
@@ -280,14 +199,6 @@ def test_a_tempo_that_ends_before_its_bar_does_has_no_marker_in_traktor() -> Non
     )
     starts = [float(written.get("START", "")) for written in root.iter("CUE_V2")]
     assert starts == [2000.0, 4000.0]
-
-
-def test_a_grid_that_is_moved_below_zero_counts_its_beats_on() -> None:
-    marker = GridMarker(position_s=0.01, bpm=120.0, meter=(3, 4), beat=3)
-    (later,) = moved(Entry(location="/b", grid=(marker,)), -0.026).grid
-    assert (later.position_s, later.beat) == (pytest.approx(0.484), 1)
-    (stays,) = moved(Entry(location="/b", grid=(marker,)), -0.01).grid
-    assert (stays.position_s, stays.beat) == (0.0, 3)
 
 
 @pytest.mark.parametrize(
