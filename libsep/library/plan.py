@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from libsep.errors import StemsError, TagError
+from libsep.media.blame import is_of_disk
 from libsep.media.tags import read_fingerprint
 from libsep.track import Assignment, Move, Outcome, Track, path_to_text
 
@@ -190,7 +191,8 @@ def decide_by_content(outcome: Outcome, previous: Outcome | None, goal: Path) ->
     Raises
     ------
     StemsError
-        ``goal`` is a file that libsep did not make, as far as the ledger knows.
+        ``goal`` is a file that libsep did not make, as far as the ledger knows, or its disk failed
+        while it was read.
     """
     decision = _decide_by_content(outcome, previous, goal)
     logger.info("%s: %s: %s", outcome.source, decision.action, decision.reason)
@@ -202,7 +204,10 @@ def _decide_by_content(outcome: Outcome, previous: Outcome | None, goal: Path) -
         return Decision(Action.CONVERT, "no stem file yet")
     try:
         made = read_fingerprint(goal)
-    except TagError:
+    except TagError as exc:
+        if exc.__cause__ is not None and is_of_disk(exc.__cause__):
+            # It may be as it should be, with what a DJ program has written into it.
+            raise StemsError(goal, exc.message) from exc
         made = None
     if made is None:
         if previous is None or previous.status == "failed":

@@ -173,6 +173,16 @@ def test_a_damaged_stem_file_of_ours_is_made_again(goal: Path, content: bytes) -
     assert decide_by_content(outcome(), outcome(), goal) is Action.CONVERT
 
 
+@pytest.mark.parametrize("previous", [None, outcome()])
+def test_a_stem_file_whose_disk_fails_is_neither_made_again_nor_called_a_strangers(
+    previous: Outcome | None, tmp_path: Path
+) -> None:
+    goal = tmp_path / "x.stem.mp4"
+    goal.symlink_to("/proc/self/mem")  # the kernel cannot read what lies at its beginning
+    with pytest.raises(StemsError, match=r"cannot be read as MP4: Input/output error"):
+        decide_by_content(outcome(), previous, goal)
+
+
 @pytest.mark.parametrize("previous", [None, outcome(status="failed")])
 def test_a_file_that_somebody_else_made_is_not_overwritten_now_or_in_the_next_run(
     goal: Path, previous: Outcome | None

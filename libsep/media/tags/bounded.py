@@ -52,11 +52,13 @@ class BoundedFile(BoundedReader):
     def __init__(self, path: Path) -> None:
         raw = io.FileIO(os.fspath(path))
         super().__init__(raw, os.fstat(raw.fileno()).st_size)
-        objection = id3_objection(self)
-        self.seek(0)
-        if objection:
+        try:
+            if objection := id3_objection(self):
+                raise mutagen.MutagenError(objection)
+            self.seek(0)
+        except BaseException:
             self.close()
-            raise mutagen.MutagenError(objection)
+            raise
 
 
 class _Stretch(io.RawIOBase):

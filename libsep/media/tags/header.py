@@ -144,7 +144,7 @@ def _read_through_ffmpeg(path: Path, ffmpeg: Path | None) -> Header:
         return Header(duration_s=length_s)  # samples behind a header that nobody else reads
     try:
         fields, is_all = _read_all(path)
-    except OSError as exc:
+    except (OSError, mutagen.MutagenError) as exc:
         raise TagError(path, f"header cannot be read: {reason_of(exc)}") from exc
     if not is_all:
         collector = Collector()

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import mutagen
+
 from libsep.errors import TagError, reason_of
 from libsep.media.ffmpeg import find_ffmpeg
 from libsep.media.id3_objection import id3_objection
@@ -37,7 +39,7 @@ def read_tags(path: Path, *, ffmpeg: Path | None = None) -> Tags:
             if objection := id3_objection(file, is_skipped=True):
                 raise TagError(path, f"tags cannot be read: {objection}")
             is_all = read_all(file, collector)
-    except OSError as exc:
+    except (OSError, mutagen.MutagenError) as exc:
         raise TagError(path, f"tags cannot be read: {reason_of(exc)}") from exc
     if not is_all:
         _read_through_ffmpeg(path, ffmpeg, collector)

@@ -18,6 +18,7 @@ from mutagen.oggspeex import OggSpeex
 from mutagen.oggtheora import OggTheora
 from mutagen.oggvorbis import OggVorbis
 
+from libsep.media.blame import is_of_disk
 from libsep.media.mp3_header import Mp3Begin, mp3_begin
 from libsep.media.tag_blocks import Block, Layout, find_blocks
 from libsep.media.tags.ape_block import read_ape_block, read_lyrics3
@@ -171,6 +172,11 @@ def read_all(file: BufferedIOBase, collector: Collector) -> bool:
     Returns
     -------
     Whether that is all: False if the container is not known, and may have tags of its own.
+
+    Raises
+    ------
+    OSError, MutagenError
+        The disk failed: there may be tags that were not seen.
     """
     n_bytes = file.seek(0, os.SEEK_END)
     layout = find_blocks(file, n_bytes)
@@ -206,4 +212,6 @@ def _try(read: Callable[[], None], what: str, collector: Collector) -> None:
     try:
         read()
     except UNREADABLE as exc:
+        if is_of_disk(exc):
+            raise
         collector.problems.append(f"{what} could not be read: {exc or type(exc).__name__}")
