@@ -1,6 +1,7 @@
 """What this machine lets the process use, and how sparingly Python uses it."""
 
 import contextlib
+import errno
 import gc
 import math
 import os
@@ -56,3 +57,24 @@ def rare_garbage_search() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*usual)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, as far as one can ask for that.
+
+    The folders that virtual machines share, and old drivers of network drives, take no such
+    request: what can be done has been done then.
+
+    Raises
+    ------
+    OSError
+        The folder or its disk is gone.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as exc:
+        if exc.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(handle)

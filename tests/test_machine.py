@@ -4,10 +4,11 @@ import gc
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from libsep.machine import n_cores, no_garbage_search, rare_garbage_search
+from libsep.machine import n_cores, no_garbage_search, rare_garbage_search, sync_folder
 
 
 def test_there_is_at_least_one_core_and_no_more_than_the_machine_has() -> None:
@@ -53,3 +54,13 @@ def test_garbage_is_not_searched_for_and_afterwards_as_before_also_after_an_erro
     finally:
         gc.enable()
         gc.unfreeze()
+
+
+def test_a_file_system_that_cannot_be_asked_to_write_names_is_used_all_the_same(
+    tmp_path: Path,
+) -> None:
+    sync_folder(tmp_path)
+    if sys.platform == "linux":
+        sync_folder(Path("/proc"))  # says "invalid argument", as folders shared by VirtualBox do
+    with pytest.raises(FileNotFoundError):
+        sync_folder(tmp_path / "gone")

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import IO
 
 from libsep.errors import LedgerError, reason_of
-from libsep.ledger.table import DEFAULTS, Row, sync_folder
+from libsep.ledger.table import DEFAULTS, Row
+from libsep.machine import sync_folder
 
 logger = logging.getLogger(__name__)
 

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from libsep.errors import LedgerError, reason_of
 from libsep.ledger.arrays import array_of
+from libsep.machine import sync_folder
 from libsep.track import Outcome
 
 Row: TypeAlias = dict[str, Any]
@@ -293,12 +294,3 @@ def _remove(partial: Path) -> None:
     """Remove a file that was not finished, if its disk is still there: why not has been told."""
     with contextlib.suppress(OSError):
         partial.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the names in ``folder`` are on the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from libsep.errors import ConfigError, StemsError
+from libsep.machine import sync_folder
 from libsep.media.file_names import MAX_NAME_BYTES
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ def replacing(goal: Path) -> Iterator[Path]:
         with _translated(goal, "cannot be put in its place"):
             _sync(part)
             part.replace(goal)
-            _sync(goal.parent)
+            sync_folder(goal.parent)
 
 
 def write_text(goal: Path, text: str) -> None:
