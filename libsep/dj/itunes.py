@@ -12,10 +12,13 @@ from xml.parsers.expat import ExpatError
 
 from libsep.dj.collection import Collection, Entry, Playlist
 from libsep.dj.spelling import location_of_url
+from libsep.dj.xml_values import above_zero
 from libsep.errors import ConfigError
 
 _PARENT = "Parent Persistent ID"
-_BROKEN = (plistlib.InvalidFileException, ExpatError, ValueError, TypeError, RecursionError)
+_BROKEN = (
+    plistlib.InvalidFileException, ExpatError, ValueError, TypeError, LookupError, RecursionError,
+)  # fmt: skip
 
 
 def read_itunes(path: Path) -> Collection:
@@ -36,6 +39,8 @@ def read_itunes(path: Path) -> Collection:
         raise ConfigError(f"{path}: cannot be read: {exc.strerror}") from exc
     except _BROKEN as exc:
         raise ConfigError(f"{path}: cannot be read as a library of iTunes: {exc}") from exc
+    except AttributeError as exc:  # so plistlib puts it
+        raise ConfigError(f"{path}: cannot be read as a library of iTunes: a date is none") from exc
     tracks = library.get("Tracks") if isinstance(library, dict) else None
     if not isinstance(tracks, dict):
         raise ConfigError(f"{path}: expected a library of iTunes, found another property list")
@@ -55,10 +60,10 @@ def _entry(track: Mapping[str, Any]) -> Entry:
         return str(track.get(name, ""))
 
     added, played = track.get("Date Added"), track.get("Play Date UTC")
-    plays = _positive(track.get("Play Count"))
-    rating = None if track.get("Rating Computed") else _positive(track.get("Rating"))
-    milliseconds = _positive(track.get("Total Time"))
-    size = _positive(track.get("Size"))
+    plays = above_zero(track.get("Play Count"))
+    rating = None if track.get("Rating Computed") else above_zero(track.get("Rating"))
+    milliseconds = above_zero(track.get("Total Time"))
+    size = above_zero(track.get("Size"))
     return Entry(
         location=location_of_url(text("Location")),
         title=text("Name"),
@@ -66,7 +71,7 @@ def _entry(track: Mapping[str, Any]) -> Entry:
         album=text("Album"),
         genre=text("Genre"),
         comment=text("Comments"),
-        bpm=_positive(track.get("BPM")),
+        bpm=above_zero(track.get("BPM")),
         rating=min(int(rating), 100) if rating else None,
         added=added.date() if isinstance(added, datetime.datetime) else None,
         play_count=int(plays) if plays else None,
@@ -102,7 +107,3 @@ def _path(playlist: dict[str, Any], by_id: Mapping[Any, dict[str, Any]]) -> tupl
         names.insert(0, str(current.get("Name", "")))
         current = by_id.get(current[_PARENT]) if _PARENT in current else None
     return tuple(names)
-
-
-def _positive(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and value > 0 else None

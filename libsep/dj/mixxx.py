@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from libsep.dj.collection import MAX_STARS, Collection, Entry, Playlist
-from libsep.dj.xml_values import date
+from libsep.dj.xml_values import above_zero, date
 from libsep.errors import ConfigError
 
 MAGIC = b"SQLite format 3\0"
@@ -83,14 +83,10 @@ def _entry(location: str, values: list[object]) -> Entry:
         genre=texts[3],
         comment=texts[4],
         key=texts[5],
-        bpm=_positive(bpm),
+        bpm=above_zero(bpm),
         rating=stars * 100 // MAX_STARS if stars else None,
         added=date(str(added)),
         play_count=played if isinstance(played, int) and played > 0 else None,
-        duration_s=_positive(duration),
+        duration_s=above_zero(duration),
         size_bytes=size if isinstance(size, int) and size > 0 else None,
     )
-
-
-def _positive(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and 0 < value < 1e12 else None

@@ -13,6 +13,8 @@ from libsep.errors import ConfigError
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
+_LARGEST = 1e12
+
 
 def elements(path: Path, program: str) -> Iterator[tuple[str, Element]]:
     """Yield ``start`` and ``end`` of each element of an XML file, as it is read.
@@ -37,7 +39,7 @@ def elements(path: Path, program: str) -> Iterator[tuple[str, Element]]:
         )
         for event, element in events:
             yield str(event), element
-    except (ParseError, DefusedXmlException, ValueError) as exc:
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as exc:
         raise ConfigError(f"{path}: cannot be read as XML of {program}: {exc}") from exc
     except OSError as exc:
         raise ConfigError(f"{path}: cannot be read: {exc.strerror}") from exc
@@ -49,13 +51,17 @@ def number(text: str | None) -> float | None:
         value = float((text or "").replace(",", "."))
     except ValueError:
         return None
-    return value if abs(value) < 1e12 else None
+    return value if abs(value) < _LARGEST else None
 
 
 def positive(text: str | None) -> float | None:
     """Return the number above zero that an attribute holds; None where it holds none."""
-    value = number(text)
-    return value if value is not None and value > 0 else None
+    return above_zero(number(text))
+
+
+def above_zero(value: object) -> float | None:
+    """Return a value as a number if it is one above zero that can be meant; else None."""
+    return float(value) if isinstance(value, int | float) and 0 < value < _LARGEST else None
 
 
 def count(text: str | None) -> int | None:

@@ -105,6 +105,12 @@ def mixxx(tmp_path: Path) -> Path:
     return path
 
 
+ITUNES_TRACK = (
+    '<plist version="1.0"><dict><key>Tracks</key><dict><key>1</key><dict><key>Location</key>'
+    "<string>file:///a.mp3</string>{}</dict></dict></dict></plist>"
+)
+
+
 @pytest.fixture
 def itunes(tmp_path: Path) -> Path:
     """Return a library of iTunes, with the document type that Apple writes."""
@@ -166,6 +172,38 @@ def test_what_is_no_playlist_of_itunes_is_left_out(tmp_path: Path, playlists: ob
     path = tmp_path / "iTunes Library.xml"
     path.write_bytes(plistlib.dumps({"Tracks": {}, "Playlists": playlists}))
     assert not [each.locations for each in read_itunes(path).playlists if each.locations]
+
+
+@pytest.mark.parametrize(
+    ("begin", "values", "message"),
+    [
+        ('<?xml version="1.0" encoding="klingon"?>', "", "unknown encoding: klingon"),
+        ("", "<key>Date Added</key><date>tomorrow</date>", "a date is none"),
+    ],
+)
+def test_a_damaged_itunes_library_is_said_to_be_one(
+    begin: str, values: str, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "iTunes Library.xml"
+    path.write_text(begin + ITUNES_TRACK.format(values), encoding="utf-8")
+    with pytest.raises(ConfigError, match=message):
+        read_collection(path)
+
+
+def test_numbers_of_itunes_that_are_none_are_not_known(tmp_path: Path) -> None:
+    path = tmp_path / "iTunes Library.xml"
+    keys = ("Size", "Rating", "Total Time", "Play Count", "BPM")
+    endless = "".join(f"<key>{key}</key><real>inf</real>" for key in keys)
+    path.write_text(ITUNES_TRACK.format(endless), encoding="utf-8")
+    assert read_collection(path).entries == (Entry(location="/a.mp3"),)
+
+
+@pytest.mark.parametrize("root", ["<NML/>", "<DJ_PLAYLISTS/>"])
+def test_xml_in_an_encoding_that_nobody_knows_is_refused(root: str, tmp_path: Path) -> None:
+    path = tmp_path / "collection"
+    path.write_text(f'<?xml version="1.0" encoding="klingon"?>{root}', encoding="utf-8")
+    with pytest.raises(ConfigError, match="unknown encoding: klingon"):
+        read_collection(path)
 
 
 def test_an_itunes_library_with_entities_is_refused(itunes: Path) -> None:
