@@ -13,12 +13,14 @@ from libsep.dj.collection import Collection, Entry
 from libsep.dj.keys import key_number
 from libsep.dj.spelling import spellings
 from libsep.dj.xml_values import is_xml_text, positive
-from libsep.errors import ProbeError, StemsError, TagError, reason_of
+from libsep.errors import TrackError, reason_of
+from libsep.media.atoms import MalformedAtomError
 from libsep.media.edit_list import skipped_s
 from libsep.media.stems import read_manifest
 from libsep.media.tags import Tags, read_fingerprint, read_tags
 from libsep.media.tags.serato_cues import Cue, GridMarker, read_cues, read_grid
 from libsep.media.verify import find_stem_files
+from libsep.media.verify.container import read_container
 from libsep.track import text_to_path
 
 T = TypeVar("T")
@@ -63,7 +65,7 @@ def read_stem_tracks(folder: Path) -> Found:
             continue
         try:
             tracks.append(_stem_track(path.absolute()))
-        except (ProbeError, StemsError, TagError, OSError) as exc:
+        except (MalformedAtomError, TrackError, OSError) as exc:
             left_out.append(f"{name}: {reason_of(exc)}")
     return Found(tracks=tuple(tracks), left_out=tuple(left_out))
 
@@ -153,7 +155,7 @@ def _stem_track(path: Path) -> StemTrack:
         key=_first(tags, "key"),
         bpm=positive(_first(tags, "bpm")),
         rating=tags.rating,
-        duration_s=fingerprint.duration_s if fingerprint else None,
+        duration_s=fingerprint.duration_s if fingerprint else read_container(path).duration_s,
         size_bytes=path.stat().st_size,
         cues=_serato(path, tags, "markersv2", read_cues),
         grid=_serato(path, tags, "beatgrid", read_grid),

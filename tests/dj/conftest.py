@@ -22,7 +22,12 @@ def make_stem(ffmpeg: Path, tmp_path: Path) -> MakeStem:
     """Return a function that writes a stem file of a source into ``STEMS`` below ``tmp_path``."""
 
     def make(
-        source: str, *, codec: str = "aac", serato: dict[str, bytes] | None = None, **fields: str
+        source: str,
+        *,
+        codec: str = "aac",
+        is_ours: bool = True,
+        serato: dict[str, bytes] | None = None,
+        **fields: str,
     ) -> Path:
         path = (tmp_path / "STEMS" / source).with_suffix(".stem.mp4")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +37,7 @@ def make_stem(ffmpeg: Path, tmp_path: Path) -> MakeStem:
             config_sha256="d", size_bytes=1, mtime_ns=1, duration_s=200.5, genre="rock", run="r",
         )  # fmt: skip
         tags = Tags(fields={name: (text,) for name, text in fields.items()}, serato=serato or {})
-        assert write_tags(path, tags, fingerprint=fingerprint) == ()
+        assert write_tags(path, tags, fingerprint=fingerprint if is_ours else None) == ()
         return path
 
     return make

@@ -15,11 +15,12 @@ from libsep.cli.app import app
 from libsep.dj.collection import Collection, Entry, Playlist
 from libsep.dj.colors import color_for, color_of
 from libsep.dj.rekordbox import read_rekordbox, write_rekordbox
-from libsep.dj.stems import StemTrack, carried, sources_in
+from libsep.dj.stems import StemTrack, carried, read_stem_tracks, sources_in
 from libsep.dj.traktor import read_traktor, write_traktor
 from libsep.media.stems import MANIFEST
 from libsep.media.tags.serato_cues import GridMarker
 
+from .conftest import MakeStem
 from .test_collections import NML, REKORDBOX
 
 with warnings.catch_warnings():
@@ -130,6 +131,13 @@ def test_what_cannot_stand_in_a_list_is_named(stems: Path) -> None:
     assert result.output.count("left out") == 2
     assert "no list can hold" in result.output
     assert len(read_rekordbox(stems / "stems.xml").entries) == 2
+
+
+def test_a_stem_file_of_another_program_has_its_length(make_stem: MakeStem) -> None:
+    """Rekordbox takes no cues of a track without ``TotalTime`` (FrankwaP/mixxx-utils)."""
+    path = make_stem("bought.wav", is_ours=False)
+    (track,) = read_stem_tracks(path.parent).tracks
+    assert track.entry.duration_s == pytest.approx(0.1)
 
 
 def test_a_track_of_another_length_is_not_the_source(stems: Path, tmp_path: Path) -> None:
