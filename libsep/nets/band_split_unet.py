@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from libsep.dsp.hpss import harmonic_share_by_means
 from libsep.dsp.stft import istft, stft
+from libsep.nets.banded import RowsOfBins, bins_of_rows
 from libsep.nets.network import SeparationNetwork
 
 SIZES: dict[str, dict[str, Any]] = {
@@ -185,8 +186,7 @@ class BandSplitUNet(SeparationNetwork):
         fine, middle, coarse = channels
         n_masks = 2 * n_channels * len(self.targets)
         self.split = nn.ModuleList(
-            nn.Conv2d((4 if hpss else 2) * n_channels, fine, (stride, 1), (stride, 1))
-            for stride in band_strides
+            RowsOfBins((4 if hpss else 2) * n_channels, fine, stride) for stride in band_strides
         )
         self.encode_fine = EncoderBlock(fine, n_rows, n_convs)
         self.down_middle = nn.Conv2d(fine, middle, 2, 2)
@@ -245,8 +245,7 @@ class BandSplitUNet(SeparationNetwork):
         assert conv.bias is not None
         weight = torch.einsum("iokl,po->ipkl", conv.weight, self.to_unit_sum)
         bias = torch.mv(self.to_unit_sum, conv.bias) + self.share
-        weight = weight.contiguous(memory_format=torch.channels_last)
-        parts = F.conv_transpose2d(band, weight, bias, conv.stride).permute(0, 2, 3, 1).float()
+        parts = bins_of_rows(band, weight, bias).float()
         parts = parts.view(*parts.shape[:3], len(self.targets) - 1, self.n_channels, 2)
         return torch.view_as_complex(parts).permute(0, 3, 4, 1, 2)
 

@@ -15,6 +15,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
 from libsep.dsp.centred_stft import centred_istft, centred_stft
+from libsep.nets.banded import RowsOfBins
 from libsep.nets.network import SeparationNetwork, others_of_spectra, with_last
 
 EPSILON = 1e-5
@@ -70,7 +71,9 @@ class SparseDownsampling(nn.Module):
         super().__init__()
         self.strides = tuple(strides)
         self.convs = nn.ModuleList(
-            nn.Conv2d(n_in, n_out, (kernel, 1), (stride, 1))
+            RowsOfBins(n_in, n_out, stride)
+            if kernel == stride
+            else nn.Conv2d(n_in, n_out, (kernel, 1), (stride, 1))
             for kernel, stride in zip(kernels, strides, strict=True)
         )
 

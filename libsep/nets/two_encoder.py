@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from libsep.nets.banded import BinsOfRows, RowsOfBins
 from libsep.nets.magnitude import MagnitudeNetwork, Reconstruction
 
 
@@ -71,9 +72,10 @@ class TwoEncoder(MagnitudeNetwork):
         self.n_seen_bins, self.n_frames = n_seen_bins, n_frames
         self._vertical_shape = (n_features, n_seen_bins // tall, n_frames)
         self._horizontal_shape = (n_features, n_seen_bins // tall, n_frames // wide)
-        self.vertical = _encoder(n_channels, n_features, (tall, 1))
+        self.vertical = _encoder(RowsOfBins(n_channels, n_features, tall, bias=False))
         # The horizontal kernels see every bin; afterwards neighbouring bins are averaged.
-        self.horizontal = _encoder(n_channels, n_features, (1, wide))
+        kernel = (1, wide)
+        self.horizontal = _encoder(nn.Conv2d(n_channels, n_features, kernel, kernel, bias=False))
         self.coarse = nn.AvgPool2d((tall, 1))
         n_vertical = n_features * (n_seen_bins // tall) * n_frames
         n_horizontal = n_vertical // wide
@@ -81,7 +83,7 @@ class TwoEncoder(MagnitudeNetwork):
         self.decoders = nn.ModuleDict(
             {target: nn.Linear(n_latent, n_vertical + n_horizontal) for target in self.targets}
         )
-        self.up_vertical = nn.ConvTranspose2d(n_features, n_channels, (tall, 1), (tall, 1))
+        self.up_vertical = BinsOfRows(n_features, n_channels, tall)
         self.up_horizontal = nn.ConvTranspose2d(n_features, n_channels, (tall, wide), (tall, wide))
 
     def magnitudes(self, magnitude: Float[Tensor, "B C F N"]) -> Float[Tensor, "B S C F N"]:
@@ -111,7 +113,6 @@ class TwoEncoder(MagnitudeNetwork):
         return torch.stack(estimates, dim=1)
 
 
-def _encoder(n_channels: int, n_features: int, kernel: tuple[int, int]) -> nn.Sequential:
+def _encoder(convolution: nn.Conv2d) -> nn.Sequential:
     """Return a convolution whose kernels lie side by side, normalised, with a rectifier."""
-    convolution = nn.Conv2d(n_channels, n_features, kernel, kernel, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(n_features), nn.ReLU())
+    return nn.Sequential(convolution, nn.BatchNorm2d(convolution.out_channels), nn.ReLU())
