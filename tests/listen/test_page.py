@@ -114,6 +114,29 @@ def test_a_drag_along_the_times_loops(opened: Page) -> None:
     assert page.evaluate("[app.loop, app.loops]") == [None, False]
 
 
+def test_what_has_the_focus_by_the_keyboard_gets_its_own_keys(opened: Page) -> None:
+    page = opened
+    press: Callable[[str], None] = page.keyboard.press
+    press("ArrowRight")
+    page.locator(".lane.stem button").first.focus()
+    press("Space")
+    assert page.evaluate("[app.stems[0].mute, app.playing]") == [True, False]
+    press("Space")
+    assert page.evaluate("[app.stems[0].mute, app.playing]") == [False, False]
+    page.locator("#volume").focus()
+    before = page.evaluate("[app.position, Number(document.querySelector('#volume').value)]")
+    press("Home")
+    position, volume = page.evaluate(
+        "[app.position, Number(document.querySelector('#volume').value)]"
+    )
+    assert position == before[0]
+    assert volume < before[1]
+    # Who clicks a button goes on with the page's keys.
+    page.locator(".lane.stem button").nth(1).click()
+    press("Space")
+    until(page, "app.playing")
+
+
 def test_everything_can_be_done_from_the_keyboard(opened: Page) -> None:
     page = opened
     press: Callable[[str], None] = page.keyboard.press

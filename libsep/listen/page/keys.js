@@ -20,12 +20,24 @@ export const KEYS = [
   ["?", "this help", ["?"], (app) => app.toggleHelp()],
 ];
 
+const MOVES_A_FADER = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"];
+
+let clicked = null;
+
+// What has the focus by the keyboard gets the keys that work it; a button that was clicked leaves them to the page.
+function isForItself(target, key) {
+  if (target.matches("input[type=range]")) return MOVES_A_FADER.includes(key);
+  return key === " " && target.matches("button") && target !== clicked;
+}
+
 export function listen(app) {
+  document.addEventListener("pointerdown", (event) => (clicked = event.target.closest("button")));
   document.addEventListener("keydown", (event) => {
     const target = event.target;
+    if (event.key === "Tab") clicked = null;
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (target.matches("input[type=search]")) return;
-    if (target.matches("input[type=range]") && event.key.startsWith("Arrow")) return;
+    if (isForItself(target, event.key)) return;
     if (document.querySelector("dialog[open]") && event.key !== "?") return;
     const digit = /^Digit([1-8])$/.exec(event.code);
     if (digit) {
