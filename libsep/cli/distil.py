@@ -14,6 +14,7 @@ from libsep.cli.options import (
     refuse_uris,
 )
 from libsep.cli.terminal import go_on_unread
+from libsep.media.atomic import expect_folder
 
 DataOption = Annotated[
     list[Path] | None,
@@ -76,6 +77,7 @@ def distil(
     from libsep.separation.registry import find_model
     from libsep.training.distillation.job import DistillationJob
 
+    expect_folder(out)
     job = DistillationJob(
         config=distillation_config(config, size=student, genre=genre, max_gb=max_gb, device=device),
         library=music,

@@ -41,10 +41,12 @@ def evaluate(
     A super-resolution model is scored on any full-band recordings, which are cut off for it.
     """
     from libsep.cli.evaluation import Request, run_evaluation, show
-    from libsep.media.atomic import refuse_to_replace
+    from libsep.media.atomic import expect_folder, refuse_to_replace
     from libsep.model_folder.description import kind_of
     from libsep.restoration.model import KIND
 
+    if out is not None:
+        expect_folder(out)
     if out is not None or json_file not in (None, Path("-")):
         go_on_unread()
     if json_file not in (None, Path("-")):

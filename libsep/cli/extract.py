@@ -58,7 +58,9 @@ def extract(
     A second run does only what is new or has changed. Exit 1 if a file failed.
     """  # fmt: skip
     from libsep.extraction.selection import Selection
+    from libsep.media.atomic import expect_folder
 
+    expect_folder(output)
     selection = Selection(
         only=tuple(name.lower() for name in only or ()),
         without=tuple(name.lower() for name in without or ()),

@@ -109,13 +109,14 @@ def within(output: str, name: str) -> Path:
     ConfigError
         A slash says that it is a folder, and it is a file.
     """
+    from libsep.media.atomic import expect_folder
+
     path = Path(output)
     if path.is_dir():
         return path / name
     if not output.endswith("/"):
         return path
-    if path.exists():
-        raise ConfigError(f"{output}: expected a folder, found a file")
+    expect_folder(path)
     return path / name
 
 

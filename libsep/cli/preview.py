@@ -23,7 +23,14 @@ from libsep.units import counted, format_bytes, format_duration
 
 
 def preview(options: RunOptions) -> None:
-    """Print what a run would do, how long it would take, and the disk it needs; change nothing."""
+    """Print what a run would do, how long it would take, and the disk it needs; change nothing.
+
+    Raises
+    ------
+    ConfigError, ModelError
+        A run could not start.
+    """
+    options.ends.check()
     with readable_ledger(options.ends.stems, options.ends.storage) as ledger:
         history = list(ledger.rows())
         found = look(options, ledger, Assigner(options.config))

@@ -74,8 +74,11 @@ def train(
     passages of mixes in which a target is silent. The run folder holds the checkpoint from which a
     stopped training goes on, and the learning curve.
     """
+    from libsep.media.atomic import expect_folder
     from libsep.training.job import Job
 
+    for folder in filter(None, (out, cache, model)):
+        expect_folder(folder)
     loaded = config.load_training(settings)
     go_on_unread()
     files: dict[str, Any] = {"out": out, "cache": cache, "model": model, "about": about}

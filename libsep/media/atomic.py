@@ -57,6 +57,21 @@ def write_text(goal: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8")
 
 
+def expect_folder(path: Path) -> None:
+    """Do nothing if a path is a folder, or can become one.
+
+    Raises
+    ------
+    ConfigError
+        It, or a part of it, is a file.
+    """
+    for place in (path, *path.parents):
+        if os.path.isdir(place):  # noqa: PTH112 - may not raise
+            return
+        if os.path.exists(place):  # noqa: PTH110 - may not raise
+            raise ConfigError(f"{place}: expected a folder, found a file")
+
+
 def refuse_to_replace(goal: Path, begin: bytes) -> None:
     """Check that a file is not there yet, is empty, or begins like what is to be written there.
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from libsep.errors import ModelError
+from libsep.media.atomic import expect_folder
 from libsep.model_folder.description import DESCRIPTION_FILE, described
 from libsep.model_folder.tensors import write_description
 from libsep.separation.model import CASCADE, Model, ModelInfo, segments_of
@@ -33,10 +34,13 @@ def chain(folder: Path, first: str, second: str) -> Model:
 
     Raises
     ------
+    ConfigError
+        ``folder`` is a file.
     ModelError
         A model does not exist, the two do not fit, what lies in ``folder`` is no cascade, it is
         called as one of them, or it cannot be written.
     """
+    expect_folder(folder)
     found = [stage_named(name, folder.absolute()) for name in (first, second)]
     values = _values(folder, found)
     stages = tuple(reference(stage, folder.absolute()) for stage in found)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from libsep.errors import ConfigError, ModelError
+from libsep.media.atomic import expect_folder
 from libsep.model_folder import description
 from libsep.model_folder.description import (
     DESCRIPTION_FILE,
@@ -223,9 +224,12 @@ def check_place(folder: Path, parts: Iterable[Model], architecture: str, *, shar
 
     Raises
     ------
+    ConfigError
+        ``folder`` is a file.
     ModelError
         ``folder`` is that of a part or of another kind of model, or holds other files.
     """
+    expect_folder(folder)
     if any(folder.resolve() == part.folder.resolve() for part in parts):
         raise ModelError(f"{folder}: is one of the parts, which would be lost; name a new folder")
     if (folder / DESCRIPTION_FILE).is_file():

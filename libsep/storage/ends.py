@@ -14,6 +14,7 @@ from libsep.library.plan import OutputSize
 from libsep.library.reasons import LeftOut
 from libsep.library.survey import ListFiles, locked_ledger
 from libsep.library.walk import Problem
+from libsep.media.atomic import expect_folder
 from libsep.storage.connection import resolved
 from libsep.storage.ledger import LIBRARY_NOTE, copied_ledger, fetched_ledger, state_folder
 from libsep.storage.lock import run_in_store
@@ -81,12 +82,12 @@ class Ends:
         )
 
     def check(self) -> None:
-        """Do nothing if the library is there, and is not the output.
+        """Do nothing if the library is there and the output is, or can become, another folder.
 
         Raises
         ------
         ConfigError
-            It is not, or its store does not answer.
+            They are not, or the library's store does not answer.
         """
         if isinstance(self.library, Path):
             is_there = self.library.is_dir()
@@ -99,6 +100,8 @@ class Ends:
         if not is_there:
             raise ConfigError(f"{self.library}: expected a folder of music")
         here, there = self.local_library, self.local_stems
+        if there is not None:
+            expect_folder(there)
         # Before anything is written there: it would be the first file of ours in the music.
         if here is not None and there is not None and there.exists() and here.samefile(there):
             raise ConfigError(f"{here}: library and output folder are the same")

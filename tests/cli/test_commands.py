@@ -120,6 +120,32 @@ def test_a_wrong_command_is_one_line_and_exit_code_2(
     assert ended.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("demo",),
+        ("run", "MUSIC"),
+        ("run", "--dry-run", "MUSIC"),
+        ("extract", "MUSIC", "-o"),
+        ("distil", "MUSIC", "-o"),
+        ("train", "settings.yaml", "--data", "MUSIC", "-o"),
+        ("train", "settings.yaml", "--data", "MUSIC", "-o", "run", "--about", "a", "--model"),
+        ("evaluate", "small", "MUSIC", "-o"),
+    ],
+)
+def test_a_file_is_no_output_folder(
+    libsep: Callable[..., Any], tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "music").mkdir()
+    (tmp_path / "file").write_text("mine")
+    arguments = [tmp_path / "music" if each == "MUSIC" else each for each in command]
+    for place in (tmp_path / "file", tmp_path / "file" / "new"):
+        ended = libsep(*arguments, place)
+        assert ended.code == 2
+        assert ended.err == f"libsep: {tmp_path}/file: expected a folder, found a file\n"
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_a_folder_is_no_track_and_makes_none(libsep: Callable[..., Any], tmp_path: Path) -> None:
     ended = libsep("convert", "..", "-o", f"{tmp_path / 'new'}/")
     assert ended.code != 0

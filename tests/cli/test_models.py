@@ -125,6 +125,16 @@ def test_what_goes_wrong_is_one_line_and_exit_code_2(
         assert "Traceback" not in ended.err
 
 
+@pytest.mark.parametrize("command", ["blend", "chain"])
+def test_a_file_is_no_folder_for_a_model(
+    libsep: LibsepModels, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    ended = libsep("models", command, tmp_path / "file", "small", "small")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == f"libsep: {tmp_path}/file: expected a folder, found a file\n"
+
+
 def test_a_shipped_model_is_shown_with_its_card(libsep: LibsepModels) -> None:
     ended = libsep("models", "show", "generic")
     assert ended.code == 0

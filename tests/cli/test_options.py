@@ -15,5 +15,5 @@ def test_what_is_written_goes_into_a_folder_that_is_there_or_that_a_slash_names(
     assert within(f"{tmp_path}/missing/", "a.png") == tmp_path / "missing/a.png"
     assert within(f"{tmp_path}/b.png", "a.png") == tmp_path / "b.png"
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match="file/: expected a folder, found a file"):
+    with pytest.raises(ConfigError, match="file: expected a folder, found a file"):
         within(f"{tmp_path}/file/", "a.png")
