@@ -75,7 +75,7 @@ def read_values(path: Path) -> dict[str, Any]:
         The file cannot be read, is no YAML mapping, or has a field twice.
     """
     try:
-        values = yaml.load(_found(path).read_text(encoding="utf-8"), Loader=_Loader)
+        values = _parsed(_found(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
         raise ConfigError(f"{path}: cannot be read as YAML: {why_unreadable(exc)}") from exc
     if values is None:
@@ -83,6 +83,15 @@ def read_values(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: expected a mapping of sections, found {type(values).__name__}")
     return values
+
+
+def _parsed(text: str) -> Any:
+    """Return what YAML says; it can say nothing but plain values."""
+    loader = _Loader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
 
 
 def _found(path: Path) -> Path:

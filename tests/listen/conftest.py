@@ -1,11 +1,14 @@
 """A shelf of two stem files of known signals, and a server that serves it."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from playwright.sync_api import Page
 
 from libsep.listen.server import ListenServer
 from libsep.listen.shelf import Shelf
@@ -57,3 +60,20 @@ def served(place: Path, ffmpeg: Path) -> Iterator[ListenServer]:
 def server(shelf_folder: Path, ffmpeg: Path) -> Iterator[ListenServer]:
     """Yield a server of the shelf."""
     yield from served(shelf_folder, ffmpeg)
+
+
+def until(page: Page, condition: str, timeout_s: float = 120) -> Any:
+    """Wait until a condition of the page is met; the page's policy forbids Playwright's own way."""
+    deadline = time.monotonic() + timeout_s
+    while not (value := page.evaluate(condition)):
+        assert time.monotonic() < deadline, f"still not {condition}"
+        page.wait_for_timeout(30)
+    return value
+
+
+@pytest.fixture
+def opened(page: Page, server: ListenServer) -> Page:
+    """Return the page with the first track loaded and drawn."""
+    page.goto(server.url)
+    until(page, "window.app?.player && app.waveform.filled === app.waveform.nBins")
+    return page

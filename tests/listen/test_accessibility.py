@@ -6,7 +6,7 @@ from playwright.sync_api import Page
 from libsep.listen.server import ListenServer
 
 from ..contrasts import CONTRASTS
-from .test_page import until
+from .conftest import until
 
 
 @pytest.mark.parametrize("is_light", [True, False])

@@ -1,10 +1,7 @@
 """The page as people use it, in a real Chromium, with real stem files."""
 
 import re
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +9,7 @@ from playwright.sync_api import Browser, Page
 
 from libsep.listen.server import ListenServer
 
-from .conftest import N_SAMPLES, RATE, served
+from .conftest import N_SAMPLES, RATE, served, until
 from .test_mix import read_wav
 
 LEVEL = """
@@ -27,23 +24,6 @@ async () => {
 }
 """
 """Level in dB of what the player plays now, as an analyser of the browser hears it."""
-
-
-def until(page: Page, condition: str, timeout_s: float = 120) -> Any:
-    """Wait until a condition of the page is met; the page's policy forbids Playwright's own way."""
-    deadline = time.monotonic() + timeout_s
-    while not (value := page.evaluate(condition)):
-        assert time.monotonic() < deadline, f"still not {condition}"
-        page.wait_for_timeout(30)
-    return value
-
-
-@pytest.fixture
-def opened(page: Page, server: ListenServer) -> Page:
-    """Return the page with the first track loaded and drawn."""
-    page.goto(server.url)
-    until(page, "window.app?.player && app.waveform.filled === app.waveform.nBins")
-    return page
 
 
 def level_db(page: Page) -> float:
@@ -112,68 +92,6 @@ def test_a_drag_along_the_times_loops(opened: Page) -> None:
     assert page.evaluate("app.position >= app.loop.start")
     page.mouse.click(box["x"] + 20, y)
     assert page.evaluate("[app.loop, app.loops]") == [None, False]
-
-
-def test_what_has_the_focus_by_the_keyboard_gets_its_own_keys(opened: Page) -> None:
-    page = opened
-    press: Callable[[str], None] = page.keyboard.press
-    press("ArrowRight")
-    page.locator(".lane.stem button").first.focus()
-    press("Space")
-    assert page.evaluate("[app.stems[0].mute, app.playing]") == [True, False]
-    press("Space")
-    assert page.evaluate("[app.stems[0].mute, app.playing]") == [False, False]
-    page.locator("#volume").focus()
-    before = page.evaluate("[app.position, Number(document.querySelector('#volume').value)]")
-    press("Home")
-    position, volume = page.evaluate(
-        "[app.position, Number(document.querySelector('#volume').value)]"
-    )
-    assert position == before[0]
-    assert volume < before[1]
-    # Who clicks a button goes on with the page's keys.
-    page.locator(".lane.stem button").nth(1).click()
-    press("Space")
-    until(page, "app.playing")
-
-
-def test_everything_can_be_done_from_the_keyboard(opened: Page) -> None:
-    page = opened
-    press: Callable[[str], None] = page.keyboard.press
-    press("Space")
-    until(page, "app.playing && app.position > 1000")
-    press("Space")
-    assert not page.evaluate("app.playing")
-    press("Home")
-    press("ArrowRight")
-    assert page.evaluate("app.position") == 5 * RATE
-    press("Shift+ArrowLeft")
-    assert page.evaluate("app.position") == 4 * RATE
-    press("2")
-    press("Shift+Digit3")
-    assert page.evaluate("[app.stems[1].mute, app.stems[2].solo]") == [True, True]
-    press("o")
-    assert page.evaluate("app.original")
-    press("b")
-    assert page.evaluate("app.loop") == {"start": 0, "end": 4 * RATE}
-    press("Shift+ArrowLeft")
-    press("a")
-    assert page.evaluate("app.loop") == {"start": 3 * RATE, "end": 4 * RATE}
-    press("l")
-    assert not page.evaluate("app.loops")
-    press("r")
-    assert (
-        page.evaluate("app.stems.some((stem) => stem.mute || stem.solo) || app.original") is False
-    )
-    press("?")
-    assert page.is_visible("#help")
-    assert page.locator("#keys tr").count() == 14
-    press("Escape")
-    before = page.evaluate("document.documentElement.className")
-    press("t")
-    assert page.evaluate("document.documentElement.className") != before
-    press("ArrowDown")
-    until(page, "app.number === 1 && app.player")
 
 
 def test_one_can_look_closer_and_everything_stays_where_it_sounds(opened: Page) -> None:
