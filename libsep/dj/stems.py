@@ -75,19 +75,29 @@ def sources_in(collection: Collection, tracks: tuple[StemTrack, ...]) -> Mapping
 
     A track is taken for the source of a stem file if its location ends with the source's path in
     the library, wherever the library lies for that program, and if it is as long, as far as both
-    lengths are known; case and the form of accents do not count. Where several stem files fit, the
-    one with the longest path is it.
+    lengths are known. Where several stem files fit, the one with the longest path is it; of equal
+    paths the one that is spelt exactly so. Another case or form of accents counts as well, where
+    only one stem file fits: else it would be a guess.
     """
-    known = {_normal(track.source): track for track in tracks}
+    exact = {track.source: track for track in tracks}
+    alike: dict[str, list[StemTrack]] = {}
+    for track in exact.values():
+        alike.setdefault(_normal(track.source), []).append(track)
     lengths_s = {entry.location: entry.duration_s for entry in collection.entries}
     places = set(lengths_s)
     places |= {place for playlist in collection.playlists for place in playlist.locations}
     found = {}
     for location in places:
+        length_s = lengths_s.get(location)
         for suffix in _suffixes(location):
-            track = known.get(suffix)
-            if track and _as_long(track.entry.duration_s, lengths_s.get(location)):
-                found[location] = track
+            spelt = [exact[suffix]] if suffix in exact else []
+            fitting = [
+                [track for track in each if _as_long(track.entry.duration_s, length_s)]
+                for each in (spelt, alike.get(_normal(suffix), []))
+            ]
+            if candidates := fitting[0] or fitting[1]:
+                if len(candidates) == 1:
+                    found[location] = candidates[0]
                 break
     return found
 
@@ -195,11 +205,11 @@ def _moved_marker(marker: GridMarker, shift_s: float) -> GridMarker:
 
 
 def _normal(location: str) -> str:
-    return unicodedata.normalize("NFC", location.replace("\\", "/")).casefold()
+    return unicodedata.normalize("NFC", location).casefold()
 
 
 def _suffixes(location: str) -> Iterator[str]:
     """Yield the ends of all spellings of a path, the longest first."""
-    paths = [_normal(text).split("/") for text in spellings(location)]
+    paths = [text.replace("\\", "/").split("/") for text in spellings(location)]
     for n_parts in range(max(map(len, paths)), 0, -1):
         yield from ("/".join(path[-n_parts:]) for path in paths if len(path) >= n_parts)

@@ -290,3 +290,18 @@ def test_of_stem_files_that_fit_a_place_the_one_with_the_longest_path_is_it() ->
     collection = Collection(entries=(entry,))
     found = sources_in(collection, tuple(stems))
     assert found[entry.location].source == "A B/one.mp3"
+
+
+def test_sources_that_differ_in_case_alone_keep_their_own_stem_files() -> None:
+    stems = [
+        StemTrack(path=Path(f"{number}.stem.mp4"), source=name, entry=Entry(location=f"/{number}"))
+        for number, name in enumerate(("A/One.mp3", "A/one.mp3", "A/Two.mp3"))
+    ]
+    spelt = ("/Music/A/One.mp3", "/Music/A/one.mp3", "/Music/A/ONE.mp3", "/Music/a/two.MP3")
+    collection = Collection(entries=tuple(Entry(location=each) for each in spelt))
+    found = sources_in(collection, tuple(stems))
+    assert {place: track.source for place, track in found.items()} == {
+        "/Music/A/One.mp3": "A/One.mp3",
+        "/Music/A/one.mp3": "A/one.mp3",
+        "/Music/a/two.MP3": "A/Two.mp3",
+    }
