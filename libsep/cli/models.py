@@ -119,12 +119,21 @@ def pull(
     ] = False,
 ) -> None:
     """Fetch a public model, check it and convert it; from then on it works offline."""
+    from libsep.model_folder.description import folder_of, models_folder
     from libsep.separation.catalogue import find_entry
 
     go_on_unread()
+    folder = folder_of(name)
+    if folder is not None and folder.parent == models_folder() and folder.is_dir():
+        if given or sha256:
+            raise ModelError(f"{name}: comes with libsep, expected neither --from nor --sha256")
+        print(f"{name} comes with libsep, and lies in {folder}")
+        return
     if name == "musicnn":
         from libsep.genre.public import pull_tagger
 
+        if sha256:
+            raise ModelError(f"{name}: libsep knows the hashes of its files, expected no --sha256")
         print(f"{name} lies in {pull_tagger(given).folder}")
         return
     entry = find_entry(name)

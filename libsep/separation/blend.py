@@ -33,10 +33,12 @@ def blend(
     Raises
     ------
     ModelError
-        A model does not exist, is a cascade or a blend, they differ in targets or sample rate,
-        weights and models are not equally many, or the folder cannot be written or holds something
-        else.
+        There are fewer than two, one does not exist, is a cascade or a blend, they differ in
+        targets or sample rate, weights and models are not equally many, or the folder cannot be
+        written or holds something else.
     """
+    if len(names) < 2:
+        raise ModelError(f"{len(names)} model to blend, expected two or more")
     members = [find_model(name) for name in names]
     check_place(folder, members, BLEND, shares=False)
     if blends := [member.name for member in members if member.architecture == BLEND]:

@@ -93,6 +93,16 @@ def test_a_public_model_is_pulled_shown_and_used(
     assert (tmp_path / "song.stem.mp4").is_file()
 
 
+def test_a_model_that_came_with_libsep_need_not_be_pulled(libsep: LibsepModels) -> None:
+    ended = libsep("models", "pull", "small")
+    assert (ended.code, ended.err) == (0, "")
+    assert re.fullmatch(r"small comes with libsep, and lies in \S+/models/small\n", ended.out)
+    for name, message in (("small", "comes with libsep"), ("musicnn", "knows the hashes")):
+        refused = libsep("models", "pull", name, "--sha256", "0" * 64)
+        assert (refused.code, refused.out) == (2, "")
+        assert message in refused.err
+
+
 def test_a_restricted_licence_has_to_be_accepted(libsep: LibsepModels, server: FileServer) -> None:
     refused = libsep("models", "pull", "little-restricted")
     assert refused.code == 2

@@ -184,9 +184,14 @@ def test_no_other_model_and_no_other_folder_is_written_over(
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     for folder, parts, message in (
         (other, [tiny, str(other)], "is one of the parts, which would be lost"),
-        (other, [tiny], "other: holds another model, a unet; name a new folder"),
-        (tmp_path / "music", [tiny], "music: holds other files, expected an empty folder"),
-        (tmp_path / "new", [str(whole.folder)], "whole: is a blend, expected single networks"),
+        (other, [tiny, tiny], "other: holds another model, a unet; name a new folder"),
+        (tmp_path / "music", [tiny, tiny], "music: holds other files, expected an empty folder"),
+        (tmp_path / "new", [tiny], "1 model to blend, expected two or more"),
+        (
+            tmp_path / "new",
+            [tiny, str(whole.folder)],
+            "whole: is a blend, expected single",
+        ),
     ):
         with pytest.raises(ModelError, match=message):
             blend(folder, parts, [1.0] * len(parts))
@@ -195,7 +200,7 @@ def test_no_other_model_and_no_other_folder_is_written_over(
         exchange(copy.folder, "whole", 1, str(other))
     rock = exchange(tmp_path / "rock", "whole", 1, str(other))
     with pytest.raises(ModelError, match="rock: holds another model, a blend that shares weights"):
-        blend(rock.folder, [tiny], [1.0])
+        blend(rock.folder, [tiny, tiny], [1.0, 1.0])
     assert exchange(rock.folder, "whole", 1, str(other)) == rock, "its own former version"
     assert blend(copy.folder, [tiny, str(other)], [3.0, 1.0]) == copy
     assert before == {path: path.read_bytes() for path in before}
