@@ -33,8 +33,12 @@ def evaluate_restoration(
     """
     from libsep.evaluation import restoration_report as report
     from libsep.evaluation.report import write_text
-    from libsep.evaluation.restoration_run import evaluate_model, find_recordings, read_subjects
-    from libsep.media.file_names import fitting
+    from libsep.evaluation.restoration_run import (
+        evaluate_model,
+        find_recordings,
+        picture_names,
+        read_subjects,
+    )
     from libsep.restoration.model import find_restoration_model
     from libsep.restoration.super_resolver import SuperResolver
 
@@ -46,12 +50,12 @@ def evaluate_restoration(
         from libsep.evaluation.restoration_plots import draw_subject
     rows = []
     paths = find_recordings(datasets)
-    for number, path in enumerate(paths, start=1):
+    for number, (path, picture) in enumerate(zip(paths, picture_names(paths), strict=True), 1):
         console.print(f"[dim]{number}/{len(paths)}[/] {markup(path.name)}")
         for subject in read_subjects([path], warn=lambda text: console.print(markup(text))):
             rows += evaluate_model([subject], found.name, resolver)
             if out is not None:
-                draw_subject(subject, resolver, out / fitting(path.stem, ".png"))
+                draw_subject(subject, resolver, out / picture)
     if not rows:
         raise ConfigError("no recording has anything above the cut-offs to be restored")
     text = report.as_json_text(found.name, found.sha256, rows)

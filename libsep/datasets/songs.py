@@ -126,7 +126,14 @@ def find_songs(path: Path) -> list[SongFiles]:
         other names, or a YAML file is wrong.
     """
     if path.is_file():
-        return [_song_in_file(path)] if _is_stem_file(path) else _read_song_list(path)
+        if _is_stem_file(path):
+            return [_song_in_file(path)]
+        if path.suffix[1:].lower() in config.ScanConfig().extensions:
+            raise ConfigError(
+                f"{path}: is one recording, expected songs: a folder of songs with stems, or a "
+                "YAML list of them"
+            )
+        return _read_song_list(path)
     if not path.is_dir():
         raise ConfigError(f"{path}: not found, expected a folder of songs or a YAML file")
     songs = [song for folder in _folders(path) if (song := _song_in_folder(path, folder))]

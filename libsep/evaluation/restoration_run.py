@@ -3,6 +3,7 @@
 import functools
 import itertools
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from libsep.evaluation.restoration import (
 )
 from libsep.media.decode import SAMPLE_RATE, decode_file
 from libsep.media.ffmpeg import find_ffmpeg
+from libsep.media.file_names import cut, digest_of, file_key, fitting
 from libsep.media.recode import LossyCodec, recode
 from libsep.restoration.cutoff import find_cutoff
 from libsep.restoration.super_resolver import SuperResolver
@@ -56,6 +58,17 @@ def find_recordings(paths: Sequence[Path]) -> list[Path]:
     if not found:
         raise ConfigError(f"{', '.join(map(str, paths))}: no audio files")
     return found
+
+
+def picture_names(paths: Sequence[Path]) -> list[str]:
+    """Return the name of a PNG for each recording; equal ones get a hash of the path."""
+    counts = Counter(file_key(path.stem) for path in paths)
+    return [
+        fitting(path.stem, ".png")
+        if counts[file_key(path.stem)] == 1
+        else cut(path.stem, f"~{digest_of(str(path))}.png")
+        for path in paths
+    ]
 
 
 def read_subjects(

@@ -95,6 +95,12 @@ def test_a_dataset_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         evaluate("generic", tmp_path / "gone")
 
 
+def test_a_recording_without_its_sources_is_no_dataset(tmp_path: Path) -> None:
+    (tmp_path / "track.m4a").write_bytes(b"\0\0\0\x1cftypM4A \xff")
+    with pytest.raises(ConfigError, match=r"track\.m4a: is one recording, expected songs: a"):
+        evaluate("generic", tmp_path / "track.m4a")
+
+
 def test_tables_name_what_was_left_out_and_hide_what_nobody_has() -> None:
     measures = dict.fromkeys(MEASURES, 1.25) | {"sir_db": None, "sar_db": None}
     rows = (

@@ -21,7 +21,7 @@ from libsep.evaluation.restoration import (
     replicated,
 )
 from libsep.evaluation.restoration_report import as_json_text, means_of
-from libsep.evaluation.restoration_run import find_recordings, read_subjects
+from libsep.evaluation.restoration_run import find_recordings, picture_names, read_subjects
 from libsep.metrics import band_lsd
 from libsep.restoration.model import RestorationModel
 
@@ -114,3 +114,11 @@ def test_the_command_scores_a_super_resolution_model(
     refused = CliRunner().invoke(app, [*arguments, "--routing"])
     assert refused.exit_code == 2
     assert "are for separators" in " ".join(refused.output.replace("│", "").split())
+
+
+def test_recordings_of_one_name_get_pictures_of_their_own() -> None:
+    paths = [Path(name) for name in ("a/one.wav", "b/ONE.flac", "a/two.wav")]
+    first, second, third = picture_names(paths)
+    assert third == "two.png"
+    assert first.startswith("one~")
+    assert first.lower() != second.lower()
