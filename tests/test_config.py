@@ -38,7 +38,7 @@ def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
         ("encode: {bitrate_kbps: x}", "bitrate_kbps: expected a valid integer .found 'x'.$"),
         ("scan: [1]", r"scan: expected fields with values \(found \[1\]\)$"),
         ("scan: {extensions: mp3}", "extensions: expected a list .found 'mp3'.$"),
-        ("night: {until: '25:00'}", "night.until: expected hour and minute"),
+        ("night: {until: '25:00'}", "night.until: expected HH:MM from 00:00 to 23:59 .found"),
         ("{scann: {}, foo: 1}", r"scann: is unknown, did you mean scan\?; and 1 more$"),
         (
             "encode: {codec: alac}\nencode:\n",
@@ -117,8 +117,8 @@ def test_an_hour_of_the_day_survives_the_way_into_a_file_and_back(tmp_path: Path
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{until: 22:30}", r"such as \"06:00\" \(in YAML quoted\) \(found 1350\)"),
-        ("{until: '24:00'}", "expected hour and minute"),
+        ("{until: 22:30}", r"to 23:59 \(in YAML quoted\) \(found 1350\)"),
+        ("{until: '24:00'}", "expected HH:MM"),
         ("{order: [oldest]}", "expected new, shortest or playlist:FILE"),
         ("{order: ['playlist:']}", "expected new, shortest or playlist:FILE"),
         ("{max_hours: 0}", "greater than 0"),

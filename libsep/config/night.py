@@ -15,7 +15,8 @@ def _hour(value: Any) -> Any:
     try:
         return datetime.datetime.strptime(value, "%H:%M").time()
     except (TypeError, ValueError) as exc:
-        raise ValueError('expected hour and minute, such as "06:00" (in YAML quoted)') from exc
+        hint = "" if isinstance(value, str) else " (in YAML quoted)"
+        raise ValueError(f"expected HH:MM from 00:00 to 23:59{hint}") from exc
 
 
 def _first(value: str) -> str:

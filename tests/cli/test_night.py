@@ -98,9 +98,11 @@ def test_a_preview_shows_what_comes_first_and_how_far_a_night_gets(
 
 
 def test_an_hour_of_the_day_is_two_numbers(libsep: Callable[..., Any], tmp_path: Path) -> None:
-    wrong = libsep("run", tmp_path, tmp_path / "stems", "--until", "6 am")
-    assert wrong.code == 2
-    assert 'night.until: expected hour and minute, such as "06:00"' in wrong.err
+    for text in ("6 am", "25:00"):
+        wrong = libsep("run", tmp_path, tmp_path / "stems", "--until", text)
+        assert wrong.code == 2
+        expected = f"night.until: expected HH:MM from 00:00 to 23:59 (found '{text}')"
+        assert wrong.err == f"libsep: command line: {expected}\n"
 
 
 @pytest.mark.parametrize(
