@@ -15,6 +15,7 @@ from libsep.cli.tables import format_hours
 from libsep.library.plan import Action
 from libsep.library.survey import Survey, source_of
 from libsep.machine import n_cores
+from libsep.media.atomic import expect_folder
 from libsep.pipeline import Assigner
 from libsep.report.estimate import LISTEN_CPU_S, Estimate, estimate, n_within
 from libsep.report.genres import shares
@@ -30,7 +31,8 @@ def preview(options: RunOptions) -> None:
     ConfigError, ModelError
         A run could not start.
     """
-    options.ends.check()
+    if options.ends.local_stems is not None:
+        expect_folder(options.ends.local_stems)
     with readable_ledger(options.ends.stems, options.ends.storage) as ledger:
         history = list(ledger.rows())
         found = look(options, ledger, Assigner(options.config))

@@ -77,9 +77,11 @@ def train(
     from libsep.media.atomic import expect_folder
     from libsep.training.job import Job
 
-    for folder in filter(None, (out, cache, model)):
+    for folder in filter(None, (out, cache)):
         expect_folder(folder)
     loaded = config.load_training(settings)
+    if model is not None and not isinstance(loaded, config.PresenceTrainingConfig):
+        expect_folder(model)
     go_on_unread()
     files: dict[str, Any] = {"out": out, "cache": cache, "model": model, "about": about}
     if isinstance(loaded, config.GenreTrainingConfig):

@@ -71,13 +71,22 @@ def mp3_begin(file: BufferedIOBase, info: MPEGInfo) -> Mp3Begin:
     """
     file.seek(info.frame_offset)
     frame = file.read(_FRAME_BYTES)
-    header, delay_samples = _read(frame, XingHeader.get_offset(info))
+    header: Mp3Header
+    header, delay_samples = "none", None  # layers 1 and 2 have none, also if the file is an ".mp3"
+    if info.layer == 3:
+        header, delay_samples = _read(frame, XingHeader.get_offset(info))
     return Mp3Begin(
         header=header,
         sample_rate=int(info.sample_rate),
-        frame_samples=1152 if info.version == 1 else 576,
+        frame_samples=_frame_samples(info),
         dropped_samples=0 if delay_samples is None else delay_samples + _DECODER_DELAY,
     )
+
+
+def _frame_samples(info: MPEGInfo) -> int:
+    if info.layer == 1:
+        return 384
+    return 576 if info.layer == 3 and info.version != 1 else 1152
 
 
 def _read(frame: bytes, xing_at: int) -> tuple[Mp3Header, int | None]:

@@ -120,6 +120,9 @@ def test_a_wrong_command_is_one_line_and_exit_code_2(
     assert ended.err.count("\n") == 1
 
 
+STEMS = "configs/train/stems.yaml"
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -129,7 +132,7 @@ def test_a_wrong_command_is_one_line_and_exit_code_2(
         ("extract", "MUSIC", "-o"),
         ("distil", "MUSIC", "-o"),
         ("train", "settings.yaml", "--data", "MUSIC", "-o"),
-        ("train", "settings.yaml", "--data", "MUSIC", "-o", "run", "--about", "a", "--model"),
+        ("train", STEMS, "--data", "MUSIC", "-o", "run", "--about", "a", "--model"),
         ("evaluate", "small", "MUSIC", "-o"),
     ],
 )

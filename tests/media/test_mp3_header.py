@@ -46,3 +46,17 @@ def test_ffmpeg_drops_what_the_header_asks(
     n_samples = min(len(rest), len(dropped))
     assert n_samples > 0.4 * sample_rate
     np.testing.assert_array_equal(dropped[:n_samples], rest[:n_samples])
+
+
+@pytest.mark.parametrize("sample_rate", [44_100, 22_050])
+def test_layer_2_has_no_header_and_frames_of_one_length(
+    sample_rate: int, ffmpeg: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.mp3"  # as such files are called
+    source = f"anoisesrc=d=0.5:r={sample_rate}:seed=1"
+    command = [ffmpeg, "-v", "error", "-f", "lavfi", "-i", source, "-f", "mp2", path]
+    subprocess.run(command, check=True)
+    begin = read_mp3_begin(path)
+    assert (begin.header, begin.dropped_samples, begin.frame_samples) == ("none", 0, 1152)
+    whole = decoded(path, ffmpeg, "-flags2", "+skip_manual")
+    np.testing.assert_array_equal(decoded(path, ffmpeg), whole)
