@@ -9,9 +9,8 @@ from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
 from libsep.dsp.hpss import harmonic_share_by_means
-from libsep.dsp.stft import istft, stft
 from libsep.nets.banded import RowsOfBins, bins_of_rows
-from libsep.nets.network import SeparationNetwork
+from libsep.nets.masking import MaskingNetwork
 
 SIZES: dict[str, dict[str, Any]] = {
     "XS": {"channels": (24, 32, 48), "hidden": 32, "n_dual_path": 2, "n_convs": 1},
@@ -113,7 +112,7 @@ class DualPath(nn.Module):
         return features
 
 
-class BandSplitUNet(SeparationNetwork):
+class BandSplitUNet(MaskingNetwork):
     """Estimates complex masks for all targets from the complex spectrogram of the mixture.
 
     Low bins keep a fine resolution, high bins are merged by strided convolutions; a two-level
@@ -213,9 +212,13 @@ class BandSplitUNet(SeparationNetwork):
 
     def forward(self, spectrum: Complex[Tensor, "B C F N"]) -> Complex[Tensor, "B S C F N"]:
         """Return the spectrograms of the estimates, which add up to ``spectrum``."""
-        estimates = self.masks(spectrum) * spectrum[:, None]
+        estimates = self.masked(spectrum)
         last = spectrum - estimates.sum(1)
         return torch.cat([estimates, last[:, None]], dim=1)
+
+    def masked(self, spectrum: Complex[Tensor, "B C F N"]) -> Complex[Tensor, "B others C F N"]:
+        """Return the spectrograms of all targets but the last, which gets the rest."""
+        return self.masks(spectrum) * spectrum[:, None]
 
     def masks(self, spectrum: Complex[Tensor, "B C F N"]) -> Complex[Tensor, "B others C F N"]:
         """Return one complex factor for each cell and target but the last, which gets the rest.
@@ -261,17 +264,6 @@ class BandSplitUNet(SeparationNetwork):
         x = self.up_fine(x) + fine
         features: Tensor = x + self.decode_fine(x)
         return features
-
-    def separate(self, mixture: Float[Tensor, "B C T"]) -> Float[Tensor, "B S C T"]:
-        """Return the estimates of a mixture: same scale and length, and they add up to it."""
-        n_samples = mixture.shape[-1]
-        if n_samples == 0:
-            return mixture[:, None].repeat(1, len(self.targets), 1, 1)
-        spectrum = stft(mixture, self.n_fft, self.hop_length)
-        estimates = self.masks(spectrum) * spectrum[:, None]
-        others = istft(estimates, self.n_fft, self.hop_length, n_samples)
-        last = mixture - others.sum(1)  # one inverse transform less, and the sum is exact
-        return torch.cat([others, last[:, None]], dim=1)
 
     def _features(self, seen: Complex[Tensor, "B C bins N"]) -> Float[Tensor, "B D bins N2"]:
         """Real and imaginary parts as channels: unit deviation, compressed, frames even."""

@@ -6,9 +6,10 @@ Networks of different kinds err in different places, so their mean errs less tha
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
+from libsep.nets.masking import MaskingNetwork, WienerShare, filtered, of_spectra
 from libsep.nets.network import SeparationNetwork
 
 
@@ -33,6 +34,9 @@ class Blend(SeparationNetwork):
     augmentation and network blending", ICASSP 2017.
     """
 
+    wiener: WienerShare | None = None
+    """What is done with the mean, if all members mask one transform; else it is None."""
+
     def __init__(self, members: Sequence[SeparationNetwork], weights: Sequence[float]) -> None:
         super().__init__()
         if len(weights) != len(members) or not members or min(weights) <= 0:
@@ -50,8 +54,27 @@ class Blend(SeparationNetwork):
         """The members."""
         return [member for member in self.members if isinstance(member, SeparationNetwork)]
 
+    @property
+    def transform(self) -> tuple[int, int] | None:
+        """Length and distance of the windows of the spectrogram that all members mask, if any."""
+        masking = [member for member in self.networks if isinstance(member, MaskingNetwork)]
+        transforms = {(member.n_fft, member.hop_length) for member in masking}
+        is_one = len(masking) == len(self.members) and len(transforms) == 1
+        return transforms.pop() if is_one else None
+
+    def others(self, spectrum: Complex[Tensor, "B C F N"]) -> Complex[Tensor, "B others C F N"]:
+        """Return the mean of what the members mask, filtered, of all targets but the last."""
+        members = [member for member in self.networks if isinstance(member, MaskingNetwork)]
+        found = [
+            share * member.others(spectrum)
+            for member, share in zip(members, self.shares, strict=True)
+        ]
+        return filtered(torch.stack(found).sum(0), spectrum, self.wiener)
+
     def separate(self, mixture: Float[Tensor, "B C T"]) -> Float[Tensor, "B S C T"]:
         """Return the estimates of a mixture: same scale and length, and they add up to it."""
+        if self.wiener is not None and self.transform is not None:
+            return of_spectra(self.others, mixture, len(self.targets), *self.transform)
         shape = (mixture.shape[0], len(self.targets), *mixture.shape[1:])
         mean = torch.zeros(shape, dtype=torch.float32, device=mixture.device)
         for member, share in zip(self.networks, self.shares, strict=True):

@@ -7,6 +7,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
 from libsep.dsp.stft import InverseStft, stft
+from libsep.nets.masking import WienerShare
 from libsep.nets.network import SeparationNetwork, with_last
 
 
@@ -23,20 +24,40 @@ class FoldedNetwork(SeparationNetwork):
         Length and distance of the windows, in samples; see `libsep.dsp.stft`.
     n_channels
         Of the mixtures.
+    wiener
+        What is done with the estimates.
     """
 
     def __init__(
-        self, targets: Sequence[str], *, n_fft: int, hop_length: int, n_channels: int
+        self,
+        targets: Sequence[str],
+        *,
+        n_fft: int,
+        hop_length: int,
+        n_channels: int,
+        wiener: WienerShare | None,
     ) -> None:
         super().__init__()
         self.targets = tuple(targets)
         self.n_fft, self.hop_length, self.n_channels = n_fft, hop_length, n_channels
+        self.wiener = wiener
 
     def masked(
         self, spectrum: Complex[Tensor, "B C N bins"]
     ) -> Iterator[Complex[Tensor, "B others C _ bins"]]:
         """Yield the spectra of all targets but the last, in the parts of `in_parts`."""
         raise NotImplementedError
+
+    def others(
+        self, spectrum: Complex[Tensor, "B C N bins"]
+    ) -> Iterator[Complex[Tensor, "B others C _ bins"]]:
+        """Yield what was masked, filtered."""
+        first = 0
+        for part in self.masked(spectrum):
+            last = first + part.shape[-2]
+            mixture = spectrum[..., first:last, :]
+            yield part if self.wiener is None else self.wiener.filter(part, mixture)
+            first = last
 
     def separate(self, mixture: Float[Tensor, "B C T"]) -> Float[Tensor, "B S C T"]:
         """Return the estimates of a mixture: same scale and length, and they add up to it."""
@@ -46,7 +67,7 @@ class FoldedNetwork(SeparationNetwork):
         with torch.autocast(mixture.device.type, enabled=False):
             lead = (len(mixture), len(self.targets) - 1, self.n_channels)
             inverse = InverseStft(lead, self.n_fft, self.hop_length, n_samples, mixture)
-            for part in self.masked(stft(mixture, self.n_fft, self.hop_length).mT):
+            for part in self.others(stft(mixture, self.n_fft, self.hop_length).mT):
                 inverse.add(part)
         return with_last(inverse.signal(), mixture)
 
@@ -60,35 +81,46 @@ class FoldedBlend(FoldedNetwork):
         Have the same targets, transform and channels.
     shares
         Of each; they add up to one.
+    wiener
+        What is done with their mean.
     """
 
-    def __init__(self, members: Sequence[FoldedNetwork], shares: Sequence[float]) -> None:
+    def __init__(
+        self,
+        members: Sequence[FoldedNetwork],
+        shares: Sequence[float],
+        wiener: WienerShare | None = None,
+    ) -> None:
         first = members[0]
         super().__init__(
             first.targets,
             n_fft=first.n_fft,
             hop_length=first.hop_length,
             n_channels=first.n_channels,
+            wiener=wiener,
         )
         self.members = nn.ModuleList(members)
         self.shares = list(shares)
 
     @classmethod
     def of(
-        cls, members: Sequence[SeparationNetwork], shares: Sequence[float]
+        cls,
+        members: Sequence[SeparationNetwork],
+        shares: Sequence[float],
+        wiener: WienerShare | None,
     ) -> "FoldedBlend | None":
         """Return the blend of some networks, or None if they do not see one transform."""
         folded = [member for member in members if isinstance(member, FoldedNetwork)]
         transforms = {(each.n_fft, each.hop_length, each.n_channels) for each in folded}
         is_one = len(folded) == len(members) and len(transforms) == 1
-        return cls(folded, shares) if is_one else None
+        return cls(folded, shares, wiener) if is_one else None
 
     def masked(
         self, spectrum: Complex[Tensor, "B C N bins"]
     ) -> Iterator[Complex[Tensor, "B others C _ bins"]]:
         """Yield the weighted means of what the members find."""
         members = [member for member in self.members if isinstance(member, FoldedNetwork)]
-        for parts in zip(*(member.masked(spectrum) for member in members), strict=True):
+        for parts in zip(*(member.others(spectrum) for member in members), strict=True):
             mean = parts[0].mul_(self.shares[0])
             for part, share in zip(parts[1:], self.shares[1:], strict=True):
                 mean.add_(part, alpha=share)

@@ -38,6 +38,7 @@ class FoldedBandSplitUNet(FoldedNetwork):
             n_fft=network.n_fft,
             hop_length=network.hop_length,
             n_channels=network.n_channels,
+            wiener=network.wiener,
         )
         self.band_bins, self.band_rows = network.band_bins, network.band_rows
         self.compression, self.hpss = network.compression, network.hpss

@@ -40,6 +40,7 @@ class FoldedUNet(FoldedNetwork):
             n_fft=network.n_fft,
             hop_length=network.hop_length,
             n_channels=network.n_channels,
+            wiener=network.wiener,
         )
         self.n_seen_bins, self.multiple = network.n_seen_bins, network.multiple
         self.hpss, self.dtype = network.hpss, dtype

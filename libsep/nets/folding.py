@@ -30,6 +30,6 @@ def folded(network: SeparationNetwork, dtype: torch.dtype) -> SeparationNetwork:
         return FoldedUNet(network, dtype)
     if isinstance(network, Blend):
         members = [folded(member, dtype) for member in network.networks]
-        fitting = FoldedBlend.of(members, network.shares)
+        fitting = FoldedBlend.of(members, network.shares, network.wiener)
         return Blend(members, network.shares) if fitting is None else fitting
     return network

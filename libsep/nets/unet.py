@@ -18,8 +18,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
 from libsep.dsp.hpss import harmonic_share_by_means
-from libsep.dsp.stft import istft, stft
-from libsep.nets.network import SeparationNetwork, with_last
+from libsep.nets.masking import MaskingNetwork
 
 EPSILON = 1e-10
 """Added to the sum of the squared magnitudes where it divides, as in Spleeter."""
@@ -183,7 +182,7 @@ class Masking:
         return torch.stack(of_targets[: len(self.targets)], dim=1)
 
 
-class UNet(SeparationNetwork):
+class UNet(MaskingNetwork):
     """A `SourceUNet` for each source, or for all; masks of their estimates on the mixture.
 
     The estimates add up to the mixture. Above the bins that the networks see, a frame's mask is the
@@ -305,11 +304,6 @@ class UNet(SeparationNetwork):
         n_bins = spectrum.shape[2]
         return self.masking(logits, magnitude, n_bins).transpose(-1, -2)
 
-    def separate(self, mixture: Float[Tensor, "B C T"]) -> Float[Tensor, "B S C T"]:
-        """Return the estimates of a mixture: same scale and length, and they add up to it."""
-        n_samples = mixture.shape[-1]
-        if n_samples == 0:
-            return mixture[:, None].repeat(1, len(self.targets), 1, 1)
-        spectrum = stft(mixture, self.n_fft, self.hop_length)
-        estimates = self.masks(spectrum)[:, :-1] * spectrum[:, None]
-        return with_last(istft(estimates, self.n_fft, self.hop_length, n_samples), mixture)
+    def masked(self, spectrum: Complex[Tensor, "B C F N"]) -> Complex[Tensor, "B others C F N"]:
+        """Return the spectrograms of all targets but the last, which gets the rest."""
+        return self.masks(spectrum)[:, :-1] * spectrum[:, None]

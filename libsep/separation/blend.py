@@ -91,6 +91,7 @@ def exchange(folder: Path, name: str, place: int, member: str) -> Model:
     values = _values(folder.absolute().name, (base, found), base.arguments) | {
         "description": f"{base.name} with {found.name} for one of its networks.",
         "cost": base.cost,
+        "wiener": base.wiener,
         "base": reference(base, folder.absolute()),
     }
     check_place(folder, (base, found), BLEND, shares=True)

@@ -53,6 +53,16 @@ class Stage(config.Section):
 _STAGES = pydantic.TypeAdapter(tuple[Stage, ...])
 
 
+class Wiener(config.Section):
+    """A filter that makes what leaks into other targets fainter; see `libsep.nets.masking`."""
+
+    share: Annotated[float, Field(gt=0, le=1)]
+    """How much of the filtered estimates counts; the rest is the estimates as they are."""
+
+    from_hz: Annotated[float, Field(ge=0)]
+    """Frequency from which on it works."""
+
+
 class ModelInfo(Description):
     """What a model is, where it comes from and how good it is."""
 
@@ -72,6 +82,10 @@ class ModelInfo(Description):
 
     overlap_s: Annotated[float, Field(ge=0.1, le=10)] | None = None
     """Length over which its segments overlap, in seconds; None: it was not looked for."""
+
+    wiener: Wiener | None = None
+    """What is done with its estimates; None: nothing. Only networks that mask a spectrogram, and
+    blends of such of one transform, can say so."""
 
     cost: Annotated[float, Field(gt=0)] | None = None
     """CPU time per second of music, as a multiple of the one of ``small``; None: not known."""
@@ -103,6 +117,8 @@ class ModelInfo(Description):
             raise ValueError(f"{len(self.stages)} stages, expected {expected} of a {self.kind}")
         if self.kind == CASCADE and self.base is not None:
             raise ValueError("base: a cascade has no weights to share")
+        if self.kind == CASCADE and self.wiener is not None:
+            raise ValueError("wiener: a cascade has no estimates of its own, its stages may say so")
         return self
 
     @property

@@ -1,14 +1,17 @@
 """Networks from model folders and into them; weights are read as data, never unpickled."""
 
+import math
 from pathlib import Path
 
 from torch import Tensor
 
 from libsep.errors import ModelError
 from libsep.model_folder.tensors import filled, read_tensors, write_network
+from libsep.nets.blend import Blend
+from libsep.nets.masking import MaskingNetwork, WienerShare
 from libsep.nets.network import SeparationNetwork
 from libsep.separation.architectures import build_network
-from libsep.separation.model import CASCADE
+from libsep.separation.model import CASCADE, Wiener
 from libsep.separation.registry import Model, ModelInfo, base_of, networks_of, read_model
 
 
@@ -19,12 +22,16 @@ def load_network(model: Model) -> SeparationNetwork:
     ------
     ModelError
         The weights are missing or damaged, are not those that the description names, or do not
-        fit the network that it names; or the model is a cascade, which has none of its own.
+        fit the network that it names; its estimates cannot be filtered as it says; or the model is
+        a cascade, which has none of its own.
     """
     if model.kind == CASCADE:
         names = " and ".join(stage.name for stage in model.stages)
         raise ModelError(f"{model.name}: is a cascade of {names}, expected one of these")
-    return filled(lambda: build_network(model), model, model, _of_base(model, model.folder))
+    network = filled(lambda: build_network(model), model, model, _of_base(model, model.folder))
+    if model.wiener is not None:
+        _filter(network, model, model.wiener)
+    return network
 
 
 def check_networks(model: Model) -> None:
@@ -70,6 +77,29 @@ def save_model(
     base = _of_base(info, folder.absolute())
     write_network(folder, info, network, build_network(info), is_8_bit=is_8_bit, base=base)
     return read_model(folder)
+
+
+def _filter(network: SeparationNetwork, model: ModelInfo, wiener: Wiener) -> None:
+    """Give a network the filter of its estimates that a description names.
+
+    Raises
+    ------
+    ModelError
+        It does not mask one spectrogram.
+    """
+    if isinstance(network, MaskingNetwork):
+        network.wiener = _share(wiener, network.n_fft, model.sample_rate)
+    elif isinstance(network, Blend) and network.transform is not None:
+        network.wiener = _share(wiener, network.transform[0], model.sample_rate)
+    else:
+        raise ModelError(
+            f"{model.name}: wiener, but {model.architecture} does not mask one spectrogram, "
+            f"expected band_split_unet, unet or a blend of them"
+        )
+
+
+def _share(wiener: Wiener, n_fft: int, sample_rate: int) -> WienerShare:
+    return WienerShare(wiener.share, math.ceil(wiener.from_hz * n_fft / sample_rate))
 
 
 def _of_base(info: ModelInfo, folder: Path) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ from libsep.nets.band_split_unet import BandSplitUNet
 from libsep.nets.blend import Blend
 from libsep.nets.folded import FoldedBlend
 from libsep.nets.folding import folded
+from libsep.nets.masking import MaskingNetwork, WienerShare
 from libsep.nets.network import SeparationNetwork
 from libsep.nets.subpixel import subpixel_kernel
 from libsep.nets.svsgan import Svsgan
@@ -22,6 +23,12 @@ BAND_SPLIT = {"n_fft": 256, "hop_length": 64, "channels": [8, 16, 24], "hidden":
               "n_dual_path": 2, "n_convs": 2, "band_bins": [32, 32, 64],
               "band_strides": [2, 4, 8]}  # fmt: skip
 MAGNITUDES = {"n_fft": 256, "hop_length": 64, "n_seen_bins": 96, "channels": [4, 6, 8]}
+
+
+def with_filter(network: MaskingNetwork | Blend) -> SeparationNetwork:
+    network.wiener = WienerShare(0.7, from_bin=5)
+    return network
+
 
 NETWORKS: dict[str, Callable[[], SeparationNetwork]] = {
     "band split": lambda: BandSplitUNet(**BAND_SPLIT),
@@ -41,6 +48,10 @@ NETWORKS: dict[str, Callable[[], SeparationNetwork]] = {
     ),
     "blend of two transforms": lambda: Blend(
         [BandSplitUNet(**BAND_SPLIT), UNet(**{**MAGNITUDES, "hop_length": 128})], [1.0, 2.0]
+    ),
+    "band split, filtered": lambda: with_filter(BandSplitUNet(**BAND_SPLIT)),
+    "blend, filtered": lambda: with_filter(
+        Blend([BandSplitUNet(**BAND_SPLIT), with_filter(UNet(**MAGNITUDES))], [3.0, 1.0])
     ),
     "magnitudes, joined": lambda: UNet(**MAGNITUDES, joined={"piano": "other"}, gains="softmax"),
 }

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 import safetensors
 import torch
+import yaml
 from typer.testing import CliRunner
 
 from libsep.cli.app import app
 from libsep.errors import ModelError
+from libsep.nets.blend import Blend
+from libsep.nets.masking import WienerShare
 from libsep.nets.unet import UNet
 from libsep.separation.architectures import build_network
 from libsep.separation.blend import blend, exchange
@@ -136,6 +139,20 @@ def test_an_exchanged_network_is_stored_alone_and_the_rest_is_that_of_the_other_
     )
     assert (network.separate(mixtures) - before.separate(mixtures)).abs().max() > 0.001
     assert [each.name for each in files_of(model)] == ["rock", "whole"]
+
+
+def test_an_exchanged_network_is_filtered_as_the_other_blend(tmp_path: Path) -> None:
+    parts = [str(other_model(tmp_path, name, seed).folder) for name, seed in (("a", 2), ("b", 3))]
+    whole = blend(tmp_path / "whole", parts, [1.0, 1.0])
+    path = whole.folder / "model.yaml"
+    filtered = yaml.safe_load(path.read_text()) | {"wiener": {"share": 0.4, "from_hz": 500}}
+    path.write_text(yaml.safe_dump(filtered))
+    third = other_model(tmp_path, "third", seed=4)
+    model = exchange(tmp_path / "rock", "whole", 1, str(third.folder))
+    assert model.wiener == read_model(whole.folder).wiener is not None
+    network = load_network(model)
+    assert isinstance(network, Blend)
+    assert network.wiener == WienerShare(0.4, from_bin=3)
 
 
 def test_weights_that_are_shared_must_be_those_that_were_meant(

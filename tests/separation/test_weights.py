@@ -1,10 +1,13 @@
 import hashlib
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import scipy.signal
 import torch
 import yaml
 from safetensors.torch import load_file, save_file
@@ -14,8 +17,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from libsep.errors import ModelError
 from libsep.model_folder.tensors import _NoRandomWeights
 from libsep.nets.band_split_unet import BandSplitUNet
+from libsep.nets.masking import WienerShare
 from libsep.nets.unet import UNet
+from libsep.separation.architectures import build_network
+from libsep.separation.model import ModelInfo
 from libsep.separation.registry import Model, read_model
+from libsep.separation.separator import Separator
 from libsep.separation.weights import load_network, save_model
 
 
@@ -85,6 +92,51 @@ def test_a_folder_that_cannot_be_made_is_reported(tiny_model: Model, tmp_path: P
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ModelError, match=r"/model\.safetensors: cannot be written: folder cannot"):
         save_model(tmp_path / "file" / "model", tiny_model, load_network(tiny_model))
+
+
+@torch.inference_mode()
+def test_estimates_are_filtered_as_the_description_says(
+    copied: Model, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    signal = rng.normal(0, 0.1, (1, 2, 20000)).astype(np.float32)
+    plain = Separator(copied, device="cpu", precision="float32").separate(signal)
+    model = described(copied, wiener={"share": 0.6, "from_hz": 5000.0})
+    network = load_network(model)
+    assert isinstance(network, BandSplitUNet)
+    assert network.wiener == WienerShare(0.6, math.ceil(5000 * network.n_fft / 44100))
+    found = Separator(model, device="cpu", precision="float32").separate(signal)
+    np.testing.assert_allclose(found, network.separate(torch.from_numpy(signal)), atol=1e-5)
+    low, high = (
+        scipy.signal.sosfilt(
+            scipy.signal.butter(8, 3000, kind, fs=44100, output="sos"), found - plain
+        )
+        for kind in ("lowpass", "highpass")
+    )
+    assert np.abs(high).max() > 20 * np.abs(low).max() > 0
+
+
+def test_what_masks_no_spectrogram_is_not_filtered(copied: Model, tmp_path: Path) -> None:
+    arguments = {
+        "targets": list(copied.targets),
+        "n_fft": 512,
+        "hop_length": 256,
+        "hidden": [16, 8],
+    }
+    info = ModelInfo(
+        name="gan",
+        architecture="svsgan",
+        arguments=arguments,
+        targets=copied.targets,
+        sample_rate=44100,
+        licence="MIT",
+        wiener={"share": 0.4, "from_hz": 500},
+    )
+    model = save_model(tmp_path / "gan", info, build_network(info))
+    with pytest.raises(ModelError, match="gan: wiener, but svsgan does not mask one spectrogram"):
+        load_network(model)
+    described(copied, wiener={"share": 1.0, "from_hz": 0})
+    with pytest.raises(ModelError, match=r"wiener\.share: .*greater than 0"):
+        described(copied, wiener={"share": 0, "from_hz": 0})
 
 
 def test_missing_weights_are_reported(copied: Model) -> None:

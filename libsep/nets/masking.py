@@ -1,0 +1,121 @@
+"""Networks that mask the spectrogram of the mixture, and a Wiener filter of what they find."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jaxtyping import Complex, Float
+from torch import Tensor
+
+from libsep.dsp.stft import istft, power, stft
+from libsep.nets.network import SeparationNetwork, with_last
+
+LEAST_POWER = 1e-20
+"""What a cell's power counts as at least where it divides."""
+
+
+@dataclass(frozen=True)
+class WienerShare:
+    """Brings estimates nearer to what a Wiener filter of their own powers makes of the mixture.
+
+    An estimate that is the mean of what a source may be, as the squared error asks for, spreads
+    what is doubtful over all targets: cymbals are heard in the bass. The filter gives each target
+    the share of a cell that its estimate has of the powers of all, so that faint leaks get fainter.
+    The estimates still add up to the mixture.
+
+    References
+    ----------
+    Nugraha, Liutkus and Vincent, "Multichannel audio source separation with deep neural
+    networks", IEEE/ACM TASLP 24(9), 2016: a Wiener filter from the estimates of networks.
+    """
+
+    share: float
+    """How much of the filtered estimates counts, from 0 (nothing) to 1 (they alone)."""
+
+    from_bin: int
+    """The lowest bin that is filtered; those below stay as they are."""
+
+    def filter(
+        self,
+        others: Complex[Tensor, "B others C N bins"],
+        spectrum: Complex[Tensor, "B C N bins"],
+    ) -> Complex[Tensor, "B others C N bins"]:
+        """Return the spectra of all targets but the last, which are changed in place.
+
+        Parameters
+        ----------
+        others
+            As found; the last target is what they leave of the mixture.
+        spectrum
+            Of the mixture.
+        """
+        found, mixture = others[..., self.from_bin :], spectrum[..., self.from_bin :]
+        powers = power(found).sum(2)  # of all channels, so that a place in the stereo image stays
+        last = power(mixture - found.sum(1)).sum(1)
+        shares = powers.div_((last + powers.sum(1)).clamp_(min=LEAST_POWER)[:, None])
+        filtered = shares.mul_(self.share)[:, :, None] * mixture[:, None]
+        found.mul_(1 - self.share).add_(filtered)
+        return others
+
+
+class MaskingNetwork(SeparationNetwork):
+    """A network that sees the spectrogram of `libsep.dsp.stft` and masks it.
+
+    Subclasses say in `masked` what they find.
+    """
+
+    n_fft: int
+    """Length of the windows, in samples."""
+
+    hop_length: int
+    """Their distance, in samples."""
+
+    wiener: WienerShare | None = None
+    """What is done with the estimates; it does not concern training."""
+
+    def masked(self, spectrum: Complex[Tensor, "B C F N"]) -> Complex[Tensor, "B others C F N"]:
+        """Return the spectrograms of all targets but the last, which gets the rest."""
+        raise NotImplementedError
+
+    def others(self, spectrum: Complex[Tensor, "B C F N"]) -> Complex[Tensor, "B others C F N"]:
+        """Return what was masked, filtered."""
+        return filtered(self.masked(spectrum), spectrum, self.wiener)
+
+    def separate(self, mixture: Float[Tensor, "B C T"]) -> Float[Tensor, "B S C T"]:
+        """Return the estimates of a mixture: same scale and length, and they add up to it."""
+        return of_spectra(self.others, mixture, len(self.targets), self.n_fft, self.hop_length)
+
+
+def filtered(
+    others: Complex[Tensor, "B others C F N"],
+    spectrum: Complex[Tensor, "B C F N"],
+    wiener: WienerShare | None,
+) -> Complex[Tensor, "B others C F N"]:
+    """Return spectrograms, whose bins stand before the frames here, after `WienerShare.filter`."""
+    return others if wiener is None else wiener.filter(others.clone().mT, spectrum.mT).mT
+
+
+def of_spectra(
+    others: Callable[[Tensor], Tensor],
+    mixture: Float[Tensor, "B C T"],
+    n_targets: int,
+    n_fft: int,
+    hop_length: int,
+) -> Float[Tensor, "B S C T"]:
+    """Return the estimates of a mixture by their spectrograms; they add up to it exactly.
+
+    Parameters
+    ----------
+    others
+        Gives the spectrograms of all targets but the last from that of the mixture.
+    mixture
+        Samples of any number.
+    n_targets
+        ``S``.
+    n_fft, hop_length
+        See `libsep.dsp.stft`.
+    """
+    n_samples = mixture.shape[-1]
+    if n_samples == 0:
+        return mixture[:, None].repeat(1, n_targets, 1, 1)
+    found = others(stft(mixture, n_fft, hop_length))
+    return with_last(istft(found, n_fft, hop_length, n_samples), mixture)

@@ -1,0 +1,97 @@
+"""The filter of estimates: what it makes fainter, and what stays."""
+
+import numpy as np
+import pytest
+import torch
+
+from libsep.dsp.stft import stft
+from libsep.nets.band_split_unet import BandSplitUNet
+from libsep.nets.blend import Blend
+from libsep.nets.masking import WienerShare
+from libsep.nets.svsgan import Svsgan
+from libsep.nets.unet import UNet
+
+BAND_SPLIT = {"n_fft": 256, "hop_length": 64, "channels": [8, 16, 24], "hidden": 8,
+              "n_dual_path": 1, "n_convs": 1, "band_bins": [32, 32, 64],
+              "band_strides": [2, 4, 8]}  # fmt: skip
+
+
+@pytest.fixture
+def spectra(rng: np.random.Generator) -> torch.Tensor:
+    """Estimates of three targets: one item, two channels, 4 frames of 9 bins."""
+    values = rng.normal(size=(1, 3, 2, 4, 9, 2)).astype(np.float32)
+    return torch.view_as_complex(torch.from_numpy(values))
+
+
+def filtered(spectra: torch.Tensor, share: float, from_bin: int) -> torch.Tensor:
+    mixture = spectra.sum(1)
+    others = WienerShare(share, from_bin).filter(spectra[:, :-1].clone(), mixture)
+    return torch.cat([others, (mixture - others.sum(1))[:, None]], dim=1)
+
+
+def test_all_of_it_is_a_wiener_filter_of_the_powers_that_were_found(spectra: torch.Tensor) -> None:
+    values = spectra.numpy()
+    powers = (np.abs(values) ** 2).sum(2, keepdims=True)  # of both channels
+    expected = powers / powers.sum(1, keepdims=True) * values.sum(1)[:, None]
+    np.testing.assert_allclose(filtered(spectra, 1.0, 0).numpy(), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_share_of_it_lies_between_and_low_bins_stay(spectra: torch.Tensor) -> None:
+    whole, part = filtered(spectra, 1.0, 0), filtered(spectra, 0.25, 3)
+    torch.testing.assert_close(part[..., :3], spectra[..., :3])
+    between = 0.75 * spectra + 0.25 * whole
+    torch.testing.assert_close(part[..., 3:], between[..., 3:])
+
+
+def test_a_faint_leak_gets_fainter_and_the_target_that_it_is_of_gets_it() -> None:
+    cymbal = torch.ones(1, 1, 1, 1, dtype=torch.complex64)
+    found = torch.stack([0.9 * cymbal, 0.1 * cymbal, 0 * cymbal], dim=1)  # drums, bass, other
+    drums, bass, other = filtered(found, 0.5, 0).flatten().real.tolist()
+    assert bass == pytest.approx(0.05 + 0.5 * 0.01 / 0.82)
+    assert drums == pytest.approx(0.45 + 0.5 * 0.81 / 0.82)
+    assert other == pytest.approx(0, abs=1e-6)
+
+
+def test_silence_stays_silence() -> None:
+    silence = torch.zeros(1, 3, 2, 4, 9, dtype=torch.complex64)
+    assert filtered(silence, 0.5, 0).abs().max() == 0
+
+
+@torch.inference_mode()
+def test_a_network_filters_what_it_finds_and_adds_up_to_the_mixture(
+    rng: np.random.Generator,
+) -> None:
+    torch.manual_seed(3)
+    network = BandSplitUNet(**BAND_SPLIT).eval()
+    mixture = torch.from_numpy(rng.uniform(-1, 1, (2, 2, 3000)).astype(np.float32))
+    plain = network.separate(mixture)
+    spectrum = stft(mixture, 256, 64)
+    raw = network(spectrum)
+    network.wiener = WienerShare(0.5, from_bin=10)
+    found = network.separate(mixture)
+    torch.testing.assert_close(found.sum(1), mixture, rtol=0, atol=1e-6)
+    assert (found - plain).abs().max() > 1e-3
+    assert torch.equal(network(spectrum), raw)  # what a training sees is not filtered
+    assert network.separate(mixture[..., :0]).shape == (2, 4, 2, 0)
+
+
+@torch.inference_mode()
+def test_a_blend_filters_the_mean_of_its_members(rng: np.random.Generator) -> None:
+    torch.manual_seed(4)
+    small = {"n_fft": 256, "hop_length": 64, "n_seen_bins": 96, "channels": [4, 6, 8]}
+    members = [BandSplitUNet(**BAND_SPLIT), UNet(**small)]
+    blend = Blend(members, [1.0, 3.0]).eval()
+    mixture = torch.from_numpy(rng.uniform(-1, 1, (1, 2, 3000)).astype(np.float32))
+    plain = blend.separate(mixture)
+    blend.wiener = WienerShare(1e-9, from_bin=0)  # next to nothing: the mean by its spectrogram
+    torch.testing.assert_close(blend.separate(mixture), plain, rtol=0, atol=1e-5)
+    blend.wiener = WienerShare(1.0, from_bin=0)
+    assert (blend.separate(mixture) - plain).abs().max() > 1e-3
+
+
+def test_only_members_of_one_transform_have_a_spectrogram_in_common() -> None:
+    first, second = BandSplitUNet(**BAND_SPLIT), BandSplitUNet(**{**BAND_SPLIT, "hop_length": 128})
+    assert Blend([first, first], [1.0, 1.0]).transform == (256, 64)
+    assert Blend([first, second], [1.0, 1.0]).transform is None
+    svsgan = Svsgan(n_fft=256, hop_length=64, hidden=(16, 8))
+    assert Blend([first, svsgan], [1.0, 1.0]).transform is None
