@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from libsep.config.faults import sentence_of, why_unreadable
+from libsep.config.plain_values import plain_values
 from libsep.errors import ConfigError
 
 
@@ -15,23 +16,6 @@ class Section(BaseModel):
     """A part of the configuration: immutable, and an unknown field is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML in which a name stands once in a mapping; PyYAML lets the last of several win."""
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        """Refuse a name that stands in a mapping twice, at its place."""
-        node = super().compose_mapping_node(anchor)
-        seen = set()
-        for key, _ in node.value:
-            name = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else None
-            if name in seen:
-                problem = f"{key.value!r} stands here for the second time"
-                raise yaml.composer.ComposerError(None, None, problem, key.start_mark)
-            if name:
-                seen.add(name)
-        return node
 
 
 SectionType = TypeVar("SectionType", bound=Section)
@@ -75,7 +59,7 @@ def read_values(path: Path) -> dict[str, Any]:
         The file cannot be read, is no YAML mapping, or has a field twice.
     """
     try:
-        values = _parsed(_found(path).read_text(encoding="utf-8"))
+        values = plain_values(_found(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
         raise ConfigError(f"{path}: cannot be read as YAML: {why_unreadable(exc)}") from exc
     if values is None:
@@ -83,15 +67,6 @@ def read_values(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: expected a mapping of sections, found {type(values).__name__}")
     return values
-
-
-def _parsed(text: str) -> Any:
-    """Return what YAML says; it can say nothing but plain values."""
-    loader = _Loader(text)
-    try:
-        return loader.get_single_data()
-    finally:
-        loader.dispose()
 
 
 def _found(path: Path) -> Path:

@@ -14,6 +14,7 @@ from pydantic import Field
 
 import libsep
 from libsep import config
+from libsep.config.plain_values import plain_values
 from libsep.errors import ConfigError, ModelError
 
 DESCRIPTION_FILE = "model.yaml"
@@ -101,10 +102,6 @@ _WORDS = {
 }
 """Kinds of models in words, for messages."""
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's parser, if PyYAML was built with it: seven times as fast, and every process reads all
-descriptions, some of them several times."""
-
 
 def read_folder(section: type[StoredType], folder: Path) -> StoredType:
     """Return what ``folder`` says about its model; the weights are not looked at.
@@ -119,8 +116,8 @@ def read_folder(section: type[StoredType], folder: Path) -> StoredType:
     Raises
     ------
     ModelError
-        The description is missing, cannot be read, has a wrong field, or is that of another kind
-        of model.
+        The description is missing, cannot be read, has a wrong field or one twice, or is that of
+        another kind of model.
     """
     path = folder / DESCRIPTION_FILE
     values = _read_values(path)
@@ -324,18 +321,9 @@ def _read_values(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ModelError(f"{path}: not found, expected the description of a model")
     try:
-        values = _parsed(path.read_text(encoding="utf-8"))
+        values = plain_values(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
         raise ModelError(f"{path}: cannot be read as YAML: {config.why_unreadable(exc)}") from exc
     if not isinstance(values, dict):
         raise ModelError(f"{path}: expected a mapping, found {type(values).__name__}")
     return values
-
-
-def _parsed(text: str) -> Any:
-    """Return what `yaml.safe_load` returns, by the safe loader that is fastest here."""
-    loader = _Loader(text)
-    try:
-        return loader.get_single_data()
-    finally:
-        loader.dispose()

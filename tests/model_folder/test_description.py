@@ -83,6 +83,15 @@ def test_a_description_that_is_no_mapping_is_refused(tmp_path: Path, text: str) 
         read_folder(Lamp, tmp_path)
 
 
+def test_a_description_that_says_something_twice_is_refused_at_its_line(tmp_path: Path) -> None:
+    folder = write(tmp_path / "red-one")
+    with (folder / "model.yaml").open("a") as file:
+        file.write("colour: blue\n")
+    message = f"model.yaml: .*: line {len(VALUES) + 2}, column 1: 'colour' stands here for the sec"
+    with pytest.raises(ModelError, match=message):
+        read_folder(Lamp, folder)
+
+
 def test_pulled_models_lie_where_the_environment_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
