@@ -34,8 +34,8 @@ class Blend(SeparationNetwork):
     augmentation and network blending", ICASSP 2017.
     """
 
-    wiener: WienerShare | None = None
-    """What is done with the mean, if all members mask one transform; else it is None."""
+    wiener: tuple[WienerShare, ...] = ()
+    """What is done with the mean, if all members mask one transform; else it is empty."""
 
     def __init__(self, members: Sequence[SeparationNetwork], weights: Sequence[float]) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class Blend(SeparationNetwork):
 
     def separate(self, mixture: Float[Tensor, "B C T"]) -> Float[Tensor, "B S C T"]:
         """Return the estimates of a mixture: same scale and length, and they add up to it."""
-        if self.wiener is not None and self.transform is not None:
+        if self.wiener and self.transform is not None:
             return of_spectra(self.others, mixture, len(self.targets), *self.transform)
         shape = (mixture.shape[0], len(self.targets), *mixture.shape[1:])
         mean = torch.zeros(shape, dtype=torch.float32, device=mixture.device)

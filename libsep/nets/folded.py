@@ -25,7 +25,7 @@ class FoldedNetwork(SeparationNetwork):
     n_channels
         Of the mixtures.
     wiener
-        What is done with the estimates.
+        What is done with the estimates, in this order.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class FoldedNetwork(SeparationNetwork):
         n_fft: int,
         hop_length: int,
         n_channels: int,
-        wiener: WienerShare | None,
+        wiener: Sequence[WienerShare],
     ) -> None:
         super().__init__()
         self.targets = tuple(targets)
@@ -55,8 +55,9 @@ class FoldedNetwork(SeparationNetwork):
         first = 0
         for part in self.masked(spectrum):
             last = first + part.shape[-2]
-            mixture = spectrum[..., first:last, :]
-            yield part if self.wiener is None else self.wiener.filter(part, mixture)
+            for each in self.wiener:
+                part = each.filter(part, spectrum[..., first:last, :])  # in place
+            yield part
             first = last
 
     def separate(self, mixture: Float[Tensor, "B C T"]) -> Float[Tensor, "B S C T"]:
@@ -89,7 +90,7 @@ class FoldedBlend(FoldedNetwork):
         self,
         members: Sequence[FoldedNetwork],
         shares: Sequence[float],
-        wiener: WienerShare | None = None,
+        wiener: Sequence[WienerShare] = (),
     ) -> None:
         first = members[0]
         super().__init__(
@@ -107,7 +108,7 @@ class FoldedBlend(FoldedNetwork):
         cls,
         members: Sequence[SeparationNetwork],
         shares: Sequence[float],
-        wiener: WienerShare | None,
+        wiener: Sequence[WienerShare],
     ) -> "FoldedBlend | None":
         """Return the blend of some networks, or None if they do not see one transform."""
         folded = [member for member in members if isinstance(member, FoldedNetwork)]

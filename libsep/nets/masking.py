@@ -1,8 +1,9 @@
 """Networks that mask the spectrogram of the mixture, and a Wiener filter of what they find."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 
@@ -15,7 +16,7 @@ LEAST_POWER = 1e-20
 
 @dataclass(frozen=True)
 class WienerShare:
-    """Brings estimates nearer to what a Wiener filter of their own powers makes of the mixture.
+    """Brings estimates nearer to what a Wiener filter of their own powers makes of their sum.
 
     An estimate that is the mean of what a source may be, as the squared error asks for, spreads
     what is doubtful over all targets: cymbals are heard in the bass. The filter gives each target
@@ -31,8 +32,11 @@ class WienerShare:
     share: float
     """How much of the filtered estimates counts, from 0 (nothing) to 1 (they alone)."""
 
-    from_bin: int
-    """The lowest bin that is filtered; those below stay as they are."""
+    bins: slice
+    """Which bins are filtered; the others stay as they are."""
+
+    places: tuple[int, ...]
+    """Places of the targets that share anew what they have together; the others stay."""
 
     def filter(
         self,
@@ -48,12 +52,15 @@ class WienerShare:
         spectrum
             Of the mixture.
         """
-        found, mixture = others[..., self.from_bin :], spectrum[..., self.from_bin :]
-        powers = power(found).sum(2)  # of all channels, so that a place in the stereo image stays
-        last = power(mixture - found.sum(1)).sum(1)
-        shares = powers.div_((last + powers.sum(1)).clamp_(min=LEAST_POWER)[:, None])
-        filtered = shares.mul_(self.share)[:, :, None] * mixture[:, None]
-        found.mul_(1 - self.share).add_(filtered)
+        found = [others[:, place, ..., self.bins] for place in range(others.shape[1])]
+        if len(found) in self.places:
+            found.append(spectrum[..., self.bins] - torch.stack(found).sum(0))
+        sharing = torch.stack([found[place] for place in self.places], dim=1)
+        powers = power(sharing).sum(2)  # of all channels, so that a place in the stereo image stays
+        shares = powers / powers.sum(1, keepdim=True).clamp_(min=LEAST_POWER)
+        filtered = (self.share * shares)[:, :, None] * sharing.sum(1)[:, None]
+        for place, estimate in zip(self.places, filtered.unbind(1), strict=True):
+            found[place].mul_(1 - self.share).add_(estimate)
         return others
 
 
@@ -69,8 +76,8 @@ class MaskingNetwork(SeparationNetwork):
     hop_length: int
     """Their distance, in samples."""
 
-    wiener: WienerShare | None = None
-    """What is done with the estimates; it does not concern training."""
+    wiener: tuple[WienerShare, ...] = ()
+    """What is done with the estimates, in this order; it does not concern training."""
 
     def masked(self, spectrum: Complex[Tensor, "B C F N"]) -> Complex[Tensor, "B others C F N"]:
         """Return the spectrograms of all targets but the last, which gets the rest."""
@@ -88,10 +95,13 @@ class MaskingNetwork(SeparationNetwork):
 def filtered(
     others: Complex[Tensor, "B others C F N"],
     spectrum: Complex[Tensor, "B C F N"],
-    wiener: WienerShare | None,
+    wiener: Sequence[WienerShare],
 ) -> Complex[Tensor, "B others C F N"]:
-    """Return spectrograms, whose bins stand before the frames here, after `WienerShare.filter`."""
-    return others if wiener is None else wiener.filter(others.clone().mT, spectrum.mT).mT
+    """Return spectrograms, whose bins stand before the frames here, after all of the filters."""
+    others = others.mT.clone() if wiener else others.mT
+    for each in wiener:
+        others = each.filter(others, spectrum.mT)
+    return others.mT
 
 
 def of_spectra(

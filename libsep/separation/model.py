@@ -59,8 +59,22 @@ class Wiener(config.Section):
     share: Annotated[float, Field(gt=0, le=1)]
     """How much of the filtered estimates counts; the rest is the estimates as they are."""
 
-    from_hz: Annotated[float, Field(ge=0)]
+    from_hz: Annotated[float, Field(ge=0)] = 0.0
     """Frequency from which on it works."""
+
+    to_hz: Annotated[float, Field(gt=0)] | None = None
+    """Frequency up to which it works; None: all above ``from_hz``."""
+
+    targets: tuple[str, ...] = ()
+    """Targets that share anew what they have together, two or more; empty: all."""
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> "Wiener":
+        if self.to_hz is not None and self.to_hz <= self.from_hz:
+            raise ValueError(f"to_hz {self.to_hz:g}, expected above from_hz {self.from_hz:g}")
+        if len(self.targets) == 1 or len(set(self.targets)) < len(self.targets):
+            raise ValueError(f"targets {list(self.targets)}, expected two or more, or none for all")
+        return self
 
 
 class ModelInfo(Description):
@@ -83,8 +97,8 @@ class ModelInfo(Description):
     overlap_s: Annotated[float, Field(ge=0.1, le=10)] | None = None
     """Length over which its segments overlap, in seconds; None: it was not looked for."""
 
-    wiener: Wiener | None = None
-    """What is done with its estimates; None: nothing. Only networks that mask a spectrogram, and
+    wiener: tuple[Wiener, ...] = ()
+    """What is done with its estimates, in this order. Only networks that mask a spectrogram, and
     blends of such of one transform, can say so."""
 
     cost: Annotated[float, Field(gt=0)] | None = None
@@ -117,8 +131,11 @@ class ModelInfo(Description):
             raise ValueError(f"{len(self.stages)} stages, expected {expected} of a {self.kind}")
         if self.kind == CASCADE and self.base is not None:
             raise ValueError("base: a cascade has no weights to share")
-        if self.kind == CASCADE and self.wiener is not None:
+        if self.kind == CASCADE and self.wiener:
             raise ValueError("wiener: a cascade has no estimates of its own, its stages may say so")
+        for name in (name for each in self.wiener for name in each.targets):
+            if name not in self.targets:
+                raise ValueError(f"wiener: {name} is none of the targets {list(self.targets)}")
         return self
 
     @property

@@ -11,7 +11,7 @@ from libsep.nets.blend import Blend
 from libsep.nets.masking import MaskingNetwork, WienerShare
 from libsep.nets.network import SeparationNetwork
 from libsep.separation.architectures import build_network
-from libsep.separation.model import CASCADE, Wiener
+from libsep.separation.model import CASCADE
 from libsep.separation.registry import Model, ModelInfo, base_of, networks_of, read_model
 
 
@@ -29,8 +29,8 @@ def load_network(model: Model) -> SeparationNetwork:
         names = " and ".join(stage.name for stage in model.stages)
         raise ModelError(f"{model.name}: is a cascade of {names}, expected one of these")
     network = filled(lambda: build_network(model), model, model, _of_base(model, model.folder))
-    if model.wiener is not None:
-        _filter(network, model, model.wiener)
+    if model.wiener:
+        _filter(network, model)
     return network
 
 
@@ -79,8 +79,8 @@ def save_model(
     return read_model(folder)
 
 
-def _filter(network: SeparationNetwork, model: ModelInfo, wiener: Wiener) -> None:
-    """Give a network the filter of its estimates that a description names.
+def _filter(network: SeparationNetwork, model: ModelInfo) -> None:
+    """Give a network the filters of its estimates that its description names.
 
     Raises
     ------
@@ -88,9 +88,9 @@ def _filter(network: SeparationNetwork, model: ModelInfo, wiener: Wiener) -> Non
         It does not mask one spectrogram.
     """
     if isinstance(network, MaskingNetwork):
-        network.wiener = _share(wiener, network.n_fft, model.sample_rate)
+        network.wiener = _shares(model, network.n_fft)
     elif isinstance(network, Blend) and network.transform is not None:
-        network.wiener = _share(wiener, network.transform[0], model.sample_rate)
+        network.wiener = _shares(model, network.transform[0])
     else:
         raise ModelError(
             f"{model.name}: wiener, but {model.architecture} does not mask one spectrogram, "
@@ -98,8 +98,20 @@ def _filter(network: SeparationNetwork, model: ModelInfo, wiener: Wiener) -> Non
         )
 
 
-def _share(wiener: Wiener, n_fft: int, sample_rate: int) -> WienerShare:
-    return WienerShare(wiener.share, math.ceil(wiener.from_hz * n_fft / sample_rate))
+def _shares(model: ModelInfo, n_fft: int) -> tuple[WienerShare, ...]:
+    """Return the filters of a description in bins of a transform and places of targets."""
+    bins_per_hz = n_fft / model.sample_rate
+    return tuple(
+        WienerShare(
+            share=each.share,
+            bins=slice(
+                math.ceil(each.from_hz * bins_per_hz),
+                None if each.to_hz is None else math.ceil(each.to_hz * bins_per_hz),
+            ),
+            places=tuple(model.targets.index(name) for name in each.targets or model.targets),
+        )
+        for each in model.wiener
+    )
 
 
 def _of_base(info: ModelInfo, folder: Path) -> dict[str, Tensor]:

@@ -26,7 +26,9 @@ MAGNITUDES = {"n_fft": 256, "hop_length": 64, "n_seen_bins": 96, "channels": [4,
 
 
 def with_filter(network: MaskingNetwork | Blend) -> SeparationNetwork:
-    network.wiener = WienerShare(0.7, from_bin=5)
+    places = tuple(range(len(network.targets)))
+    high, low = slice(5, None), slice(None, 9)
+    network.wiener = (WienerShare(0.7, high, places), WienerShare(0.5, low, places[-2:]))
     return network
 
 

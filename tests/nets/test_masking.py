@@ -23,9 +23,15 @@ def spectra(rng: np.random.Generator) -> torch.Tensor:
     return torch.view_as_complex(torch.from_numpy(values))
 
 
-def filtered(spectra: torch.Tensor, share: float, from_bin: int) -> torch.Tensor:
+ALL = (0, 1, 2)
+
+
+def filtered(
+    spectra: torch.Tensor, share: float, from_bin: int, places: tuple[int, ...] = ALL
+) -> torch.Tensor:
     mixture = spectra.sum(1)
-    others = WienerShare(share, from_bin).filter(spectra[:, :-1].clone(), mixture)
+    filters = WienerShare(share, slice(from_bin, None), places)
+    others = filters.filter(spectra[:, :-1].clone(), mixture)
     return torch.cat([others, (mixture - others.sum(1))[:, None]], dim=1)
 
 
@@ -41,6 +47,16 @@ def test_a_share_of_it_lies_between_and_low_bins_stay(spectra: torch.Tensor) -> 
     torch.testing.assert_close(part[..., :3], spectra[..., :3])
     between = 0.75 * spectra + 0.25 * whole
     torch.testing.assert_close(part[..., 3:], between[..., 3:])
+
+
+@pytest.mark.parametrize("places", [(0, 1), (1, 2)])
+def test_some_targets_share_what_they_have_together(
+    spectra: torch.Tensor, places: tuple[int, ...]
+) -> None:
+    found, some = filtered(spectra, 1.0, 0, places), list(places)
+    left = next(place for place in ALL if place not in places)
+    torch.testing.assert_close(found[:, left], spectra[:, left])
+    torch.testing.assert_close(found[:, some], filtered(spectra[:, some], 1.0, 0, (0, 1)))
 
 
 def test_a_faint_leak_gets_fainter_and_the_target_that_it_is_of_gets_it() -> None:
@@ -67,7 +83,7 @@ def test_a_network_filters_what_it_finds_and_adds_up_to_the_mixture(
     plain = network.separate(mixture)
     spectrum = stft(mixture, 256, 64)
     raw = network(spectrum)
-    network.wiener = WienerShare(0.5, from_bin=10)
+    network.wiener = (WienerShare(0.5, slice(10, 60), (0, 1, 3)),)
     found = network.separate(mixture)
     torch.testing.assert_close(found.sum(1), mixture, rtol=0, atol=1e-6)
     assert (found - plain).abs().max() > 1e-3
@@ -83,9 +99,11 @@ def test_a_blend_filters_the_mean_of_its_members(rng: np.random.Generator) -> No
     blend = Blend(members, [1.0, 3.0]).eval()
     mixture = torch.from_numpy(rng.uniform(-1, 1, (1, 2, 3000)).astype(np.float32))
     plain = blend.separate(mixture)
-    blend.wiener = WienerShare(1e-9, from_bin=0)  # next to nothing: the mean by its spectrogram
+    blend.wiener = (
+        WienerShare(1e-9, slice(None), (0, 1, 2, 3)),
+    )  # next to nothing: the mean by its spectrogram
     torch.testing.assert_close(blend.separate(mixture), plain, rtol=0, atol=1e-5)
-    blend.wiener = WienerShare(1.0, from_bin=0)
+    blend.wiener = (WienerShare(1.0, slice(None), (0, 1, 2, 3)),)
     assert (blend.separate(mixture) - plain).abs().max() > 1e-3
 
 

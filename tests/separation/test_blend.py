@@ -145,14 +145,14 @@ def test_an_exchanged_network_is_filtered_as_the_other_blend(tmp_path: Path) -> 
     parts = [str(other_model(tmp_path, name, seed).folder) for name, seed in (("a", 2), ("b", 3))]
     whole = blend(tmp_path / "whole", parts, [1.0, 1.0])
     path = whole.folder / "model.yaml"
-    filtered = yaml.safe_load(path.read_text()) | {"wiener": {"share": 0.4, "from_hz": 500}}
+    filtered = yaml.safe_load(path.read_text()) | {"wiener": [{"share": 0.4, "from_hz": 500}]}
     path.write_text(yaml.safe_dump(filtered))
     third = other_model(tmp_path, "third", seed=4)
     model = exchange(tmp_path / "rock", "whole", 1, str(third.folder))
-    assert model.wiener == read_model(whole.folder).wiener is not None
+    assert model.wiener == read_model(whole.folder).wiener != ()
     network = load_network(model)
     assert isinstance(network, Blend)
-    assert network.wiener == WienerShare(0.4, from_bin=3)
+    assert network.wiener == (WienerShare(0.4, slice(3, None), (0, 1, 2, 3)),)
 
 
 def test_weights_that_are_shared_must_be_those_that_were_meant(

@@ -100,10 +100,19 @@ def test_estimates_are_filtered_as_the_description_says(
 ) -> None:
     signal = rng.normal(0, 0.1, (1, 2, 20000)).astype(np.float32)
     plain = Separator(copied, device="cpu", precision="float32").separate(signal)
-    model = described(copied, wiener={"share": 0.6, "from_hz": 5000.0})
+    filters = [
+        {"share": 0.6, "from_hz": 5000.0},
+        {"share": 0.5, "from_hz": 6000.0, "to_hz": 8000.0, "targets": ["drums", "bass"]},
+    ]
+    model = described(copied, wiener=filters)
     network = load_network(model)
     assert isinstance(network, BandSplitUNet)
-    assert network.wiener == WienerShare(0.6, math.ceil(5000 * network.n_fft / 44100))
+    first, last, above = (math.ceil(hz * network.n_fft / 44100) for hz in (6000, 8000, 5000))
+    places = tuple(copied.targets.index(name) for name in ("drums", "bass"))
+    assert network.wiener == (
+        WienerShare(0.6, slice(above, None), (0, 1, 2, 3)),
+        WienerShare(0.5, slice(first, last), places),
+    )
     found = Separator(model, device="cpu", precision="float32").separate(signal)
     np.testing.assert_allclose(found, network.separate(torch.from_numpy(signal)), atol=1e-5)
     low, high = (
@@ -129,14 +138,28 @@ def test_what_masks_no_spectrogram_is_not_filtered(copied: Model, tmp_path: Path
         targets=copied.targets,
         sample_rate=44100,
         licence="MIT",
-        wiener={"share": 0.4, "from_hz": 500},
+        wiener=[{"share": 0.4, "from_hz": 500}],
     )
     model = save_model(tmp_path / "gan", info, build_network(info))
     with pytest.raises(ModelError, match="gan: wiener, but svsgan does not mask one spectrogram"):
         load_network(model)
-    described(copied, wiener={"share": 1.0, "from_hz": 0})
-    with pytest.raises(ModelError, match=r"wiener\.share: .*greater than 0"):
-        described(copied, wiener={"share": 0, "from_hz": 0})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"share": 0}, "greater than 0"),
+        ({"from_hz": 500, "to_hz": 500}, "to_hz 500, expected above from_hz 500"),
+        ({"targets": ["bass"]}, r"targets \['bass'\], expected two or more"),
+        ({"targets": ["bass", "piano"]}, "piano is none of the targets"),
+    ],
+)
+def test_a_filter_that_cannot_be_is_refused(
+    copied: Model, changes: dict[str, object], message: str
+) -> None:
+    described(copied, wiener=[{"share": 1.0}])
+    with pytest.raises(ModelError, match=message):
+        described(copied, wiener=[{"share": 0.4} | changes])
 
 
 def test_missing_weights_are_reported(copied: Model) -> None:
