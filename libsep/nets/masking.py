@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 
-from libsep.dsp.stft import istft, power, stft
+from libsep.dsp.stft import istft, stft
 from libsep.nets.network import SeparationNetwork, with_last
 
 LEAST_POWER = 1e-20
@@ -52,15 +52,19 @@ class WienerShare:
         spectrum
             Of the mixture.
         """
-        found = [others[:, place, ..., self.bins] for place in range(others.shape[1])]
-        if len(found) in self.places:
-            found.append(spectrum[..., self.bins] - torch.stack(found).sum(0))
-        sharing = torch.stack([found[place] for place in self.places], dim=1)
-        powers = power(sharing).sum(2)  # of all channels, so that a place in the stereo image stays
-        shares = powers / powers.sum(1, keepdim=True).clamp_(min=LEAST_POWER)
-        filtered = (self.share * shares)[:, :, None] * sharing.sum(1)[:, None]
-        for place, estimate in zip(self.places, filtered.unbind(1), strict=True):
-            found[place].mul_(1 - self.share).add_(estimate)
+        n_others = others.shape[1]
+        found = [others[:, place, ..., self.bins] for place in range(n_others)]
+        mixture = spectrum[..., self.bins]
+        if n_others in self.places:
+            found.append(_less(mixture, found))
+        sharing = [found[place] for place in self.places]
+        total = torch.view_as_real(mixture if len(sharing) == n_others + 1 else _sum(sharing))
+        powers = [_power(each) for each in sharing]
+        scale = _sum(powers).clamp_(min=LEAST_POWER).reciprocal_().mul_(self.share)
+        for place, estimate, gain in zip(self.places, sharing, powers, strict=True):
+            if place < n_others:
+                gain = gain.mul_(scale)[:, None, ..., None]
+                torch.view_as_real(estimate).mul_(1 - self.share).addcmul_(total, gain)
         return others
 
 
@@ -129,3 +133,27 @@ def of_spectra(
         return mixture[:, None].repeat(1, n_targets, 1, 1)
     found = others(stft(mixture, n_fft, hop_length))
     return with_last(istft(found, n_fft, hop_length, n_samples), mixture)
+
+
+def _sum(tensors: Sequence[Tensor]) -> Tensor:
+    total = tensors[0] + tensors[1]
+    for tensor in tensors[2:]:
+        total += tensor
+    return total
+
+
+def _less(whole: Tensor, parts: Sequence[Tensor]) -> Tensor:
+    """Return what some parts leave of a whole."""
+    rest = whole - parts[0]
+    for part in parts[1:]:
+        rest -= part
+    return rest
+
+
+def _power(spectrum: Complex[Tensor, "B C N bins"]) -> Float[Tensor, "B N bins"]:
+    """Return the power of all channels, so that a source's place between them stays."""
+    first, *others = torch.view_as_real(spectrum).unbind(1)
+    squares = first.square()
+    for channel in others:
+        squares.addcmul_(channel, channel)
+    return squares[..., 0] + squares[..., 1]
