@@ -1,5 +1,6 @@
 """What networks that mask a spectrogram share for inference: the ways there and back."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -52,11 +53,26 @@ class FoldedNetwork(SeparationNetwork):
         self, spectrum: Complex[Tensor, "B C N bins"]
     ) -> Iterator[Complex[Tensor, "B others C _ bins"]]:
         """Yield what was masked, filtered."""
+        n_first = next(
+            (n for n, each in enumerate(self.wiener) if each.needs_all_frames), len(self.wiener)
+        )
+        parts = self._filtered(spectrum, self.wiener[:n_first])
+        if n_first < len(self.wiener):
+            whole = list(parts)
+            for each in self.wiener[n_first:]:
+                _filter_bands(each, whole, spectrum)
+            parts = iter(whole)
+        yield from parts
+
+    def _filtered(
+        self, spectrum: Complex[Tensor, "B C N bins"], wiener: Sequence[WienerShare]
+    ) -> Iterator[Complex[Tensor, "B others C _ bins"]]:
+        """Yield what was masked, after those filters that do without other frames."""
         first = 0
         for part in self.masked(spectrum):
             last = first + part.shape[-2]
-            for each in self.wiener:
-                part = each.filter(part, spectrum[..., first:last, :])  # in place
+            for each in wiener:
+                each.filter(part, spectrum[..., first:last, :])
             yield part
             first = last
 
@@ -126,3 +142,15 @@ class FoldedBlend(FoldedNetwork):
             for part, share in zip(parts[1:], self.shares[1:], strict=True):
                 mean.add_(part, alpha=share)
             yield mean
+
+
+def _filter_bands(
+    wiener: WienerShare, parts: Sequence[Tensor], spectrum: Complex[Tensor, "B C N bins"]
+) -> None:
+    """Filter all frames at once, of the bins that are concerned."""
+    bands = [part[..., wiener.bins] for part in parts]
+    inner = dataclasses.replace(wiener, bins=slice(None))
+    found = inner.filter(torch.cat(bands, dim=-2), spectrum[..., wiener.bins])
+    values = torch.split(found, [band.shape[-2] for band in bands], dim=-2)
+    for band, filtered in zip(bands, values, strict=True):
+        band.copy_(filtered)

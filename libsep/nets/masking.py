@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Complex, Float
 from torch import Tensor
 
@@ -23,10 +24,15 @@ class WienerShare:
     the share of a cell that its estimate has of the powers of all, so that faint leaks get fainter.
     The estimates still add up to the mixture.
 
+    Powers may be averaged before: over time for targets that last, over bins for those that
+    strike. Then a cell goes to the one that it fits: a kick that leaks into a bass is short there.
+
     References
     ----------
     Nugraha, Liutkus and Vincent, "Multichannel audio source separation with deep neural
     networks", IEEE/ACM TASLP 24(9), 2016: a Wiener filter from the estimates of networks.
+    Liutkus et al., "Kernel additive models for source separation", IEEE TSP 62(16), 2014: powers
+    that are averaged over cells where a source is alike.
     """
 
     share: float
@@ -37,6 +43,17 @@ class WienerShare:
 
     places: tuple[int, ...]
     """Places of the targets that share anew what they have together; the others stay."""
+
+    over_frames: tuple[int, ...] = ()
+    """Of each of them: how many frames before and after are averaged; empty: none."""
+
+    over_bins: tuple[int, ...] = ()
+    """The same for bins, within the filtered ones."""
+
+    @property
+    def needs_all_frames(self) -> bool:
+        """Whether a cell's filter depends on other frames."""
+        return any(self.over_frames)
 
     def filter(
         self,
@@ -59,7 +76,9 @@ class WienerShare:
             found.append(_less(mixture, found))
         sharing = [found[place] for place in self.places]
         total = torch.view_as_real(mixture if len(sharing) == n_others + 1 else _sum(sharing))
-        powers = [_power(each) for each in sharing]
+        none = (0,) * len(sharing)
+        widths = zip(sharing, self.over_frames or none, self.over_bins or none, strict=True)
+        powers = [_averaged(_power(each), frames, bins) for each, frames, bins in widths]
         scale = _sum(powers).clamp_(min=LEAST_POWER).reciprocal_().mul_(self.share)
         for place, estimate, gain in zip(self.places, sharing, powers, strict=True):
             if place < n_others:
@@ -157,3 +176,13 @@ def _power(spectrum: Complex[Tensor, "B C N bins"]) -> Float[Tensor, "B N bins"]
     for channel in others:
         squares.addcmul_(channel, channel)
     return squares[..., 0] + squares[..., 1]
+
+
+def _averaged(
+    power: Float[Tensor, "B N bins"], n_frames: int, n_bins: int
+) -> Float[Tensor, "B N bins"]:
+    """Return the means over so many frames and bins on both sides, fewer at the ends."""
+    if n_frames == n_bins == 0 or power.numel() == 0:
+        return power
+    kernel, padding = (2 * n_frames + 1, 2 * n_bins + 1), (n_frames, n_bins)
+    return F.avg_pool2d(power, kernel, 1, padding, count_include_pad=False)

@@ -68,12 +68,21 @@ class Wiener(config.Section):
     targets: tuple[str, ...] = ()
     """Targets that share anew what they have together, two or more; empty: all."""
 
+    over_s: Mapping[str, Annotated[float, Field(gt=0, le=5)]] = Field(default_factory=dict)
+    """Time before and after over which the power of a target is averaged, where it lasts."""
+
+    over_hz: Mapping[str, Annotated[float, Field(gt=0, le=500)]] = Field(default_factory=dict)
+    """Band below and above over which the power of a target is averaged, where it strikes."""
+
     @pydantic.model_validator(mode="after")
     def _check(self) -> "Wiener":
         if self.to_hz is not None and self.to_hz <= self.from_hz:
             raise ValueError(f"to_hz {self.to_hz:g}, expected above from_hz {self.from_hz:g}")
         if len(self.targets) == 1 or len(set(self.targets)) < len(self.targets):
             raise ValueError(f"targets {list(self.targets)}, expected two or more, or none for all")
+        for name in (*self.over_s, *self.over_hz):
+            if name not in (self.targets or (name,)):
+                raise ValueError(f"{name} is averaged, but is none of {list(self.targets)}")
         return self
 
 
@@ -133,9 +142,10 @@ class ModelInfo(Description):
             raise ValueError("base: a cascade has no weights to share")
         if self.kind == CASCADE and self.wiener:
             raise ValueError("wiener: a cascade has no estimates of its own, its stages may say so")
-        for name in (name for each in self.wiener for name in each.targets):
-            if name not in self.targets:
-                raise ValueError(f"wiener: {name} is none of the targets {list(self.targets)}")
+        for each in self.wiener:
+            for name in (*each.targets, *each.over_s, *each.over_hz):
+                if name not in self.targets:
+                    raise ValueError(f"wiener: {name} is none of the targets {list(self.targets)}")
         return self
 
     @property

@@ -11,7 +11,7 @@ from libsep.nets.blend import Blend
 from libsep.nets.masking import MaskingNetwork, WienerShare
 from libsep.nets.network import SeparationNetwork
 from libsep.separation.architectures import build_network
-from libsep.separation.model import CASCADE
+from libsep.separation.model import CASCADE, Wiener
 from libsep.separation.registry import Model, ModelInfo, base_of, networks_of, read_model
 
 
@@ -88,29 +88,28 @@ def _filter(network: SeparationNetwork, model: ModelInfo) -> None:
         It does not mask one spectrogram.
     """
     if isinstance(network, MaskingNetwork):
-        network.wiener = _shares(model, network.n_fft)
+        transform = network.n_fft, network.hop_length
     elif isinstance(network, Blend) and network.transform is not None:
-        network.wiener = _shares(model, network.transform[0])
+        transform = network.transform
     else:
         raise ModelError(
             f"{model.name}: wiener, but {model.architecture} does not mask one spectrogram, "
             f"expected band_split_unet, unet or a blend of them"
         )
+    network.wiener = tuple(_share(each, model, *transform) for each in model.wiener)
 
 
-def _shares(model: ModelInfo, n_fft: int) -> tuple[WienerShare, ...]:
-    """Return the filters of a description in bins of a transform and places of targets."""
-    bins_per_hz = n_fft / model.sample_rate
-    return tuple(
-        WienerShare(
-            share=each.share,
-            bins=slice(
-                math.ceil(each.from_hz * bins_per_hz),
-                None if each.to_hz is None else math.ceil(each.to_hz * bins_per_hz),
-            ),
-            places=tuple(model.targets.index(name) for name in each.targets or model.targets),
-        )
-        for each in model.wiener
+def _share(wiener: Wiener, model: ModelInfo, n_fft: int, hop_length: int) -> WienerShare:
+    """Return a filter of a description in bins and frames of a transform, and places of targets."""
+    targets = wiener.targets or model.targets
+    bins_per_hz, frames_per_s = n_fft / model.sample_rate, model.sample_rate / hop_length
+    last_bin = None if wiener.to_hz is None else math.ceil(wiener.to_hz * bins_per_hz)
+    return WienerShare(
+        share=wiener.share,
+        bins=slice(math.ceil(wiener.from_hz * bins_per_hz), last_bin),
+        places=tuple(model.targets.index(name) for name in targets),
+        over_frames=tuple(round(wiener.over_s.get(name, 0) * frames_per_s) for name in targets),
+        over_bins=tuple(round(wiener.over_hz.get(name, 0) * bins_per_hz) for name in targets),
     )
 
 

@@ -27,8 +27,11 @@ MAGNITUDES = {"n_fft": 256, "hop_length": 64, "n_seen_bins": 96, "channels": [4,
 
 def with_filter(network: MaskingNetwork | Blend) -> SeparationNetwork:
     places = tuple(range(len(network.targets)))
-    high, low = slice(5, None), slice(None, 9)
-    network.wiener = (WienerShare(0.7, high, places), WienerShare(0.5, low, places[-2:]))
+    network.wiener = (
+        WienerShare(0.7, slice(5, None), places),
+        WienerShare(0.5, slice(2, 20), places[-2:], over_frames=(0, 3), over_bins=(2, 0)),
+        WienerShare(0.3, slice(None, 9), places[:2]),
+    )
     return network
 
 

@@ -59,6 +59,36 @@ def test_some_targets_share_what_they_have_together(
     torch.testing.assert_close(found[:, some], filtered(spectra[:, some], 1.0, 0, (0, 1)))
 
 
+def test_powers_are_averaged_over_frames_and_bins_before_they_are_compared(
+    spectra: torch.Tensor,
+) -> None:
+    values = spectra[:, :2].numpy()
+    powers = (np.abs(values) ** 2).sum(2)  # (1, 2, N, bins)
+    n_frames, n_bins = powers.shape[2:]
+    first = [powers[0, 0, :, max(k - 2, 0) : k + 3].mean(1) for k in range(n_bins)]
+    second = [powers[0, 1, max(n - 1, 0) : n + 2].mean(0) for n in range(n_frames)]
+    averaged = np.stack([np.stack(first, 1), np.stack(second, 0)])
+    expected = (averaged / averaged.sum(0))[None, :, None] * values.sum(1)[:, None]
+    both = WienerShare(1.0, slice(None), (0, 1), over_frames=(0, 1), over_bins=(2, 0))
+    assert both.needs_all_frames
+    found = both.filter(spectra[:, :2].clone(), spectra.sum(1))
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-4, atol=1e-5)
+    assert not WienerShare(1.0, slice(None), (0, 1), over_bins=(2, 0)).needs_all_frames
+
+
+def test_a_kick_leaves_the_note_that_lasts() -> None:
+    note, kick = torch.zeros(2, 1, 1, 21, 7, dtype=torch.complex64)
+    note[..., 3] = 1.0  # one bin, all frames
+    kick[..., 10, :] = 1.0  # one frame, all bins
+    leaks = torch.stack([0.7 * kick, note + 0.3 * kick, 0 * note], dim=1)
+    spectrum = leaks.sum(1)
+    filters = WienerShare(1.0, slice(None), (0, 1), over_frames=(0, 8), over_bins=(3, 0))
+    drums, bass = filters.filter(leaks[:, :-1].clone(), spectrum)[0]
+    before, after = (leaks[0, 1] - note[0]).abs(), (bass - note[0]).abs()
+    assert after.square().sum() < 0.25 * before.square().sum()
+    torch.testing.assert_close(drums + bass, spectrum[0])
+
+
 def test_a_faint_leak_gets_fainter_and_the_target_that_it_is_of_gets_it() -> None:
     cymbal = torch.ones(1, 1, 1, 1, dtype=torch.complex64)
     found = torch.stack([0.9 * cymbal, 0.1 * cymbal, 0 * cymbal], dim=1)  # drums, bass, other

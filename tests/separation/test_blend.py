@@ -152,7 +152,7 @@ def test_an_exchanged_network_is_filtered_as_the_other_blend(tmp_path: Path) -> 
     assert model.wiener == read_model(whole.folder).wiener != ()
     network = load_network(model)
     assert isinstance(network, Blend)
-    assert network.wiener == (WienerShare(0.4, slice(3, None), (0, 1, 2, 3)),)
+    assert network.wiener == (WienerShare(0.4, slice(3, None), (0, 1, 2, 3), (0,) * 4, (0,) * 4),)
 
 
 def test_weights_that_are_shared_must_be_those_that_were_meant(

@@ -180,9 +180,7 @@ def test_stages_that_do_not_fit_are_refused(shelf: Path) -> None:
     with pytest.raises(ModelError, match="wiener: a cascade has no estimates of its own"):
         described(shelf / "tiny-cascade", wiener=[{"share": 0.4, "from_hz": 500}])
     with pytest.raises(ModelError, match="1 stages, expected 2 of a cascade"):
-        described(
-            shelf / "tiny-cascade", stages=[{"name": "tiny", "sha256": "0" * 64}], wiener=[]
-        )
+        described(shelf / "tiny-cascade", stages=[{"name": "tiny", "sha256": "0" * 64}], wiener=[])
 
 
 def test_a_cascade_of_another_machine_is_found_by_its_name(

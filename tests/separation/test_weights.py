@@ -102,7 +102,14 @@ def test_estimates_are_filtered_as_the_description_says(
     plain = Separator(copied, device="cpu", precision="float32").separate(signal)
     filters = [
         {"share": 0.6, "from_hz": 5000.0},
-        {"share": 0.5, "from_hz": 6000.0, "to_hz": 8000.0, "targets": ["drums", "bass"]},
+        {
+            "share": 0.5,
+            "from_hz": 6000.0,
+            "to_hz": 8000.0,
+            "targets": ["drums", "bass"],
+            "over_s": {"bass": 0.1},
+            "over_hz": {"drums": 400.0},
+        },
     ]
     model = described(copied, wiener=filters)
     network = load_network(model)
@@ -110,8 +117,14 @@ def test_estimates_are_filtered_as_the_description_says(
     first, last, above = (math.ceil(hz * network.n_fft / 44100) for hz in (6000, 8000, 5000))
     places = tuple(copied.targets.index(name) for name in ("drums", "bass"))
     assert network.wiener == (
-        WienerShare(0.6, slice(above, None), (0, 1, 2, 3)),
-        WienerShare(0.5, slice(first, last), places),
+        WienerShare(0.6, slice(above, None), (0, 1, 2, 3), (0,) * 4, (0,) * 4),
+        WienerShare(
+            share=0.5,
+            bins=slice(first, last),
+            places=places,
+            over_frames=(0, round(0.1 * 44100 / network.hop_length)),
+            over_bins=(round(400 * network.n_fft / 44100), 0),
+        ),
     )
     found = Separator(model, device="cpu", precision="float32").separate(signal)
     np.testing.assert_allclose(found, network.separate(torch.from_numpy(signal)), atol=1e-5)
@@ -152,6 +165,11 @@ def test_what_masks_no_spectrogram_is_not_filtered(copied: Model, tmp_path: Path
         ({"from_hz": 500, "to_hz": 500}, "to_hz 500, expected above from_hz 500"),
         ({"targets": ["bass"]}, r"targets \['bass'\], expected two or more"),
         ({"targets": ["bass", "piano"]}, "piano is none of the targets"),
+        (
+            {"targets": ["bass", "other"], "over_s": {"drums": 1.0}},
+            "drums is averaged, but is none",
+        ),
+        ({"over_hz": {"piano": 20.0}}, "piano is none of the targets"),
     ],
 )
 def test_a_filter_that_cannot_be_is_refused(
