@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from libsep.errors import LedgerError, reason_of
+from libsep.ledger.faults import told
 from libsep.ledger.table import DEFAULTS, Row
 from libsep.machine import sync_folder
 
@@ -92,7 +93,8 @@ def read(path: Path) -> Iterator[Row]:
     Raises
     ------
     LedgerError
-        A line that was finished is no JSON object: the file was damaged or edited.
+        A line that was finished is no JSON object: the file was damaged or edited. Or the disk
+        fails.
     FileNotFoundError
         The file has gone, which happens while another process compacts.
     """
@@ -115,7 +117,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
 def rows_of(lines: Iterable[bytes], path: Path) -> Iterator[Row]:
     """Return the rows of the lines of the journal ``path``, as `read` does."""
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(_read(lines, path), start=1):
         if not line.endswith(b"\n"):
             if torn := line.rstrip(b"\0"):
                 logger.info("%s: left out an unfinished row of %d bytes", path, len(torn))
@@ -124,6 +126,11 @@ def rows_of(lines: Iterable[bytes], path: Path) -> Iterator[Row]:
         if row is None:
             raise LedgerError(f"{path}: line {number}: expected a row as JSON, found {line[:80]!r}")
         yield row
+
+
+def _read(lines: Iterable[bytes], path: Path) -> Iterator[bytes]:
+    with told(path, "cannot be read"):
+        yield from lines
 
 
 def _line(row: Row) -> bytes:

@@ -14,8 +14,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from libsep.errors import ConfigError, LedgerError, reason_of
+from libsep.errors import ConfigError, LedgerError
 from libsep.ledger import compaction, journal, stream, table
+from libsep.ledger.faults import remove, told
 from libsep.ledger.journal import Journal
 from libsep.ledger.latest import Latest
 from libsep.ledger.lock import RunLock
@@ -251,11 +252,9 @@ class Ledger:
         return sorted((self.folder / name).glob("[!.]*.parquet"))
 
     def _make_folders(self) -> None:
-        try:
+        with told(self.folder, "cannot be created"):
             for name in (self._journals.name, *table.FOLDERS):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
-        except OSError as exc:
-            raise LedgerError(f"{self.folder}: cannot be created: {reason_of(exc)}") from exc
 
     def _compact(self) -> None:
         """Turn closed journals into Parquet, and many Parquet files into one.
@@ -265,7 +264,7 @@ class Ledger:
         """
         for path in self._journal_paths():
             compaction.settle(path, functools.partial(self._goal, path.stem))
-            path.unlink()
+            remove(path)
         for path in self._paths_in(table.OUTCOMES):
             if table.has_events(path):
                 self._move_events(path)
@@ -276,7 +275,7 @@ class Ledger:
                 merged = self._goal(stem, name)
                 compaction.merge(paths, merged, name)
                 for path in set(paths) - {merged}:
-                    path.unlink()
+                    remove(path)
                 logger.info("%s: %d files are one now", merged, len(paths))
 
     def _goal(self, stem: str, name: str) -> Path:
@@ -287,7 +286,7 @@ class Ledger:
         twin = self.folder / table.EVENTS / path.name
         rows = table.united(table.read(each) for each in (path, twin) if each.exists())
         if path not in self._write(rows, path.stem):
-            path.unlink()
+            remove(path)
 
     def _write(self, rows: Any, name: str) -> list[Path]:
         """Write rows into the folders they belong to, and return the files."""
@@ -302,10 +301,10 @@ class Ledger:
         try:
             read(path)
         except LedgerError as exc:
-            folder = self.folder / "damaged"
-            folder.mkdir(exist_ok=True)
-            kept = folder / f"{path.name}-{time.time_ns()}"
-            path.rename(kept)
+            kept = self.folder / "damaged" / f"{path.name}-{time.time_ns()}"
+            with told(path, "damaged, and cannot be set aside"):
+                kept.parent.mkdir(exist_ok=True)
+                path.rename(kept)
             logger.warning("%s; moved to %s", exc, kept)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from libsep.config import ScanConfig, StorageConfig
-from libsep.errors import ConfigError, LedgerError, TransferError
+from libsep.errors import ConfigError, LedgerError, TransferError, reason_of
 from libsep.ledger import FOLDER, Ledger, ledger_of, run_in_work
 from libsep.library.omissions import NOTE, Omission, write_note
 from libsep.library.plan import OutputSize
@@ -207,7 +207,7 @@ def readable_ledger(stems: Path | RemoteFolder, storage: StorageConfig) -> Itera
     Raises
     ------
     ConfigError
-        The store does not answer, or refuses.
+        The store does not answer, or refuses; or the disk of temporary files is full.
     """
     if isinstance(stems, Path):
         yield Ledger(stems / FOLDER)
@@ -217,6 +217,8 @@ def readable_ledger(stems: Path | RemoteFolder, storage: StorageConfig) -> Itera
             ledger = fetched_ledger(stems, storage, Path(folder))
         except TransferError as exc:
             raise ConfigError(f"{stems}: cannot be read: {exc.message}") from exc
+        except OSError as exc:
+            raise ConfigError(f"{folder}: cannot be written: {reason_of(exc)}") from exc
         yield ledger
 
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from libsep.config import StorageConfig
-from libsep.errors import ConfigError, LedgerError, TransferError
+from libsep.errors import ConfigError, LedgerError, TransferError, reason_of
 from libsep.ledger import FOLDER, Ledger, RunLock, compaction, table
 from libsep.library.omissions import NOTE
 from libsep.storage.lock import StoreLock
@@ -86,7 +86,7 @@ class CopiedLedger(Ledger):
         Raises
         ------
         LedgerError
-            The store does not answer, or a file is damaged.
+            The store does not answer, a file is damaged, or the local disk is full or read-only.
         """
         try:
             for name in table.FOLDERS:
@@ -95,6 +95,8 @@ class CopiedLedger(Ledger):
                     self._pull(found, self.folder / name, tolerant=tolerant)
         except TransferError as exc:
             raise LedgerError(f"{self._store.folder}: no ledger: {exc}") from exc
+        except OSError as exc:
+            raise LedgerError(f"{self.folder}: cannot be written: {reason_of(exc)}") from exc
 
     def _pull(self, found: StoredObject, folder: Path, *, tolerant: bool) -> None:
         path = folder / found.name.rpartition("/")[2]

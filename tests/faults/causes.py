@@ -162,6 +162,24 @@ def small_disk(folder: Path, n_bytes: int) -> Iterator[bool]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@contextlib.contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Let nobody write to a folder for the length of the block."""
+    if os.geteuid():
+        folder.chmod(0o555)
+        try:
+            yield
+        finally:
+            folder.chmod(0o755)
+        return
+    for command in (("--bind", folder), ("-o", "remount,bind,ro")):
+        subprocess.run(["mount", *command, folder], check=True)
+    try:
+        yield
+    finally:
+        unmount(folder)
+
+
 def unmount(folder: Path) -> None:
     """Take a disk away again, if there is one."""
     command = ["umount", "--lazy", os.fspath(folder)]

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from libsep.errors import LedgerError
 from libsep.ledger import Ledger, outputs_of, store, table
-from libsep.ledger.journal import Journal
 from libsep.track import Outcome
 
 from .conftest import outcome, record
@@ -240,30 +239,6 @@ def test_a_thousand_rows_wait_for_the_disk_once(
     assert rows["source"].to_pylist()[::2501] == ["first", "last"]
     ledger.end()
     assert len(ledger.latest()) == 2502
-
-
-def test_a_disk_that_is_gone_is_an_error_of_the_ledger_and_half_a_row_stays_the_last_one() -> None:
-    full = Path("/dev/full")  # nothing can be written there, nor cut off
-    journal = Journal(full, os.open(full, os.O_WRONLY))
-    for reason in ("No space left on device", "Bad file descriptor"):
-        with pytest.raises(LedgerError, match=f"/dev/full: cannot be written: {reason}"):
-            journal.append(outcome("x").as_row())
-    journal.close()
-
-
-def test_a_folder_that_goes_while_a_file_is_written_is_an_error_of_the_ledger(
-    tmp_path: Path,
-) -> None:
-    folder = tmp_path / "ledger"
-    folder.mkdir()
-
-    def write() -> None:
-        with table.writing(folder / "a.parquet", table.SCHEMA):
-            folder.rename(tmp_path / "away")
-            folder.touch()
-
-    with pytest.raises(LedgerError, match=r"a\.parquet: cannot be written: Not a directory"):
-        write()
 
 
 def test_writing_needs_an_open_run_with_a_new_and_plain_name(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The ledger of an output in a store: written here, copied there, found again anywhere."""
 
 import io
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from libsep.storage.places import RemoteFolder
 from libsep.storage.store import Store
 from libsep.track import Outcome
 
+from ..faults.causes import can_mount, read_only
 from .conftest import BUCKET, S3Server
 
 OUTPUT = RemoteFolder("s3", BUCKET, "stems")
@@ -47,6 +49,22 @@ def ended_run(opened: Callable[..., Any], run: str, *sources: str, machine: str 
         for source in sources:
             ledger.append(row(source))
         ledger.end("finished")
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not can_mount(), reason="cannot make it read-only")
+def test_a_local_disk_that_takes_no_copy_is_an_error_in_one_line(
+    opened: Callable[..., Any],
+) -> None:
+    ended_run(opened, "one", "a", machine="elsewhere")
+    with opened("two") as ledger:
+        for path in (ledger.folder / "ledger").iterdir():
+            path.unlink()
+        with read_only(ledger.folder):
+            reason = "(Read-only file system|Permission denied)"
+            with pytest.raises(LedgerError, match=rf"\.libsep: cannot be written: {reason}$"):
+                ledger.pull(tolerant=False)
+        ledger.pull(tolerant=False)
+        assert set(ledger.latest()) == {"a"}
 
 
 def test_the_rows_of_a_run_are_known_on_another_machine(
