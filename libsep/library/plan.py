@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from libsep.errors import StemsError, TagError
+from libsep.errors import StemsError, TagError, reason_of
 from libsep.media.blame import is_of_disk
 from libsep.media.tags import read_fingerprint
 from libsep.track import Assignment, Move, Outcome, Track, path_to_text
@@ -200,8 +200,11 @@ def decide_by_content(outcome: Outcome, previous: Outcome | None, goal: Path) ->
 
 
 def _decide_by_content(outcome: Outcome, previous: Outcome | None, goal: Path) -> Decision:
-    if not goal.exists():
-        return Decision(Action.CONVERT, "no stem file yet")
+    try:
+        if not goal.exists():
+            return Decision(Action.CONVERT, "no stem file yet")
+    except OSError as exc:
+        raise StemsError(goal, f"cannot be looked at: {reason_of(exc)}") from exc
     try:
         made = read_fingerprint(goal)
     except TagError as exc:

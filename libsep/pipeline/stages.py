@@ -170,7 +170,12 @@ class TrackRun:
 
     def _with_output(self, status: Literal["done", "skipped"]) -> Outcome:
         """Return the outcome with what is known of the finished file, old numbers included."""
-        output = self.goal.stat()
+        try:
+            output = self.goal.stat()
+        except OSError as exc:
+            raise StemsError(
+                self.goal, f"vanished as soon as it had its name: {reason_of(exc)}"
+            ) from exc
         outcome = self.outcome
         if self.known is not None and outcome.null_db is None:
             measured = {name: getattr(self.known, name) for name in MEASURED}

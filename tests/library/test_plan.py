@@ -155,6 +155,11 @@ def goal(tmp_path: Path) -> Path:
     return path
 
 
+def test_a_stem_file_that_cannot_be_looked_at_is_no_bug(tmp_path: Path) -> None:
+    with pytest.raises(StemsError, match="cannot be looked at: File name too long"):
+        decide_by_content(outcome(), None, tmp_path / ("x" * 300))
+
+
 @pytest.mark.parametrize("previous", [None, outcome(), outcome(status="failed")])
 def test_the_content_decides_whatever_the_ledger_says(goal: Path, previous: Outcome | None) -> None:
     assert decide_by_content(outcome(), previous, goal) is Action.SKIP

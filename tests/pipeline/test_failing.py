@@ -118,6 +118,28 @@ def test_an_output_folder_that_cannot_be_made_is_no_fault_of_the_track(
     assert (outcome.status, outcome.kind) == ("failed", "fault"), outcome.message
 
 
+def test_a_stem_file_that_vanishes_as_soon_as_it_has_its_name_is_no_bug(
+    encode: Callable[..., Path],
+    tmp_path: Path,
+    tiny_model: Model,
+    music: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    track, _ = track_of_file(encode("song.wav", music), None)
+    settings = settings_of(CONFIG, tiny_model, tmp_path)
+    goal = tmp_path / "stems" / track.output
+
+    def meddle(_: Path) -> None:
+        goal.unlink()
+
+    monkeypatch.setattr("libsep.media.atomic.sync_folder", meddle)
+    outcome = process(
+        track, None, Separator(tiny_model, device="cpu"), settings, assignment(tiny_model)
+    )
+    assert (outcome.status, outcome.kind, outcome.error) == ("failed", "fault", "StemsError")
+    assert outcome.message == "vanished as soon as it had its name: No such file or directory"
+
+
 def test_streams_that_are_not_what_was_encoded_are_found_before_the_rename(
     encode: Callable[..., Path],
     tmp_path: Path,
