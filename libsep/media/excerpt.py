@@ -9,6 +9,7 @@ from jaxtyping import Float32
 from libsep.errors import DecodeError
 from libsep.media.downmix import by_position
 from libsep.media.ffmpeg import STALL_TIMEOUT_S, Process
+from libsep.media.lost_input import check_input_was_whole
 from libsep.media.pieces import pieces_of
 from libsep.media.probe import INPUT_OPTIONS
 
@@ -46,14 +47,14 @@ def decode_excerpt(
     Raises
     ------
     DecodeError
-        ffmpeg cannot read the file, or moved nothing for too long.
+        ffmpeg cannot read the file, moved nothing for too long, or lost the disk in the midst.
     """
     try:
         first = next(piece for piece in pieces_of(path).all if piece.url)
     except OSError as exc:
         raise DecodeError(path, f"cannot be read: {exc.strerror}") from exc
-    options = {**INPUT_OPTIONS, **first.options, "ss": f"{start_s:.3f}"}
-    audio = graphs.input(first.url, **options)["a:0"]
+    options = {**INPUT_OPTIONS, **first.options}
+    audio = graphs.input(first.url, **(options | {"ss": f"{start_s:.3f}"}))["a:0"]
     audio = by_position(audio).filter("aresample", sample_rate)
     audio = audio.filter("aformat", sample_fmts="flt", channel_layouts="stereo")
     graph = audio.output("pipe:1", format="f32le", acodec="pcm_f32le", t=n_samples / sample_rate)
@@ -62,5 +63,7 @@ def decode_excerpt(
     ) as process:
         data = process.read(8 * n_samples)
         process.finish()
+        if len(data) < 8 * n_samples:
+            check_input_was_whole(process, path, first.url, options, ffmpeg=ffmpeg)
     samples = np.frombuffer(data, "<f4", len(data) // 8 * 2).reshape(-1, 2).T
     return np.where(np.isfinite(samples), samples, np.float32(0))

@@ -10,6 +10,7 @@ import pytest
 
 from libsep.errors import DecodeError, ProbeError
 from libsep.media.decode import Decoder, hash_audio
+from libsep.media.excerpt import decode_excerpt
 
 from ..conftest import tone
 
@@ -62,6 +63,23 @@ def test_a_hash_of_half_a_track_is_none(track: Path, tmp_path: Path, ffmpeg: Pat
     with pytest.raises(ProbeError, match="could not be read to its end") as raised:
         hash_audio(track, ffmpeg=program)
     assert isinstance(raised.value.__cause__, OSError)
+
+
+def test_what_is_heard_of_a_track_is_no_shorter_where_its_disk_fails(
+    track: Path, tmp_path: Path, ffmpeg: Path
+) -> None:
+    options = {"start_s": 1.0, "n_samples": 44100, "sample_rate": 22050}
+    whole = decode_excerpt(track, ffmpeg=ffmpeg, **options)
+    program = losing(tmp_path, ffmpeg, "f32le", 100_000)
+    with pytest.raises(DecodeError, match=r"to its end \(Input/output error\)") as raised:
+        decode_excerpt(track, ffmpeg=program, **options)
+    assert isinstance(raised.value.__cause__, OSError), "and is listened to again"
+    always = losing(tmp_path, ffmpeg, 'f32le*|*"acodec copy"', 100_000)
+    part = decode_excerpt(track, ffmpeg=always, **options)
+    np.testing.assert_array_equal(part, whole[:, : part.shape[1]])
+    assert part.shape[1] == 12_500, (
+        "a file that ends too early each time is heard as far as it goes"
+    )
 
 
 def test_a_file_that_ends_too_early_for_its_format_each_time_is_converted_as_far_as_it_goes(
