@@ -103,6 +103,11 @@ def _print(done: "Exported") -> None:
         f"{counted(done.n_tracks, 'track')}, {done.n_with_cues} with cues, {done.n_with_grid} with "
         f"a beat grid; {counted(done.n_playlists, 'playlist')}"
     )
+    if done.n_aside:
+        console.print(
+            "[yellow]tracks of the collection left aside, as another one fits the same stem file "
+            f"better: {done.n_aside:,}[/]"
+        )
     if done.n_missing:
         missing = counted(done.n_missing, "track")
         console.print(f"[yellow]in the playlists, but without a stem file: {missing}[/]")

@@ -12,7 +12,7 @@ from libsep.dj.collection import Collection, Entry, Playlist
 from libsep.dj.m3u_lists import MARK, file_key, refuse_to_replace, write_lists
 from libsep.dj.read import MAX_NAMES, read_collection
 from libsep.dj.rekordbox import write_rekordbox
-from libsep.dj.stems import StemTrack, carried, moved, read_stem_tracks, sources_in
+from libsep.dj.stems import StemTrack, carried, closest, moved, read_stem_tracks, sources_in
 from libsep.dj.time_zero import Clock
 from libsep.dj.traktor import write_traktor
 from libsep.errors import ConfigError
@@ -32,7 +32,8 @@ NAMES = {"traktor": "stems.nml", "rekordbox": "stems.xml", "m3u": "stems.m3u8"}
 class Exported:
     """What was written: files, how many tracks and playlists, and what was left out and why.
 
-    ``n_missing`` counts the tracks of the collection's playlists that have no stem file;
+    ``n_aside`` counts the entries of the collection that were left aside because another one fits
+    the same stem file better; ``n_missing`` its playlists' tracks that have no stem file;
     ``n_shifted`` the tracks whose cues and grid were moved because of their source, ``n_unknown``
     those of which nobody can tell whether they need it (see `libsep.dj.time_zero`).
     """
@@ -42,6 +43,7 @@ class Exported:
     n_with_cues: int
     n_with_grid: int
     n_playlists: int
+    n_aside: int
     n_missing: int
     n_shifted: int
     n_unknown: int
@@ -123,6 +125,7 @@ def export(
         n_with_cues=sum(bool(entry.cues) for entry in entries),
         n_with_grid=sum(bool(entry.grid) for entry in entries),
         n_playlists=len(lists),
+        n_aside=done.n_aside,
         n_missing=_n_locations(known.playlists) - _n_locations(playlists),
         n_shifted=done.n_shifted,
         n_unknown=done.n_unknown,
@@ -153,6 +156,7 @@ class _CarriedOver:
     """Stem files with what a collection knows of them; see `Exported` for the counts."""
 
     entries: list[Entry] = dataclasses.field(default_factory=list)
+    n_aside: int = 0
     n_shifted: int = 0
     n_unknown: int = 0
 
@@ -165,17 +169,20 @@ def _carry_over(
     program: Program,
 ) -> _CarriedOver:
     clock = Clock(program=known.program, library=prepared.library, mp3_shift_s=prepared.mp3_shift_s)
-    by_track = {
-        sources[entry.location].path: entry for entry in known.entries if entry.location in sources
-    }
+    fitting_each: dict[Path, list[Entry]] = {}
+    for entry in known.entries:
+        if entry.location in sources:
+            fitting_each.setdefault(sources[entry.location].path, []).append(entry)
     done = _CarriedOver()
     for track in tracks:
         late_s = track.skipped_s if program == "rekordbox" else 0.0
         own = moved(track.entry, late_s)
-        entry = by_track.get(track.path)
-        if entry is None:
+        entries = fitting_each.get(track.path)
+        if entries is None:
             done.entries.append(own)
             continue
+        entry = closest(track, entries, prepared.library)
+        done.n_aside += len(entries) - 1
         shift_s = clock.shift_of(track, entry) if entry.cues or entry.grid else 0.0
         done.n_shifted += bool(shift_s)
         done.n_unknown += shift_s is None

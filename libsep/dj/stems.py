@@ -5,7 +5,7 @@ import json
 import logging
 import math
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -100,6 +100,23 @@ def sources_in(collection: Collection, tracks: tuple[StemTrack, ...]) -> Mapping
                     found[location] = candidates[0]
                 break
     return found
+
+
+def closest(track: StemTrack, entries: Sequence[Entry], library: Path | None) -> Entry:
+    """Return the entry of several for one stem file that is its source most surely.
+
+    That is the one in the library itself, if it is known where that lies; else one whose path is
+    spelt as that of the source; of equal ones the first.
+    """
+    place = (library / track.source).as_posix() if library else None
+
+    def doubt(entry: Entry) -> int:
+        paths = [text.replace("\\", "/") for text in spellings(entry.location)]
+        if place in paths:
+            return 0
+        return 1 if any(f"/{path}".endswith(f"/{track.source}") for path in paths) else 2
+
+    return min(entries, key=doubt)
 
 
 def _as_long(first_s: float | None, second_s: float | None) -> bool:

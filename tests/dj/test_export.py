@@ -15,7 +15,7 @@ from libsep.cli.app import app
 from libsep.dj.collection import Collection, Entry, Playlist
 from libsep.dj.colors import color_for, color_of
 from libsep.dj.rekordbox import read_rekordbox, write_rekordbox
-from libsep.dj.stems import StemTrack, carried, read_stem_tracks, sources_in
+from libsep.dj.stems import StemTrack, carried, closest, read_stem_tracks, sources_in
 from libsep.dj.traktor import read_traktor, write_traktor
 from libsep.media.stems import MANIFEST
 from libsep.media.tags.serato_cues import GridMarker
@@ -305,3 +305,28 @@ def test_sources_that_differ_in_case_alone_keep_their_own_stem_files() -> None:
         "/Music/A/one.mp3": "A/one.mp3",
         "/Music/a/two.MP3": "A/Two.mp3",
     }
+
+
+def test_of_two_entries_for_one_stem_file_that_of_the_exact_path_counts(
+    make_stem: MakeStem, tmp_path: Path
+) -> None:
+    """A collection may hold a track where it lay before, too."""
+    stems = make_stem("A/one.mp3").parents[1]
+    text = REKORDBOX.replace("a%20b/one%231.mp3", "A/one.mp3")
+    (track,) = re.findall(r"<TRACK TrackID.*?</TRACK>", text, re.DOTALL)[:1]
+    other = track.replace("A/one.mp3", "a/ONE.mp3").replace('Rating="', 'Rating="0" Was="')
+    number = re.search(r'TrackID="([^"]*)"', other)
+    assert number is not None
+    other = other.replace(number.group(), 'TrackID="99"')
+    (tmp_path / "rekordbox.xml").write_text(text.replace(track, track + other), encoding="utf-8")
+    arguments = ["--to", "rekordbox", "--collection", str(tmp_path / "rekordbox.xml")]
+    result = run(app, ["export", str(stems), *arguments])
+    assert result.exit_code == 0, result.output
+    assert "left aside, as another one fits the same stem file better: 1\n" in result.output
+    (found,) = read_rekordbox(stems / "stems.xml").entries
+    assert found.rating
+    own = Entry(location="/S")
+    stem = StemTrack(path=Path("x"), source="A/one.mp3", entry=own)
+    entries = [Entry(location=f"{root}/A/one.mp3") for root in ("/Old", "/Music", "/New")]
+    assert closest(stem, entries, Path("/Music")) is entries[1]
+    assert closest(stem, entries, None) is entries[0]
