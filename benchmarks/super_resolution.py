@@ -67,8 +67,8 @@ def read_segments(data: Path | None) -> np.ndarray:
     n_samples = int(MAX_S * SAMPLE_RATE)
     parts = [
         samples[:, start : start + length]
-        for path in find_recordings([data])
-        for samples in [decode_file(path)[:, :n_samples]]
+        for recording in find_recordings([data])
+        for samples in [decode_file(recording.path)[:, :n_samples]]
         for start in range(0, samples.shape[1] - length + 1, length)
     ]
     return np.stack(parts)[:, None]

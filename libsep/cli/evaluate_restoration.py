@@ -49,10 +49,11 @@ def evaluate_restoration(
     if out is not None:
         from libsep.evaluation.restoration_plots import draw_subject
     rows = []
-    paths = find_recordings(datasets)
-    for number, (path, picture) in enumerate(zip(paths, picture_names(paths), strict=True), 1):
-        console.print(f"[dim]{number}/{len(paths)}[/] {markup(path.name)}")
-        for subject in read_subjects([path], warn=lambda text: console.print(markup(text))):
+    recordings = find_recordings(datasets)
+    pictures = zip(recordings, picture_names(recordings), strict=True)
+    for number, (recording, picture) in enumerate(pictures, 1):
+        console.print(f"[dim]{number}/{len(recordings)}[/] {markup(recording.name)}")
+        for subject in read_subjects([recording], warn=lambda text: console.print(markup(text))):
             rows += evaluate_model([subject], found.name, resolver)
             if out is not None:
                 draw_subject(subject, resolver, out / picture)

@@ -1,7 +1,7 @@
 """Measure a super-resolution model on recordings, beside the baselines."""
 
+import dataclasses
 import functools
-import itertools
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -40,8 +40,18 @@ LIMITED, REPLICATED = "band-limited", "replication"
 """Names of the baselines."""
 
 
-def find_recordings(paths: Sequence[Path]) -> list[Path]:
+@dataclasses.dataclass(frozen=True)
+class Recording:
+    """An audio file; ``name`` is its path in the folder that was given, or its file name."""
+
+    path: Path
+    name: str
+
+
+def find_recordings(paths: Sequence[Path]) -> list[Recording]:
     """Return the audio files below folders, and files that are named themselves, in order.
+
+    Of several files of one name, as of two folders, each is called by its whole path.
 
     Raises
     ------
@@ -51,17 +61,24 @@ def find_recordings(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise ConfigError(f"{path}: not found, expected recordings")
-    files = itertools.chain.from_iterable(
-        sorted(path.rglob("*")) if path.is_dir() else [path] for path in paths
-    )
-    found = [path for path in files if path.suffix.lower() in AUDIO_EXTENSIONS]
-    if not found:
+    files = [
+        Recording(file, file.relative_to(path).as_posix() if path.is_dir() else file.name)
+        for path in paths
+        for file in (sorted(path.rglob("*")) if path.is_dir() else [path])
+        if file.suffix.lower() in AUDIO_EXTENSIONS
+    ]
+    if not files:
         raise ConfigError(f"{', '.join(map(str, paths))}: no audio files")
-    return found
+    counts = Counter(file.name for file in files)
+    return [
+        file if counts[file.name] == 1 else dataclasses.replace(file, name=file.path.as_posix())
+        for file in files
+    ]
 
 
-def picture_names(paths: Sequence[Path]) -> list[str]:
+def picture_names(recordings: Sequence[Recording]) -> list[str]:
     """Return the name of a PNG for each recording; equal ones get a hash of the path."""
+    paths = [recording.path for recording in recordings]
     counts = Counter(file_key(path.stem) for path in paths)
     return [
         fitting(path.stem, ".png")
@@ -72,7 +89,7 @@ def picture_names(paths: Sequence[Path]) -> list[str]:
 
 
 def read_subjects(
-    paths: Sequence[Path], warn: Callable[[str], None], excerpt_s: float = EXCERPT_S
+    recordings: Sequence[Recording], warn: Callable[[str], None], excerpt_s: float = EXCERPT_S
 ) -> Iterator[Subject]:
     """Yield the middle of each recording, and the cases that are made of it.
 
@@ -80,7 +97,8 @@ def read_subjects(
     cannot be decoded, is silent, or has nothing above any cut-off is told to ``warn`` and left
     out.
     """
-    for path in paths:
+    for recording in recordings:
+        path = recording.path
         try:
             whole = decode_file(path)
             bandwidth_hz = _cutoff_hz(whole) or SAMPLE_RATE / 2
@@ -94,7 +112,7 @@ def read_subjects(
         except TrackError as exc:
             warn(f"{path}: left out: {exc}")
             continue
-        yield Subject(path.name, source, bandwidth_hz, (*cases, *coded))
+        yield Subject(recording.name, source, bandwidth_hz, (*cases, *coded))
 
 
 def evaluate_model(

@@ -21,7 +21,12 @@ from libsep.evaluation.restoration import (
     replicated,
 )
 from libsep.evaluation.restoration_report import as_json_text, means_of
-from libsep.evaluation.restoration_run import find_recordings, picture_names, read_subjects
+from libsep.evaluation.restoration_run import (
+    Recording,
+    find_recordings,
+    picture_names,
+    read_subjects,
+)
 from libsep.metrics import band_lsd
 from libsep.restoration.model import RestorationModel
 
@@ -116,9 +121,25 @@ def test_the_command_scores_a_super_resolution_model(
     assert "are for separators" in " ".join(refused.output.replace("│", "").split())
 
 
+def test_recordings_of_one_name_are_told_apart(tmp_path: Path, source: Stereo) -> None:
+    paths = [tmp_path / name for name in ("x/a/one.wav", "x/b/one.wav", "y/b/one.wav", "y/two.wav")]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_wave(path, source)
+    recordings = find_recordings([tmp_path / "x"])
+    assert [each.name for each in recordings] == ["a/one.wav", "b/one.wav"]
+    assert [each.name for each in read_subjects(recordings, pytest.fail, excerpt_s=1.0)] == [
+        "a/one.wav", "b/one.wav",
+    ]  # fmt: skip
+    recordings = find_recordings([tmp_path / "x", tmp_path / "y"])
+    assert [each.path for each in recordings] == paths
+    doubled = [str(path) for path in paths[1:3]]
+    assert [each.name for each in recordings] == ["a/one.wav", *doubled, "two.wav"]
+
+
 def test_recordings_of_one_name_get_pictures_of_their_own() -> None:
     paths = [Path(name) for name in ("a/one.wav", "b/ONE.flac", "a/two.wav")]
-    first, second, third = picture_names(paths)
+    first, second, third = picture_names([Recording(path, path.name) for path in paths])
     assert third == "two.png"
     assert first.startswith("one~")
     assert first.lower() != second.lower()

@@ -62,7 +62,7 @@ def find_files(paths: Sequence[Path], exclude: Sequence[str] = ()) -> list[Path]
     ConfigError
         A path does not exist, or there is no file at all.
     """
-    files = find_recordings(paths)
+    files = [recording.path for recording in find_recordings(paths)]
     kept = [f for f in files if not any(fnmatch.fnmatch(f.name, pattern) for pattern in exclude)]
     if not kept:
         folders = ", ".join(map(str, paths))
