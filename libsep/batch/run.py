@@ -161,7 +161,7 @@ def start_crew(
     )
     fleet = Fleet(Nodes(check), staffing, separators, plan, config.run)
     if len(models) > 1:  # a single one is loaded at once by the separators themselves
-        separators.check()
+        separators.check(lambda: stops.signal is not None)
     return Crew(
         plan=plan,
         costs=costs,

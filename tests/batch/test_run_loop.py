@@ -17,14 +17,14 @@ from libsep.batch.interrupts import Interrupts
 from libsep.batch.run import convert_all
 from libsep.batch.schedule.plan import Attempt
 from libsep.config import Config
-from libsep.errors import ClusterError
+from libsep.errors import ClusterError, ModelError
 from libsep.ledger import Ledger
 from libsep.library.survey import track_of_file
 from libsep.pipeline import Assigner, Settings
 from libsep.separation.registry import Model
 from libsep.track import Outcome, Track
 
-from ..conftest import assignment
+from ..conftest import assignment, copied
 from .conftest import Notes
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -41,12 +41,18 @@ def run_tracks(
     stems: Path,
     config: Config,
     interrupts: Interrupts | None = None,
+    *others: Model,
 ) -> tuple[RunResult, Notes]:
     ledger = Ledger(stems / ".libsep")
     ledger.begin("test")
     notes = Notes()
     config = config.replaced(separation={"model": str(model.folder)})
-    settings = Settings(config=config, models={model.name: model}, output_root=stems, run="test")
+    settings = Settings(
+        config=config,
+        models={each.name: each for each in (model, *others)},
+        output_root=stems,
+        run="test",
+    )
     assigned = [dataclasses.replace(each, assignment=assignment(model)) for each in attempts]
     result = convert_all(assigned, settings, Assigner(config), ledger, notes, interrupts=interrupts)
     ledger.end()
@@ -78,6 +84,19 @@ def test_an_interrupted_run_does_not_wait_for_separators_that_load(
     result, notes = run_tracks(songs, tiny_model, tmp_path / "stems", CONFIG, interrupts)
     assert (result.interrupted, result.n_left) == (signal.SIGINT, 3)
     assert (notes.descriptions, notes.outcomes) == ([], [])
+
+
+def test_an_interrupted_run_of_several_models_does_not_wait_until_they_are_checked(
+    songs: list[Attempt], tiny_model: Model, tmp_path: Path
+) -> None:
+    damaged = copied(tiny_model, "damaged", tmp_path)
+    damaged.weights_path.write_bytes(b"no weights")
+    interrupts = Interrupts(signal=signal.SIGINT, count=1)
+    stems = tmp_path / "stems"
+    result, notes = run_tracks(songs, tiny_model, stems, CONFIG, interrupts, damaged)
+    assert (result.interrupted, result.n_left, notes.outcomes) == (signal.SIGINT, 3, [])
+    with pytest.raises(ModelError, match="damaged"):
+        run_tracks(songs, tiny_model, tmp_path / "others", CONFIG, None, damaged)
 
 
 def test_a_track_that_takes_too_long_fails_and_the_others_do_not(

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,9 @@ LOAD_TIMEOUT_S = 600.0
 RELOAD_PAUSES_S = (1.0, 25.0)
 """Seconds before a model is loaded again when the separator died of it. The last pause is so long
 that a node which has died meanwhile is known to be dead."""
+
+CHECK_POLL_S = 0.25
+"""How often signals are looked at while the models are checked, in seconds."""
 
 REPORT_TIMEOUT_S = 10.0
 """Seconds that a separator has at the end of a run to tell what it did."""
@@ -109,8 +112,13 @@ class Separators:
         reference = self._seats[slot].actor.load.remote(self._models[model])
         self._loading[reference] = slot, model, attempt, time.monotonic()
 
-    def check(self) -> None:
+    def check(self, is_interrupted: Callable[[], bool]) -> None:
         """Let a separator, if there is one, load each model of the run once.
+
+        Parameters
+        ----------
+        is_interrupted
+            Whether the run is to end: then nothing is waited for.
 
         Raises
         ------
@@ -119,14 +127,22 @@ class Separators:
         """
         for seat in list(self._seats.values())[:1]:
             answer = seat.actor.check.remote(list(self._models.values()))
-            try:
-                ray.get(answer, timeout=LOAD_TIMEOUT_S)
-            except ray.exceptions.RayTaskError as exc:
-                if isinstance(exc.cause, ModelError):
-                    raise exc.cause from None
-                logger.warning("models were not checked: %s", exc.cause)
-            except ray.exceptions.RayError as exc:
-                logger.warning("models were not checked: %s", exc)
+            limit_s = time.monotonic() + LOAD_TIMEOUT_S
+            while not is_interrupted() and time.monotonic() < limit_s:
+                if ray.wait([answer], timeout=CHECK_POLL_S)[0]:
+                    self._collect_check(answer)
+                    return
+            logger.warning("models were not checked: no answer until now")
+
+    def _collect_check(self, answer: Any) -> None:
+        try:
+            ray.get(answer)
+        except ray.exceptions.RayTaskError as exc:
+            if isinstance(exc.cause, ModelError):
+                raise exc.cause from None
+            logger.warning("models were not checked: %s", exc.cause)
+        except ray.exceptions.RayError as exc:
+            logger.warning("models were not checked: %s", exc)
 
     def slot_of(self, reference: Any) -> int:
         """Return the slot that one of the `pending` references belongs to."""
