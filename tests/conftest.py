@@ -52,6 +52,9 @@ hypothesis.settings.load_profile("libsep")
 # Two threads that share a loaded core wait for each other longer than one would compute.
 torch.set_num_threads(1)
 
+# Ray's workers give way to all other work by default, also to other tests; a test waits for them.
+os.environ.setdefault("RAY_worker_niceness", "0")
+
 
 def write_wave(path: Path, samples: np.ndarray, sample_rate: int = SAMPLE_RATE) -> None:
     """Write samples of full scale ±1.0 as 16-bit stereo."""

@@ -62,7 +62,8 @@ def environment(home: Path, **variables: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     # Patience, and listening on loopback only, as for the embedded Ray.
     patience = {name: text for name, text in VARIABLES.items() if name != "RAY_AUTH_MODE"}
-    return {**kept, **patience, "HOME": str(home), **variables}
+    niceness = {"RAY_worker_niceness": "0"}  # as for all tests
+    return {**kept, **patience, **niceness, "HOME": str(home), **variables}
 
 
 @dataclasses.dataclass

@@ -47,12 +47,8 @@ def config_file(tmp_path: Path, tiny_model: Model) -> Path:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of a command: ours, without what pytest sets for itself.
-
-    Ray's workers give way to all other work by default; a test waits for them.
-    """
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    return ours | {"RAY_worker_niceness": "0"}
+    """Return the environment of a command: ours, without what pytest sets for itself."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def config_file(tmp_path: Path, tiny_model: Model, s3: S3Server) -> Path:
 
 def environment(s3: S3Server) -> dict[str, str]:
     ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    return ours | {"RAY_worker_niceness": "0", "AWS_ENDPOINT_URL": s3.endpoint}
+    return ours | {"AWS_ENDPOINT_URL": s3.endpoint}
 
 
 def run(s3: S3Server, config: Path) -> Any:
