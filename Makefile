@@ -11,9 +11,12 @@ STEMS ?= demo/stems
 ARGS ?=
 TESTS ?= tests
 
+# Modules are compiled when they are first imported, a quarter of all, if that may be kept.
+NO_COMPILE := $(if $(PYTHONDONTWRITEBYTECODE),,--no-compile)
+
 BIN := $(VENV)/bin
 export PATH := $(abspath $(VENV))/bin:$(PATH)
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(NO_COMPILE) \
 	--constraint deploy/constraints.txt --editable
 
 .PHONY: run test check lint demo clean help
