@@ -13,7 +13,11 @@ from libsep.batch.interrupts import Interrupts
 from libsep.config import DistillationConfig
 from libsep.errors import ConfigError
 from libsep.genre.router import Router
+from libsep.nets.band_split_unet import SIZES
+from libsep.separation.architectures import build_network
+from libsep.separation.model import ModelInfo
 from libsep.separation.registry import Model, find_model, list_models, networks_of, read_model
+from libsep.separation.weights import save_model
 from libsep.training.distillation.check import check_exam, check_stage
 from libsep.training.distillation.install import Taught, install_student, write_student
 from libsep.training.distillation.job import STUDENT, DistillationJob
@@ -82,6 +86,23 @@ def job(tmp_path: Path, library: Path, tiny_cascade: Model) -> DistillationJob:
         genre="rock",
         start="random",
     )
+
+
+def three_targets(folder: Path) -> Model:
+    """Return a model of no vocals whose estimates are filtered."""
+    arguments = {**SIZES["XS"], "targets": ["drums", "bass", "other"]}
+    info = ModelInfo(
+        name=folder.name,
+        architecture="band_split_unet",
+        arguments=arguments,
+        targets=arguments["targets"],
+        sample_rate=44100,
+        licence="CC0",
+        wiener=[
+            {"share": 0.5, "to_hz": 160, "targets": ["drums", "bass"], "over_s": {"bass": 0.4}}
+        ],
+    )
+    return save_model(folder, info, build_network(info))
 
 
 def store_of(job: DistillationJob, max_bytes: float = 1e9) -> LabelStore:
@@ -208,6 +229,10 @@ def test_a_second_stage_is_installed_as_a_cascade(
     assert second.folder == tmp_path / "models" / "rock-accompaniment"
     assert rock.scores[0].values["mean"] == 1.5
     assert "tiny-vocals takes the vocals off first" in (rock.folder / "README.md").read_text()
+    teacher = three_targets(tmp_path / "three")
+    taught = DistillationJob(**{**vars(job), "teacher": teacher})
+    write_student(taught, Taught(n_blocks=1, hours=0.1), exam, judgement)
+    assert read_model(job.second_stage).wiener == teacher.wiener != second.wiener == ()
     alone = DistillationJob(**{**vars(job), "behind": None})
     with pytest.raises(ConfigError, match="this student was begun behind tiny-vocals"):
         student_config(alone)

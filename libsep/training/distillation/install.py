@@ -15,7 +15,7 @@ from libsep.model_folder.tensors import write_file
 from libsep.separation.card import scores_table
 from libsep.separation.cascade import chain, redescribed
 from libsep.separation.model import Model, Score
-from libsep.separation.registry import networks_of, read_model
+from libsep.separation.registry import VOCALS, networks_of, read_model
 from libsep.training.distillation.job import STUDENT, DistillationJob
 from libsep.training.distillation.judgement import Exam, Judgement, Marks
 from libsep.training.job import BEST
@@ -154,7 +154,15 @@ def _about(job: DistillationJob, taught: Taught) -> dict[str, Any]:
         "notice": teacher.notice,
         "data": [labels, *(f"{name}, given by the user" for name in job.what_it_learns_from())],
         "training": f"size {config.network.size}, begun with {job.start}; libsep distil",
+        "wiener": _filters(job),
     }
+
+
+def _filters(job: DistillationJob) -> list[dict[str, Any]]:
+    """Return the filters of the teacher's last network, if the student takes its place."""
+    last = networks_of(job.teacher)[-1]
+    takes_its_place = job.behind is not None and VOCALS not in last.targets
+    return [each.model_dump() for each in last.wiener] if takes_its_place else []
 
 
 def _scores(job: DistillationJob, exam: Exam, judgement: Judgement) -> list[Score]:
