@@ -31,5 +31,8 @@ def folded(network: SeparationNetwork, dtype: torch.dtype) -> SeparationNetwork:
     if isinstance(network, Blend):
         members = [folded(member, dtype) for member in network.networks]
         fitting = FoldedBlend.of(members, network.shares, network.wiener)
-        return Blend(members, network.shares) if fitting is None else fitting
+        if fitting is None:
+            assert not network.wiener, "filters are for members of one transform, which all fold"
+            return Blend(members, network.shares)
+        return fitting
     return network

@@ -100,7 +100,7 @@ class MaskingNetwork(SeparationNetwork):
     """Their distance, in samples."""
 
     wiener: tuple[WienerShare, ...] = ()
-    """What is done with the estimates, in this order; it does not concern training."""
+    """What is done with the estimates, in this order; gradients do not go through it."""
 
     def masked(self, spectrum: Complex[Tensor, "B C F N"]) -> Complex[Tensor, "B others C F N"]:
         """Return the spectrograms of all targets but the last, which gets the rest."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from libsep.errors import ModelError
 from libsep.model_folder.description import described
+from libsep.nets.blend import Blend
 from libsep.separation.architectures import BLEND, build_network
 from libsep.separation.model import Model, ModelInfo, segments_of
 from libsep.separation.registry import check_place, find_model, reference, stage_named
@@ -17,7 +18,8 @@ def blend(
 ) -> Model:
     """Write ``folder`` as a model that averages the estimates of others.
 
-    It holds their weights, so it does not need them any more. Its scores are to be measured.
+    It holds their weights, so it does not need them any more. Its scores are to be measured. Its
+    estimates are filtered as theirs are, if all say the same and see one transform.
 
     Parameters
     ----------
@@ -48,6 +50,9 @@ def blend(
     arguments = {"members": parts, "weights": list(weights)}
     info = described(ModelInfo, _values(folder.absolute().name, members, arguments), folder)
     whole = build_network(info)
+    are_alike = all(member.wiener == members[0].wiener for member in members)
+    if are_alike and isinstance(whole, Blend) and whole.transform is not None:
+        info = info.model_copy(update={"wiener": members[0].wiener})
     for place, network in enumerate(networks):
         whole.get_submodule(f"members.{place}").load_state_dict(network.state_dict())
     return save_model(folder, info, whole.eval(), is_8_bit=is_8_bit)

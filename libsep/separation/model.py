@@ -17,6 +17,9 @@ KINDS = (KIND, CASCADE)
 MAGNITUDE_ARCHITECTURES = ("nmf", "svsgan", "two_encoder")
 """Those that estimate magnitudes, and so can be told where the phase comes from."""
 
+MASKING_ARCHITECTURES = ("band_split_unet", "unet")
+"""Those whose estimates can be filtered, as can be those of blends of them of one transform."""
+
 ByTarget = Annotated[Mapping[str, float], Field(min_length=1)]
 """SDR in dB by target; ``mean`` is that of the targets."""
 
@@ -59,10 +62,10 @@ class Wiener(config.Section):
     share: Annotated[float, Field(gt=0, le=1)]
     """How much of the filtered estimates counts; the rest is the estimates as they are."""
 
-    from_hz: Annotated[float, Field(ge=0)] = 0.0
+    from_hz: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """Frequency from which on it works."""
 
-    to_hz: Annotated[float, Field(gt=0)] | None = None
+    to_hz: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Frequency up to which it works; None: all above ``from_hz``."""
 
     targets: tuple[str, ...] = ()
@@ -107,8 +110,7 @@ class ModelInfo(Description):
     """Length over which its segments overlap, in seconds; None: it was not looked for."""
 
     wiener: tuple[Wiener, ...] = ()
-    """What is done with its estimates, in this order. Only networks that mask a spectrogram, and
-    blends of such of one transform, can say so."""
+    """What is done with its estimates, in this order; see `MASKING_ARCHITECTURES`."""
 
     cost: Annotated[float, Field(gt=0)] | None = None
     """CPU time per second of music, as a multiple of the one of ``small``; None: not known."""
@@ -142,6 +144,8 @@ class ModelInfo(Description):
             raise ValueError("base: a cascade has no weights to share")
         if self.kind == CASCADE and self.wiener:
             raise ValueError("wiener: a cascade has no estimates of its own, its stages may say so")
+        if self.wiener and len(self.targets) < 2:
+            raise ValueError(f"wiener: {self.targets[0]} alone has nobody to share with")
         for each in self.wiener:
             for name in (*each.targets, *each.over_s, *each.over_hz):
                 if name not in self.targets:

@@ -11,7 +11,7 @@ from libsep.nets.blend import Blend
 from libsep.nets.masking import MaskingNetwork, WienerShare
 from libsep.nets.network import SeparationNetwork
 from libsep.separation.architectures import build_network
-from libsep.separation.model import CASCADE, Wiener
+from libsep.separation.model import CASCADE, MASKING_ARCHITECTURES, Wiener
 from libsep.separation.registry import Model, ModelInfo, base_of, networks_of, read_model
 
 
@@ -85,7 +85,7 @@ def _filter(network: SeparationNetwork, model: ModelInfo) -> None:
     Raises
     ------
     ModelError
-        It does not mask one spectrogram.
+        There is none for such a network, or one would do nothing.
     """
     if isinstance(network, MaskingNetwork):
         transform = network.n_fft, network.hop_length
@@ -93,8 +93,8 @@ def _filter(network: SeparationNetwork, model: ModelInfo) -> None:
         transform = network.transform
     else:
         raise ModelError(
-            f"{model.name}: wiener, but {model.architecture} does not mask one spectrogram, "
-            f"expected band_split_unet, unet or a blend of them"
+            f"{model.name}: wiener: there is no filter for {model.architecture}, expected "
+            f"{' or '.join(MASKING_ARCHITECTURES)}, or a blend of them of one transform"
         )
     network.wiener = tuple(_share(each, model, *transform) for each in model.wiener)
 
@@ -103,13 +103,24 @@ def _share(wiener: Wiener, model: ModelInfo, n_fft: int, hop_length: int) -> Wie
     """Return a filter of a description in bins and frames of a transform, and places of targets."""
     targets = wiener.targets or model.targets
     bins_per_hz, frames_per_s = n_fft / model.sample_rate, model.sample_rate / hop_length
-    last_bin = None if wiener.to_hz is None else math.ceil(wiener.to_hz * bins_per_hz)
+    first_bin, last_bin = math.ceil(wiener.from_hz * bins_per_hz), n_fft // 2 + 1
+    if wiener.to_hz is not None:
+        last_bin = min(math.ceil(wiener.to_hz * bins_per_hz), last_bin)
+    frames = [round(wiener.over_s.get(name, 0) * frames_per_s) for name in targets]
+    bins = [round(wiener.over_hz.get(name, 0) * bins_per_hz) for name in targets]
+    if first_bin >= last_bin:
+        raise ModelError(f"{model.name}: wiener: no bin of {1 / bins_per_hz:.1f} Hz is in its band")
+    if len(list(filter(None, frames + bins))) < len(wiener.over_s) + len(wiener.over_hz):
+        raise ModelError(
+            f"{model.name}: wiener: what is averaged over less than half a frame or half a bin "
+            f"({0.5 / frames_per_s:.3f} s, {0.5 / bins_per_hz:.1f} Hz) stays as it is"
+        )
     return WienerShare(
         share=wiener.share,
-        bins=slice(math.ceil(wiener.from_hz * bins_per_hz), last_bin),
+        bins=slice(first_bin, last_bin),
         places=tuple(model.targets.index(name) for name in targets),
-        over_frames=tuple(round(wiener.over_s.get(name, 0) * frames_per_s) for name in targets),
-        over_bins=tuple(round(wiener.over_hz.get(name, 0) * bins_per_hz) for name in targets),
+        over_frames=tuple(frames),
+        over_bins=tuple(bins),
     )
 
 

@@ -19,7 +19,7 @@ from libsep.separation.model import ModelInfo
 from libsep.separation.registry import Model, find_model, list_models, networks_of, read_model
 from libsep.separation.weights import save_model
 from libsep.training.distillation.check import check_exam, check_stage
-from libsep.training.distillation.install import Taught, install_student, write_student
+from libsep.training.distillation.install import Taught, _filters, install_student, write_student
 from libsep.training.distillation.job import STUDENT, DistillationJob
 from libsep.training.distillation.judgement import Exam, Judgement, Marks
 from libsep.training.distillation.labels import LabelStore
@@ -233,6 +233,10 @@ def test_a_second_stage_is_installed_as_a_cascade(
     taught = DistillationJob(**{**vars(job), "teacher": teacher})
     write_student(taught, Taught(n_blocks=1, hours=0.1), exam, judgement)
     assert read_model(job.second_stage).wiener == teacher.wiener != second.wiener == ()
+    network = job.config.training.network.model_copy(update={"architecture": "wave_unet"})
+    training = job.config.training.model_copy(update={"network": network})
+    config = job.config.model_copy(update={"training": training})
+    assert _filters(DistillationJob(**{**vars(taught), "config": config})) == []
     alone = DistillationJob(**{**vars(job), "behind": None})
     with pytest.raises(ConfigError, match="this student was begun behind tiny-vocals"):
         student_config(alone)

@@ -101,6 +101,17 @@ def test_a_faint_leak_gets_fainter_and_the_target_that_it_is_of_gets_it() -> Non
 def test_silence_stays_silence() -> None:
     silence = torch.zeros(1, 3, 2, 4, 9, dtype=torch.complex64)
     assert filtered(silence, 0.5, 0).abs().max() == 0
+    averaged = WienerShare(0.5, slice(None), (0, 1), over_frames=(9, 0), over_bins=(0, 9))
+    assert averaged.filter(silence[:, :2].clone(), silence.sum(1)).abs().max() == 0
+
+
+def test_items_of_a_batch_do_not_influence_each_other(spectra: torch.Tensor) -> None:
+    batch = torch.cat([spectra, 3 * spectra.flip(-1), 0 * spectra])
+    both = WienerShare(0.5, slice(1, 8), (0, 2), over_frames=(0, 2), over_bins=(1, 0))
+    found = both.filter(batch[:, :-1].clone(), batch.sum(1))
+    for item in range(3):
+        alone = both.filter(batch[item : item + 1, :-1].clone(), batch[item : item + 1].sum(1))
+        torch.testing.assert_close(found[item : item + 1], alone)
 
 
 @torch.inference_mode()
@@ -129,9 +140,8 @@ def test_a_blend_filters_the_mean_of_its_members(rng: np.random.Generator) -> No
     blend = Blend(members, [1.0, 3.0]).eval()
     mixture = torch.from_numpy(rng.uniform(-1, 1, (1, 2, 3000)).astype(np.float32))
     plain = blend.separate(mixture)
-    blend.wiener = (
-        WienerShare(1e-9, slice(None), (0, 1, 2, 3)),
-    )  # next to nothing: the mean by its spectrogram
+    # Next to nothing: the mean by its spectrogram.
+    blend.wiener = (WienerShare(1e-9, slice(None), (0, 1, 2, 3)),)
     torch.testing.assert_close(blend.separate(mixture), plain, rtol=0, atol=1e-5)
     blend.wiener = (WienerShare(1.0, slice(None), (0, 1, 2, 3)),)
     assert (blend.separate(mixture) - plain).abs().max() > 1e-3

@@ -1,5 +1,6 @@
 """A model of several, whose estimates are averaged."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,19 @@ def test_estimates_are_the_weighted_mean_and_add_up(
     np.testing.assert_allclose(estimates, 0.75 * first + 0.25 * second, atol=1e-5)
     np.testing.assert_allclose(estimates.sum(axis=1), mixture, atol=1e-5)
     assert model.licence == "MIT AND CC0"
+
+
+def test_a_blend_is_filtered_as_its_parts_are(tiny_model: Model, tmp_path: Path) -> None:
+    filters = [{"share": 0.4, "from_hz": 500}]
+    first, second = (other_model(tmp_path, name, wiener=filters) for name in ("a", "b"))
+    plain = other_model(tmp_path, "c")
+    names = [str(each.folder) for each in (first, second, plain)]
+    assert blend(tmp_path / "alike", names[:2], [1.0, 1.0]).wiener == first.wiener != ()
+    assert blend(tmp_path / "unlike", names[1:], [1.0, 1.0]).wiener == ()
+    other = Path(shutil.copytree(tiny_model.folder, tmp_path / "tiny"))
+    values = yaml.safe_load((other / "model.yaml").read_text()) | {"wiener": filters}
+    (other / "model.yaml").write_text(yaml.safe_dump(values))
+    assert blend(tmp_path / "two", [names[0], str(other)], [1.0, 1.0]).wiener == ()
 
 
 def test_the_command_writes_a_model_that_needs_its_parts_no_more(
@@ -152,7 +166,7 @@ def test_an_exchanged_network_is_filtered_as_the_other_blend(tmp_path: Path) -> 
     assert model.wiener == read_model(whole.folder).wiener != ()
     network = load_network(model)
     assert isinstance(network, Blend)
-    assert network.wiener == (WienerShare(0.4, slice(3, None), (0, 1, 2, 3), (0,) * 4, (0,) * 4),)
+    assert network.wiener == (WienerShare(0.4, slice(3, 129), (0, 1, 2, 3), (0,) * 4, (0,) * 4),)
 
 
 def test_weights_that_are_shared_must_be_those_that_were_meant(

@@ -10,6 +10,7 @@ import pytest
 import scipy.signal
 import torch
 import yaml
+from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -117,7 +118,7 @@ def test_estimates_are_filtered_as_the_description_says(
     first, last, above = (math.ceil(hz * network.n_fft / 44100) for hz in (6000, 8000, 5000))
     places = tuple(copied.targets.index(name) for name in ("drums", "bass"))
     assert network.wiener == (
-        WienerShare(0.6, slice(above, None), (0, 1, 2, 3), (0,) * 4, (0,) * 4),
+        WienerShare(0.6, slice(above, network.n_fft // 2 + 1), (0, 1, 2, 3), (0,) * 4, (0,) * 4),
         WienerShare(
             share=0.5,
             bins=slice(first, last),
@@ -154,7 +155,9 @@ def test_what_masks_no_spectrogram_is_not_filtered(copied: Model, tmp_path: Path
         wiener=[{"share": 0.4, "from_hz": 500}],
     )
     model = save_model(tmp_path / "gan", info, build_network(info))
-    with pytest.raises(ModelError, match="gan: wiener, but svsgan does not mask one spectrogram"):
+    with pytest.raises(
+        ModelError, match="gan: wiener: there is no filter for svsgan, expected band_split_unet or"
+    ):
         load_network(model)
 
 
@@ -170,6 +173,10 @@ def test_what_masks_no_spectrogram_is_not_filtered(copied: Model, tmp_path: Path
             "drums is averaged, but is none",
         ),
         ({"over_hz": {"piano": 20.0}}, "piano is none of the targets"),
+        ({"to_hz": float("inf")}, "finite number"),
+        ({"from_hz": float("inf")}, "finite number"),
+        ({"from_hz": 30_000.0}, "no bin of .* Hz is in its band"),
+        ({"over_hz": {"drums": 0.1}}, "what is averaged over less than half a frame"),
     ],
 )
 def test_a_filter_that_cannot_be_is_refused(
@@ -177,7 +184,13 @@ def test_a_filter_that_cannot_be_is_refused(
 ) -> None:
     described(copied, wiener=[{"share": 1.0}])
     with pytest.raises(ModelError, match=message):
-        described(copied, wiener=[{"share": 0.4} | changes])
+        load_network(described(copied, wiener=[{"share": 0.4} | changes]))
+
+
+def test_one_target_alone_is_not_filtered(copied: Model) -> None:
+    values = {**copied.model_dump(include=set(ModelInfo.model_fields)), "targets": ["vocals"]}
+    with pytest.raises(ValidationError, match="wiener: vocals alone has nobody to share with"):
+        ModelInfo(**(values | {"wiener": [{"share": 0.4}]}))
 
 
 def test_missing_weights_are_reported(copied: Model) -> None:

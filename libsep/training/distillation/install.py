@@ -14,8 +14,9 @@ from libsep.model_folder.description import CARD_FILE, DESCRIPTION_FILE, pulled_
 from libsep.model_folder.tensors import write_file
 from libsep.separation.card import scores_table
 from libsep.separation.cascade import chain, redescribed
-from libsep.separation.model import Model, Score
+from libsep.separation.model import MASKING_ARCHITECTURES, Model, Score
 from libsep.separation.registry import VOCALS, networks_of, read_model
+from libsep.track import TARGETS
 from libsep.training.distillation.job import STUDENT, DistillationJob
 from libsep.training.distillation.judgement import Exam, Judgement, Marks
 from libsep.training.job import BEST
@@ -159,10 +160,12 @@ def _about(job: DistillationJob, taught: Taught) -> dict[str, Any]:
 
 
 def _filters(job: DistillationJob) -> list[dict[str, Any]]:
-    """Return the filters of the teacher's last network, if the student takes its place."""
-    last = networks_of(job.teacher)[-1]
-    takes_its_place = job.behind is not None and VOCALS not in last.targets
-    return [each.model_dump() for each in last.wiener] if takes_its_place else []
+    """Return the filters of the teacher's last network, if such a student takes its place."""
+    last, own = networks_of(job.teacher)[-1], job.config.training.network
+    is_like_it = VOCALS not in last.targets and own.architecture in MASKING_ARCHITECTURES
+    if job.behind is None or not is_like_it or not set(last.targets) <= set(TARGETS):
+        return []
+    return [each.model_dump() for each in last.wiener]
 
 
 def _scores(job: DistillationJob, exam: Exam, judgement: Judgement) -> list[Score]:
