@@ -107,7 +107,7 @@ class _Carried:
                 return outcome
         message = (
             f"longer than {lengths_s[-1]:.0f} s, the longest whose stem file has room in the"
-            " scratch folder (storage.max_scratch_bytes)"
+            " scratch folder (storage.max_scratch_bytes, and what is free on its disk)"
         )
         return _with_fault(outcome, TransferError(self.track.source, message))
 

@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 POLL_S = 0.5
 """How often a track that waits looks whether there is room."""
 
+DISK_SHARE = 0.9
+"""How much of what is free on the disk one track may count on: others write there, too."""
+
 _ALIVE = ".alive"
 _GATE = "gate"
 
@@ -53,6 +56,14 @@ class Scratch:
         self._is_chosen = config.scratch is not None
         self._max_bytes = config.max_scratch_bytes
         self._wait_s = config.scratch_wait_s
+
+    def most_bytes(self) -> int:
+        """Return what one track may ask for: the bound, or less where the disk has less."""
+        with contextlib.suppress(OSError):  # `room` says what is wrong
+            self._make_folder()
+            free = shutil.disk_usage(self.folder).free
+            return min(self._max_bytes, int(DISK_SHARE * free))
+        return self._max_bytes
 
     @contextlib.contextmanager
     def room(self, n_bytes: int, source: Path) -> Iterator[Path]:

@@ -73,20 +73,19 @@ class Stage:
         self._sources = None if staging.library is None else Store(staging.library, config)
         self._outputs = None if staging.output is None else Store(staging.output, config)
         self._scratch = Scratch(config)
-        self._max_bytes = config.max_scratch_bytes
         self._bytes_per_s = N_COPIES * _bytes_per_s(encode)
 
     def lengths_s(self, track: Track, longest_s: float) -> list[float]:
         """Return the lengths, in seconds, for which room is reserved in turn.
 
         What the header says comes first, or several times what is guessed if it says nothing;
-        then, in case that it is longer, the longest that fits.
+        then, in case that it is longer, the longest for which the scratch and its disk have room.
         """
         if self._outputs is None:
             return [longest_s]
         expected_s = track.duration_s or UNKNOWN_TIMES * track.expected_s
         first_s = min(1.1 * expected_s + MARGIN_S, longest_s)
-        room_bytes = self._max_bytes - SLACK_BYTES - track.size_bytes
+        room_bytes = self._scratch.most_bytes() - SLACK_BYTES - track.size_bytes
         most_s = min(room_bytes / self._bytes_per_s, longest_s)
         return [first_s, most_s] if most_s > first_s else [first_s]
 

@@ -246,6 +246,21 @@ def test_a_track_that_is_longer_than_its_header_says_gets_more_room_or_fails(
     assert "the longest whose stem file has room" in too_long.message
 
 
+def test_a_longer_track_gets_the_room_that_the_disk_has_where_the_bound_is_larger(
+    s3: S3Server, convert: Convert, encode: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A laptop has less space free than 20 GB, and the song needs a hundredth of that."""
+    free = 200_000_000
+    monkeypatch.setattr("libsep.storage.staging.MARGIN_S", 1.0)
+    monkeypatch.setattr(
+        "libsep.storage.scratch.shutil.disk_usage", lambda _: type("Usage", (), {"free": free})
+    )
+    s3.put_file("music/long.flac", encode("long.flac", tone(330.0, 5.0)))
+    lying = dataclasses.replace(convert.track("long.flac"), duration_s=1.0)
+    outcome = convert(lying, max_scratch_bytes=20_000_000_000)
+    assert (outcome.status, outcome.message) == ("done", "")
+
+
 def test_a_track_can_be_listened_to_while_it_is_staged(
     s3: S3Server, song: Path, convert: Convert
 ) -> None:
