@@ -39,6 +39,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "models exchange": (
         "libsep models exchange ~/models/accompaniment-rock accompaniment-blend ~/models/mine",
     ),
+    "models part": ("libsep models part ~/models/quick accompaniment-blend --place 1",),
     "models blend": (
         "libsep models blend ~/models/both accompaniment ~/models/mine --weight 2 --weight 1",
     ),

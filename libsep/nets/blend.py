@@ -80,3 +80,8 @@ class Blend(SeparationNetwork):
         for member, share in zip(self.networks, self.shares, strict=True):
             mean = mean + share * member.separate(mixture).float()
         return mean
+
+
+def member_name(place: int) -> str:
+    """Return what a member of a `Blend` is called among its modules and tensors."""
+    return f"members.{place}"

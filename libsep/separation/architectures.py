@@ -18,6 +18,7 @@ from libsep.nets.two_encoder import TwoEncoder
 from libsep.nets.unet import UNet
 from libsep.nets.wave_unet import WaveUNet
 from libsep.nets.wavenet import WaveNet
+from libsep.separation.model import BLEND
 from libsep.separation.registry import ModelInfo
 
 ARCHITECTURES: Mapping[str, Callable[..., SeparationNetwork]] = {
@@ -34,10 +35,6 @@ ARCHITECTURES: Mapping[str, Callable[..., SeparationNetwork]] = {
     "wavenet": WaveNet,
 }
 """What builds the network of each name that ``architecture`` may have, from its arguments."""
-
-BLEND = "blend"
-"""Several of them, whose estimates are averaged: ``members``, a list of architectures and their
-arguments, and ``weights``."""
 
 
 def build_network(info: ModelInfo) -> SeparationNetwork:

@@ -1,4 +1,4 @@
-"""Make a blend, a model of several whose estimates are averaged, or exchange one of them."""
+"""Make a blend, a model of several whose estimates are averaged; exchange one, or take it out."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,10 +6,17 @@ from typing import Any
 
 from libsep.errors import ModelError
 from libsep.model_folder.description import described
-from libsep.nets.blend import Blend
-from libsep.separation.architectures import BLEND, build_network
-from libsep.separation.model import Model, ModelInfo, segments_of
-from libsep.separation.registry import check_place, find_model, reference, stage_named
+from libsep.nets.blend import Blend, member_name
+from libsep.nets.network import SeparationNetwork
+from libsep.separation.architectures import build_network
+from libsep.separation.model import BLEND, Base, Model, ModelInfo, segments_of
+from libsep.separation.registry import (
+    check_place,
+    find_model,
+    network_in,
+    reference,
+    stage_named,
+)
 from libsep.separation.weights import load_network, save_model
 
 
@@ -54,7 +61,7 @@ def blend(
     if are_alike and isinstance(whole, Blend) and whole.transform is not None:
         info = info.model_copy(update={"wiener": members[0].wiener})
     for place, network in enumerate(networks):
-        whole.get_submodule(f"members.{place}").load_state_dict(network.state_dict())
+        whole.get_submodule(member_name(place)).load_state_dict(network.state_dict())
     return save_model(folder, info, whole.eval(), is_8_bit=is_8_bit)
 
 
@@ -82,13 +89,8 @@ def exchange(folder: Path, name: str, place: int, member: str) -> Model:
         network than that one or of another sample rate, ``folder`` is called as the other blend,
         or it cannot be written or holds something else.
     """
-    base, found = stage_named(name, folder.absolute()), find_model(member)
-    members = base.arguments.get("members") if base.architecture == BLEND else None
-    if not isinstance(members, list):
-        raise ModelError(f"{name}: is a {base.architecture}, expected a {BLEND}")
-    if not 0 <= place < len(members):
-        raise ModelError(f"{name}: has no network {place}, only 0 to {len(members) - 1}")
-    if members[place] != {"architecture": found.architecture, "arguments": found.arguments}:
+    base, found = _blend_named(name, folder, place), find_model(member)
+    if network_in(base, place) != (found.architecture, found.arguments):
         raise ModelError(
             f"{member}: is another network than {place} of {name}, expected the same architecture, "
             f"size and targets"
@@ -97,12 +99,71 @@ def exchange(folder: Path, name: str, place: int, member: str) -> Model:
         "description": f"{base.name} with {found.name} for one of its networks.",
         "cost": base.cost,
         "wiener": base.wiener,
-        "base": reference(base, folder.absolute()),
+        "base": _base(base, folder),
     }
     check_place(folder, (base, found), BLEND, shares=True)
     network = load_network(base)
-    network.get_submodule(f"members.{place}").load_state_dict(load_network(found).state_dict())
+    network.get_submodule(member_name(place)).load_state_dict(load_network(found).state_dict())
     return save_model(folder, described(ModelInfo, values, folder), network, is_8_bit=True)
+
+
+def part(folder: Path, name: str, place: int) -> Model:
+    """Write ``folder`` as one of the networks of a blend: faster, and not as good.
+
+    It holds no weights, so it needs the blend wherever it is used. Its scores and its cost are to
+    be measured. Its estimates are filtered as those of the blend.
+
+    Parameters
+    ----------
+    folder
+        Its last part is the name of the new model.
+    name
+        The blend; it may lie beside ``folder``.
+    place
+        Which of its networks, from 0.
+
+    Raises
+    ------
+    ModelError
+        There is no such blend, it has no such place or shares weights itself, ``folder`` is called
+        as the blend, or it cannot be written or holds something else.
+    """
+    base = _blend_named(name, folder, place)
+    architecture, arguments = network_in(base, place) or ("", {})
+    values = base.model_dump(exclude={"folder", "sha256", "scores", "cost"}) | {
+        "name": folder.absolute().name,
+        "description": f"Network {place} of {base.name} alone.",
+        "architecture": architecture,
+        "arguments": arguments,
+        "base": _base(base, folder, member=place),
+    }
+    check_place(folder, (base,), architecture, shares=True)
+    network = load_network(base).get_submodule(member_name(place))
+    assert isinstance(network, SeparationNetwork)
+    return save_model(folder, described(ModelInfo, values, folder), network)
+
+
+def _blend_named(name: str, folder: Path, place: int) -> Model:
+    """Return the blend of this name, which may lie beside ``folder``, and has such a place.
+
+    Raises
+    ------
+    ModelError
+        There is none.
+    """
+    found = stage_named(name, folder.absolute())
+    members = found.arguments.get("members") if found.architecture == BLEND else None
+    if not isinstance(members, list):
+        raise ModelError(f"{name}: is a {found.architecture}, expected a {BLEND}")
+    if not 0 <= place < len(members):
+        raise ModelError(f"{name}: has no network {place}, only 0 to {len(members) - 1}")
+    return found
+
+
+def _base(model: Model, folder: Path, member: int | None = None) -> Base:
+    """Return how the description of a model in ``folder`` names the one whose weights it shares."""
+    stage = reference(model, folder.absolute())
+    return Base(name=stage.name, sha256=stage.sha256, member=member)
 
 
 def _values(name: str, members: Sequence[Model], arguments: Mapping[str, Any]) -> dict[str, Any]:

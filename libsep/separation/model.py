@@ -14,6 +14,10 @@ KIND: Literal["separator"] = "separator"
 CASCADE: Literal["cascade"] = "cascade"
 KINDS = (KIND, CASCADE)
 
+BLEND = "blend"
+"""Several networks whose estimates are averaged: ``members``, a list of architectures and their
+arguments, and ``weights``."""
+
 MAGNITUDE_ARCHITECTURES = ("nmf", "svsgan", "two_encoder")
 """Those that estimate magnitudes, and so can be told where the phase comes from."""
 
@@ -44,13 +48,20 @@ class Score(config.Section):
 
 
 class Stage(config.Section):
-    """A model that another one needs: a stage of a cascade, or what shares its weights."""
+    """A model that another one needs: a stage of a cascade, or whose weights it shares."""
 
     name: Annotated[str, Field(min_length=1)]
     """Of the model; a folder of this name beside the other one's comes first."""
 
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """Of its weights."""
+
+
+class Base(Stage):
+    """A model whose weights another one shares."""
+
+    member: Annotated[int, Field(ge=0)] | None = None
+    """Which network of a blend it is, from 0; None: the model as a whole."""
 
 
 _STAGES = pydantic.TypeAdapter(tuple[Stage, ...])
@@ -97,8 +108,9 @@ class ModelInfo(Description):
     stages: tuple[Stage, ...] = ()
     """Of a cascade: what takes the vocals off the mixture, and what splits the rest."""
 
-    base: Stage | None = None
-    """A model of the same network, whose tensors are meant where the weights file has none."""
+    base: Base | None = None
+    """A model of the same network, or with it as a part, whose tensors are meant where the weights
+    file has none."""
 
     targets: Annotated[tuple[str, ...], Field(min_length=1)]
     """What it extracts, in the order of its estimates."""
@@ -155,7 +167,7 @@ class ModelInfo(Description):
     @property
     def network_identity(self) -> dict[str, Any]:
         """What the weights file must say about its network, and whose weights it shares."""
-        shared = {} if self.base is None else {"base": self.base.model_dump()}
+        shared = {} if self.base is None else {"base": self.base.model_dump(exclude_none=True)}
         return super().network_identity | shared
 
 

@@ -1,7 +1,8 @@
 """Which separation models there are, and where: a folder each, read without torch."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from libsep.errors import ConfigError, ModelError
 from libsep.media.atomic import expect_folder
@@ -17,6 +18,7 @@ from libsep.model_folder.description import (
 )
 from libsep.separation.catalogue import read_catalogue
 from libsep.separation.model import (
+    BLEND,
     CASCADE,
     KINDS,
     MAGNITUDE_ARCHITECTURES,
@@ -179,11 +181,22 @@ def base_of(info: ModelInfo, folder: Path) -> Model | None:
             f"{info.name}: shares the weights of {found.name}, whose sha256 in {found.folder} is "
             f"{found.sha256}, expected {info.base.sha256} (another version of libsep?)"
         )
-    is_same = (found.architecture, found.arguments) == (info.architecture, info.arguments)
+    is_same = network_in(found, info.base.member) == (info.architecture, info.arguments)
     if not is_same or found.base is not None:
         kind = "shares weights itself" if is_same else "is another network"
         raise ModelError(f"{info.name}: shares the weights of {found.name}, which {kind}")
     return found
+
+
+def network_in(model: ModelInfo, member: int | None) -> tuple[Any, Any] | None:
+    """Return architecture and arguments of a model, or of this member of a blend, if it has it."""
+    if member is None:
+        return model.architecture, model.arguments
+    members = model.arguments.get("members") if model.architecture == BLEND else None
+    found = dict(enumerate(members)).get(member) if isinstance(members, list) else None
+    if not isinstance(found, Mapping):
+        return None
+    return found.get("architecture"), found.get("arguments")
 
 
 def files_of(model: Model) -> tuple[Model, ...]:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from libsep.errors import ModelError
 from libsep.model_folder.tensors import filled, read_tensors, write_network
-from libsep.nets.blend import Blend
+from libsep.nets.blend import Blend, member_name
 from libsep.nets.masking import MaskingNetwork, WienerShare
 from libsep.nets.network import SeparationNetwork
 from libsep.separation.architectures import build_network
@@ -127,4 +127,11 @@ def _share(wiener: Wiener, model: ModelInfo, n_fft: int, hop_length: int) -> Wie
 def _of_base(info: ModelInfo, folder: Path) -> dict[str, Tensor]:
     """Return the tensors of the model whose weights the one in ``folder`` shares, if it does."""
     base = base_of(info, folder)
-    return {} if base is None else read_tensors(base.weights_path, base, base.sha256)
+    if base is None or info.base is None:
+        return {}
+    tensors = read_tensors(base.weights_path, base, base.sha256)
+    if info.base.member is None:
+        return tensors
+    prefix = f"{member_name(info.base.member)}."
+    own = {name for name in tensors if name.startswith(prefix)}
+    return {name.removeprefix(prefix): tensors[name] for name in own}

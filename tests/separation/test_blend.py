@@ -16,7 +16,7 @@ from libsep.nets.blend import Blend
 from libsep.nets.masking import WienerShare
 from libsep.nets.unet import UNet
 from libsep.separation.architectures import build_network
-from libsep.separation.blend import blend, exchange
+from libsep.separation.blend import blend, exchange, part
 from libsep.separation.cascade import chain
 from libsep.separation.model import ModelInfo
 from libsep.separation.registry import Model, files_of, read_model
@@ -245,6 +245,63 @@ def test_a_model_does_not_take_the_place_of_what_it_needs(whole: Model, tmp_path
     load_network(read_model(whole.folder))
     with pytest.raises(ModelError, match="would take the place of vocals"):
         chain(tmp_path / "vocals", "vocals", "accompaniment-fast")
+
+
+def test_a_part_of_a_blend_is_that_network_alone_and_stores_nothing(
+    whole: Model, tmp_path: Path, mixture: np.ndarray
+) -> None:
+    command = ["models", "part", str(tmp_path / "quick"), "whole", "--place", "1"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    model = read_model(tmp_path / "quick")
+    assert model.sha256 in done.output
+    with safetensors.safe_open(model.weights_path, framework="pt") as file:
+        assert list(file.keys()) == []
+    mixtures = torch.from_numpy(mixture)
+    expected = load_network(whole).get_submodule("members.1").separate(mixtures)
+    assert torch.equal(load_network(model).separate(mixtures), expected)
+    assert [each.name for each in files_of(model)] == ["quick", "whole"]
+    assert (model.architecture, model.licence, model.cost) == ("unet", whole.licence, None)
+    assert part(model.folder, "whole", 1) == model
+    assert part(tmp_path / "first", "whole", 0).sha256 != model.sha256
+
+
+def test_a_part_is_filtered_as_the_blend_and_does_not_outlive_it(tmp_path: Path) -> None:
+    filters = [{"share": 0.4, "from_hz": 500}]
+    names = [str(other_model(tmp_path, name, wiener=filters).folder) for name in "ab"]
+    whole = blend(tmp_path / "whole", names, [1.0, 1.0])
+    model = part(tmp_path / "quick", "whole", 1)
+    assert model.wiener == whole.wiener != ()
+    assert load_network(model).wiener == load_network(whole).wiener
+    values = yaml.safe_load((model.folder / "model.yaml").read_text())
+    for member, message in ((2, "which is another network"), (None, "which is another network")):
+        broken = values | {"base": values["base"] | {"member": member}}
+        (model.folder / "model.yaml").write_text(yaml.safe_dump(broken))
+        with pytest.raises(ModelError, match=f"shares the weights of whole, {message}"):
+            load_network(read_model(model.folder))
+    with pytest.raises(ModelError, match="would take the place of whole"):
+        part(tmp_path / "far" / "whole", str(whole.folder), 0)
+    blend(whole.folder, names, [2.0, 1.0])
+    (model.folder / "model.yaml").write_text(yaml.safe_dump(values))
+    with pytest.raises(ModelError, match=f"expected {whole.sha256}"):
+        load_network(read_model(model.folder))
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "message"),
+    [
+        ("other", 0, "other: is a unet, expected a blend"),
+        ("whole", 2, "whole: has no network 2, only 0 to 1"),
+        ("rock", 1, "shares the weights of rock, which shares weights itself"),
+    ],
+)
+def test_what_has_no_such_part_is_refused(
+    whole: Model, tmp_path: Path, name: str, place: int, message: str
+) -> None:
+    exchange(tmp_path / "rock", str(whole.folder), 1, str(tmp_path / "other"))
+    with pytest.raises(ModelError, match=message):
+        part(tmp_path / "quick", name, place)
+    assert not (tmp_path / "quick").exists()
 
 
 def test_an_exchanged_network_brings_its_licence_and_must_fit(whole: Model, tmp_path: Path) -> None:
