@@ -55,11 +55,10 @@ class FoldedUNet(FoldedNetwork):
         seen = spectrum[..., : self.n_seen_bins]
         magnitude = seen.real.square().addcmul_(seen.imag, seen.imag).sqrt_()
         padded = self._padded(magnitude)
-        logits = torch.cat([network(padded) for network in self.networks], dim=1)
-        logits = logits[..., : spectrum.shape[2], :]
-        for part, heard, mixture in in_parts(-2, logits, magnitude, spectrum):
-            masks = self._masks(part.float(), heard, spectrum.shape[-1])
-            yield masks[:, :-1] * mixture[:, None]
+        logits = [network(padded)[..., : spectrum.shape[2], :] for network in self.networks]
+        for *parts, heard, mixture in in_parts(-2, *logits, magnitude, spectrum):
+            gains = torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
+            yield _under(self._masks.seen(gains, heard)[:, :-1], mixture[:, None])
 
     def _padded(self, magnitude: Float[Tensor, "B C N F"]) -> Float[Tensor, "B inputs N2 F2"]:
         """Return what the networks see, in as many frames as they take, and padded."""
@@ -88,8 +87,9 @@ class _Source(nn.Module):
         self.norms = nn.ModuleList(_Norm(norm) for norm in network.norms)
         self.up = nn.ModuleList(_Up(block, dtype) for block in network.up)
         assert network.last.bias is not None
-        self.last = kept_kernel(network.last.weight, dtype)
-        self.last_bias = kept(network.last.bias, dtype)
+        # So few channels take a CPU three times as long in bfloat16.
+        self.last = kept_kernel(network.last.weight, torch.float32)
+        self.last_bias = kept(network.last.bias, torch.float32)
         self._n_sources = network.last.groups
         self._activation = activation(network.activations, "down", in_place=True)
 
@@ -105,7 +105,9 @@ class _Source(nn.Module):
         for up in self.up:
             x = up(x, skips.pop())
         n_sources = self._n_sources
-        logits = F.conv2d(x, self.last, self.last_bias, dilation=2, padding=3, groups=n_sources)
+        logits = F.conv2d(
+            x.float(), self.last, self.last_bias, dilation=2, padding=3, groups=n_sources
+        )
         return logits.view(len(logits), n_sources, -1, *logits.shape[2:])
 
 
@@ -179,6 +181,23 @@ class _Up(nn.Module):
         for name in self._names:
             features = F.conv2d(x, self.get_buffer(name), self.bias, padding=1)
             yield from torch.split(features, self._n_out, dim=1)
+
+
+def _under(
+    masks: Float[Tensor, "B others C N F"], mixture: Complex[Tensor, "B 1 C N bins"]
+) -> Complex[Tensor, "B others C N bins"]:
+    """Return what masks leave of a mixture; above their bins their mean is the mask."""
+    n_bins = masks.shape[-1]
+    above = masks.mean(-1, keepdim=True)
+    found = mixture.new_empty((*masks.shape[:-1], mixture.shape[-1]))
+    torch.mul(mixture[..., :n_bins], masks, out=found[..., :n_bins])
+    # As numbers: a complex product with a number for each frame takes longer.
+    torch.mul(
+        torch.view_as_real(mixture[..., n_bins:]),
+        above[..., None],
+        out=torch.view_as_real(found[..., n_bins:]),
+    )
+    return found
 
 
 def _with_room(shape: Sequence[int], like: Tensor, dtype: torch.dtype) -> Float[Tensor, "B D N F"]:

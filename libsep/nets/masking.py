@@ -75,15 +75,15 @@ class WienerShare:
         if n_others in self.places:
             found.append(_less(mixture, found))
         sharing = [found[place] for place in self.places]
-        total = torch.view_as_real(mixture if len(sharing) == n_others + 1 else _sum(sharing))
+        total = mixture if len(sharing) == n_others + 1 else _sum(sharing)
         none = (0,) * len(sharing)
         widths = zip(sharing, self.over_frames or none, self.over_bins or none, strict=True)
         powers = [_averaged(_power(each), frames, bins) for each, frames, bins in widths]
         scale = _sum(powers).clamp_(min=LEAST_POWER).reciprocal_().mul_(self.share)
         for place, estimate, gain in zip(self.places, sharing, powers, strict=True):
             if place < n_others:
-                gain = gain.mul_(scale)[:, None, ..., None]
-                torch.view_as_real(estimate).mul_(1 - self.share).addcmul_(total, gain)
+                gain = gain.mul_(scale)[:, None].to(total.dtype)
+                estimate.mul_(1 - self.share).addcmul_(total, gain)
         return others
 
 

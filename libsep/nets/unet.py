@@ -155,19 +155,27 @@ class Masking:
         n_bins: int,
     ) -> Float[Tensor, "B S C N bins"]:
         """Return the masks of all ``n_bins`` bins, frames before bins; they sum to one."""
+        masks = self.seen(logits, magnitude)
+        above = masks.mean(-1, keepdim=True)
+        return torch.cat([masks, above.expand(*masks.shape[:-1], n_bins - masks.shape[-1])], dim=-1)
+
+    def seen(
+        self, logits: Float[Tensor, "B sources C N F"], magnitude: Float[Tensor, "B C N F"]
+    ) -> Float[Tensor, "B S C N F"]:
+        """Return the masks of the bins that the networks see."""
         gains = logits.softmax(1) if self.gains == "softmax" else logits.sigmoid()
         if self.rest is not None:
             place = self.targets.index(self.rest)
             left = (1 - gains.sum(1, keepdim=True)).clamp(min=0)
             gains = torch.cat([gains[:, :place], left, gains[:, place:]], dim=1)
-        masks = self._joined(self._masks_of_gains(gains, magnitude))
-        above = masks.mean(-1, keepdim=True)
-        return torch.cat([masks, above.expand(*masks.shape[:-1], n_bins - masks.shape[-1])], dim=-1)
+        return self._joined(self._masks_of_gains(gains, magnitude))
 
     def _masks_of_gains(
         self, gains: Float[Tensor, "B sources C N F"], magnitude: Float[Tensor, "B C N F"]
     ) -> Float[Tensor, "B sources C N F"]:
         n_sources = gains.shape[1]
+        if self.masks == "shared" and self.gains == "softmax":
+            return gains  # they sum to one
         if self.masks == "shared":
             return gains + (1 - gains.sum(1, keepdim=True)) / n_sources
         power = (gains * magnitude[:, None]).square() + EPSILON / n_sources
@@ -175,6 +183,8 @@ class Masking:
 
     def _joined(self, masks: Float[Tensor, "B sources C N F"]) -> Float[Tensor, "B S C N F"]:
         """Add the masks of further sources to those of their targets."""
+        if not self.joined:
+            return masks
         of_targets = list(masks.unbind(1))
         for target, mask in zip(self.joined.values(), of_targets[len(self.targets) :], strict=True):
             place = self.targets.index(target)
