@@ -23,7 +23,7 @@ from libsep.media.verify import verify_stems
 from libsep.model_folder.description import models_folder
 from libsep.restoration.model import find_restoration_model
 from libsep.restoration.weights import load_network as load_restoration_network
-from libsep.separation.registry import Model, find_model, list_models
+from libsep.separation.registry import Model, files_of, find_model, list_models
 from libsep.separation.separator import Separator
 from libsep.track import TARGETS, Outcome
 from libsep.training.synthesis.sample_list import SampleList, is_sample_list
@@ -168,6 +168,15 @@ def test_all_models_together_fit_into_a_small_wheel() -> None:
 
 def test_the_default_model_has_the_targets_of_a_stem_file() -> None:
     assert find_model(Config().separation.model).targets == TARGETS
+
+
+def test_the_fast_model_costs_less_than_half_of_the_default_and_shares_its_weights() -> None:
+    fast, generic = find_model("fast"), find_model("generic")
+    assert fast.cost is not None
+    assert generic.cost is not None
+    assert fast.cost < generic.cost / 2
+    shared = {model.name for model in files_of(fast)} & {model.name for model in files_of(generic)}
+    assert "accompaniment-blend" in shared
 
 
 @pytest.mark.parametrize(

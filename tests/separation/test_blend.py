@@ -244,7 +244,7 @@ def test_a_model_does_not_take_the_place_of_what_it_needs(whole: Model, tmp_path
             exchange(folder, str(whole.folder), 1, third)
     load_network(read_model(whole.folder))
     with pytest.raises(ModelError, match="would take the place of vocals"):
-        chain(tmp_path / "vocals", "vocals", "accompaniment-fast")
+        chain(tmp_path / "vocals", "vocals", "accompaniment-small")
 
 
 def test_a_part_of_a_blend_is_that_network_alone_and_stores_nothing(
