@@ -38,7 +38,7 @@ COLUMNS = ("model", "state", "network", "targets", "licence", "size", "SDR in dB
 TABLE_WIDTH = 140
 """Columns of text below which the cells of the table would be a word wide, and words cut off."""
 
-PLAIN_WIDTH = 160
+PLAIN_WIDTH = 176
 """Columns of text where no terminal says how many there are."""
 
 
