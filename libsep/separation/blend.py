@@ -130,7 +130,7 @@ def part(folder: Path, name: str, place: int) -> Model:
     """
     base = _blend_named(name, folder, place)
     architecture, arguments = network_in(base, place) or ("", {})
-    values = base.model_dump(exclude={"folder", "sha256", "scores", "cost"}) | {
+    values = base.model_dump(exclude={"folder", "sha256", "scores", "published", "cost"}) | {
         "name": folder.absolute().name,
         "description": f"Network {place} of {base.name} alone.",
         "architecture": architecture,

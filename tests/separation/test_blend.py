@@ -250,6 +250,10 @@ def test_a_model_does_not_take_the_place_of_what_it_needs(whole: Model, tmp_path
 def test_a_part_of_a_blend_is_that_network_alone_and_stores_nothing(
     whole: Model, tmp_path: Path, mixture: np.ndarray
 ) -> None:
+    score = {"test_set": "three songs", "measure": "SDR", "values": {"drums": 1.0}}
+    path = whole.folder / "model.yaml"
+    scored = yaml.safe_load(path.read_text()) | {"scores": [score], "published": [score]}
+    path.write_text(yaml.safe_dump(scored))
     command = ["models", "part", str(tmp_path / "quick"), "whole", "--place", "1"]
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
@@ -262,6 +266,7 @@ def test_a_part_of_a_blend_is_that_network_alone_and_stores_nothing(
     assert torch.equal(load_network(model).separate(mixtures), expected)
     assert [each.name for each in files_of(model)] == ["quick", "whole"]
     assert (model.architecture, model.licence, model.cost) == ("unet", whole.licence, None)
+    assert (model.scores, model.published) == ((), ()), "others' scores"
     assert part(model.folder, "whole", 1) == model
     assert part(tmp_path / "first", "whole", 0).sha256 != model.sha256
 
