@@ -35,7 +35,7 @@ AnyInfo: TypeAlias = ModelInfo | RestorationInfo | ClassifierInfo | HitInfo | So
 
 COLUMNS = ("model", "state", "network", "targets", "licence", "size", "SDR in dB", "CPU time")
 
-TABLE_WIDTH = 140
+TABLE_WIDTH = 160
 """Columns of text below which the cells of the table would be a word wide, and words cut off."""
 
 PLAIN_WIDTH = 176

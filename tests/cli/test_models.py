@@ -40,8 +40,8 @@ def libsep(server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return ended_here
 
 
-@pytest.mark.parametrize("n_columns", [40, 80, 120])
-def test_a_narrow_terminal_shows_whole_words_of_the_list(n_columns: int) -> None:
+@pytest.mark.parametrize("n_columns", [40, 80, 120, 140, 160])
+def test_a_terminal_of_any_width_shows_whole_words_of_the_list(n_columns: int) -> None:
     env = {"FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": str(n_columns)}
     listed = CliRunner(env=env).invoke(app, ["models", "list"], catch_exceptions=False).stdout
     words = re.sub(r"\x1b\[[0-9;]*m", "", listed).split()
