@@ -7,6 +7,15 @@ import typer
 
 from libsep.cli.terminal import go_on_unread
 
+WeightsOption = Annotated[
+    list[float] | None,
+    typer.Option(
+        "--weight",
+        min=0,
+        help="Of each part, in order; repeatable. By default all are equal.",
+    ),
+]
+
 
 def chain(
     folder: Annotated[Path, typer.Argument(help="The cascade; its last part is its name.")],
@@ -33,10 +42,7 @@ def average(
     about: Annotated[
         Path, typer.Option(help="YAML with the model's name, licence, data and so on.")
     ],
-    weight: Annotated[
-        list[float] | None,
-        typer.Option(min=0, help="Of each part, in order; repeatable. By default all are equal."),
-    ] = None,
+    weight: WeightsOption = None,
 ) -> None:
     """Average the weights of a training's checkpoints, and of what it began with, into a model.
 
@@ -54,10 +60,7 @@ def blend(
     parts: Annotated[
         list[str], typer.Argument(help="Models of one network, with the same targets.")
     ],
-    weight: Annotated[
-        list[float] | None,
-        typer.Option(min=0, help="Of each part, in order; repeatable. By default all are equal."),
-    ] = None,
+    weight: WeightsOption = None,
 ) -> None:
     """Make a model that averages what several find: better than each of them, and slower.
 
