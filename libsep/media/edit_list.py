@@ -1,7 +1,14 @@
-"""What of the audio of an MP4 file plays, and in which order: its edit list, ISO/IEC 14496-12."""
+"""What of the audio of an MP4 file plays, and in which order: its edit list, ISO/IEC 14496-12.
+
+Files of iTunes have a tag instead (``iTunSMPB``): how many samples of silence the encoder put in
+front and behind, and how many are music. ffmpeg heeds none of it if the cover stands before the
+tag, the silence behind since version 9 only, and also that of another track whose tag was copied;
+where there is a list as well, it mixes both up.
+"""
 
 import dataclasses
 import itertools
+import re
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -20,19 +27,51 @@ _WHOLE_FRAMES = frozenset(
 )
 """Codecs, by their sample entries, that ffmpeg does not cut at an edit that starts inside."""
 
+_AAC = b"mp4a"
+_GAPLESS = re.compile(
+    rb"name\0{4}iTunSMPB.{4}data.{8}\s*[0-9A-F]+" + 3 * rb"\s+([0-9A-F]+)",
+    re.DOTALL | re.IGNORECASE,
+)
+_MAX_PRIMING_SAMPLES = 16383
+"""Most silence in front that ffmpeg believes."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Edit:
-    """A stretch of the track, in seconds; ``start_s`` is where it begins, None if it is silence."""
+    """A stretch of the track, in seconds; ``start_s`` is where it begins, None if it is silence.
+
+    ``is_listed`` is False where it is a tag that says so, and there is no edit list.
+    """
 
     start_s: Fraction | None
     length_s: Fraction
+    is_listed: bool = True
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Gapless:
+    """What a tag of iTunes says, in samples: the silence in front, the music, and all of it."""
+
+    priming: int
+    music: int
+    total: int
+
+    def agrees(
+        self, entries: list[tuple[int, int, int]], total: int, samples_per_unit: float
+    ) -> bool:
+        """Return whether an edit list, of units of so many samples, says the same of a track."""
+        return (
+            self.total == total
+            and [self.priming] == [time for _, time, _ in entries]
+            and abs(entries[0][0] * samples_per_unit - self.music) <= samples_per_unit
+        )
 
 
 def read_edits(path: Path, stream: int) -> list[Edit]:
     """Return the edits of an audio track if ffmpeg would not play them to the sample; else none.
 
-    Silence before the first edit is left out: the track begins where its audio does.
+    Silence before the first edit is left out: the track begins where its audio does. Without an
+    edit list, what iTunes says counts as one; up to the end, if its numbers are of another track.
 
     Parameters
     ----------
@@ -61,9 +100,10 @@ def read_edits(path: Path, stream: int) -> list[Edit]:
 
 
 def skipped_s(path: Path) -> float:
-    """Return how much of the begin of its first audio track a file's edit list skips, in seconds.
+    """Return how much of the begin of its first audio track is skipped, in seconds.
 
-    In AAC it is the silence of the encoder. 0 where there is no edit list.
+    That is what the edit list says or, without one, iTunes: in AAC, the silence of the encoder. 0
+    where neither says anything.
 
     Raises
     ------
@@ -77,6 +117,8 @@ def skipped_s(path: Path) -> float:
         trak = next(trak for trak in moov.all(b"trak") if _handler(trak) == b"soun")
         lists = trak.all(b"edts", b"elst")
         times = [time for elst in lists for _, time, _ in _entries(elst.payload) if time >= 0]
+        if not times and (gapless := _gapless(moov, trak)) is not None:
+            times = [gapless.priming]
         return times[0] / _timescale(trak.first(b"mdia", b"mdhd")) if times else 0.0
     except OSError as exc:
         raise ProbeError(path, f"cannot be read: {exc.strerror}") from exc
@@ -85,18 +127,23 @@ def skipped_s(path: Path) -> float:
 
 
 def _edits_of(path: Path, moov: Atom, trak: Atom) -> list[Edit]:
-    lists = trak.all(b"edts", b"elst")
-    if not lists:
-        return []
     movie_scale = _timescale(moov.first(b"mvhd"))
     mdhd = trak.first(b"mdia", b"mdhd")
     scale, total = _timescale(mdhd), _duration(mdhd)
-    listed = _entries(lists[0].payload)
+    gapless = _gapless(moov, trak)
+    lists = trak.all(b"edts", b"elst")
+    listed = _entries(lists[0].payload) if lists else []
+    if not listed:
+        if gapless is None or gapless.priming >= total:
+            return []
+        rest = total - gapless.priming
+        length_s = Fraction(gapless.music if gapless.total == total else rest, scale)
+        return [Edit(Fraction(gapless.priming, scale), length_s, is_listed=False)]
     entries = list(itertools.dropwhile(lambda entry: entry[1] < 0, listed))
     is_led = len(entries) < len(listed)
-    codec = trak.first(b"mdia", b"minf", b"stbl", b"stsd").payload[12:16]
-    is_cut = codec in _WHOLE_FRAMES and any(media_time > 0 for _, media_time, _ in entries)
-    if not (is_led or is_cut or len(entries) > 1):
+    is_cut = _codec(trak) in _WHOLE_FRAMES and any(media_time > 0 for _, media_time, _ in entries)
+    is_denied = gapless is not None and not gapless.agrees(entries, total, scale / movie_scale)
+    if not (is_led or is_cut or is_denied or len(entries) > 1):
         return []
     if any(rate != 0x10000 for _, media_time, rate in entries if media_time >= 0):
         raise DecodeError(path, "its edit list plays the audio at another speed")
@@ -136,6 +183,22 @@ def _index(path: Path) -> Atom | None:
             if span.kind == b"moov" and span.end - span.start <= MAX_INDEX_BYTES:
                 return read_atom(file, span)
     return None
+
+
+def _gapless(moov: Atom, trak: Atom) -> _Gapless | None:
+    """Return what iTunes says of an audio track; None if it says nothing, or of another codec."""
+    tags = b"".join(meta.payload for meta in moov.all(b"udta", b"meta"))
+    found = _GAPLESS.search(tags)
+    if found is None or _codec(trak) != _AAC:
+        return None
+    priming, remainder, music = (int(number, 16) for number in found.groups())
+    if not 0 < priming <= _MAX_PRIMING_SAMPLES:
+        return None
+    return _Gapless(priming, music, priming + music + remainder)
+
+
+def _codec(trak: Atom) -> bytes:
+    return trak.first(b"mdia", b"minf", b"stbl", b"stsd").payload[12:16]
 
 
 def _handler(trak: Atom) -> bytes:

@@ -199,7 +199,8 @@ def _pieces_of_edits(path: Path, edits: list[Edit]) -> Pieces:
     pieces = tuple(
         Piece(
             url=b"" if edit.start_s is None else file_url(path),
-            options={"ignore_editlist": 1},
+            # The decoder, too, would skip what the file says: the pieces begin behind it.
+            options={"flags2": "+skip_manual"} | ({"ignore_editlist": 1} if edit.is_listed else {}),
             start_s=edit.start_s or Fraction(0),
             length_s=edit.length_s,
         )

@@ -15,6 +15,7 @@ from libsep.dj.stems import moved
 from libsep.dj.traktor import read_traktor
 from libsep.media.tags.serato_cues import GridMarker
 
+from ..media.test_edit_list import with_gapless_tag
 from .conftest import MakeMp3, MakeStem
 from .test_collections import NML, REKORDBOX
 
@@ -47,6 +48,26 @@ def test_rekordbox_counts_the_silence_of_the_encoder_of_aac(
     in_source_s, in_stem_s = 1024 / 48000, 2112 / 44100
     assert into_rekordbox == pytest.approx([30.02 - in_source_s + in_stem_s, 30.02], abs=6e-4)
     assert into_traktor == pytest.approx([30.02 - in_source_s, 30.02], abs=1e-6)
+
+
+@pytest.mark.parametrize("is_listed", [False, True])
+def test_the_silence_of_an_m4a_of_itunes_is_subtracted_too(
+    is_listed: bool, make_stem: MakeStem, ffmpeg: Path, tmp_path: Path
+) -> None:
+    """It has no edit list, but a tag that says how long it is; ffmpeg drops what that says."""
+    stems = make_stem("a/one.m4a").parents[1]
+    (stems / ".libsep").mkdir()
+    (stems / ".libsep" / "library").write_text(str(tmp_path / "music"), encoding="utf-8")
+    source = tmp_path / "music" / "a" / "one.m4a"
+    source.parent.mkdir(parents=True)
+    command = [ffmpeg, "-v", "error", "-f", "lavfi", "-i", "sine=d=0.1:sample_rate=44100", source]
+    subprocess.run(command, check=True)
+    with_gapless_tag(source, 2112, 4410, 6522, is_listed=is_listed)
+    text = REKORDBOX.replace("a%20b/one%231.mp3", "a/one.m4a")
+    (tmp_path / "rekordbox.xml").write_text(text, encoding="utf-8")
+    (entry,) = _exported(stems, tmp_path, "traktor", read_traktor)
+    in_source = 1024 if is_listed else 2112
+    assert entry.cues[0].position_s == pytest.approx(30.02 - in_source / 44100, abs=1e-6)
 
 
 def _exported(

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mutagen.mp4 import MP4, MP4Cover, MP4FreeForm
 
 from libsep.errors import DecodeError
 from libsep.media.decode import decode_file, hash_audio
-from libsep.media.edit_list import Edit, read_edits
+from libsep.media.edit_list import Edit, read_edits, skipped_s
 
 from ..conftest import Encode
 
@@ -123,3 +124,69 @@ def test_of_a_file_in_fragments_the_index_does_not_say_how_long_an_edit_is(
     path.write_bytes(data)
     assert read_edits(path, 0) == []
     assert np.array_equal(decode_file(path), noise)
+
+
+def with_gapless_tag(
+    path: Path, priming: int, n_music: int, total: int, *, is_listed: bool = False
+) -> Path:
+    """Give an M4A the tag of iTunes, in place of its edit list as iTunes does it."""
+    file = MP4(path)
+    numbers = f" 00000000 {priming:08X} {total - priming - n_music:08X} {n_music:016X} 00000000"
+    file["----:com.apple.iTunes:iTunSMPB"] = [MP4FreeForm(numbers.encode())]
+    file["covr"] = [MP4Cover(b"\xff\xd8\xff\xd9")]
+    file.save()
+    if not is_listed:
+        data = path.read_bytes()
+        path.write_bytes(data.replace(b"edts", b"free"))
+    return path
+
+
+def with_cover_first(path: Path) -> Path:
+    """Put the cover before iTunes' tag, as some taggers do."""
+    data = path.read_bytes()
+    tag = data.rindex(b"----") - 4
+    cover = data.rindex(b"covr") - 4
+    end = cover + struct.unpack_from(">I", data, cover)[0]
+    assert tag < cover
+    path.write_bytes(data[:tag] + data[cover:end] + data[tag:cover] + data[end:])
+    return path
+
+
+def test_what_itunes_says_of_a_file_without_an_edit_list_holds_to_the_sample(
+    encode: Encode, noise: np.ndarray, ffmpeg: Path
+) -> None:
+    path = encode("x.m4a", noise, "-b:a", "256k")
+    whole, plain_hash = decode_file(path), hash_audio(path, ffmpeg=ffmpeg)
+    with_gapless_tag(path, 1024, 80_000, 1024 + noise.shape[1])
+    for place in (path, with_cover_first(path)):
+        assert np.array_equal(decode_file(place), whole[:, :80_000])
+        assert skipped_s(place) == 1024 / RATE
+    # Whoever has converted the file before need not do it again for a new tag.
+    assert hash_audio(path, ffmpeg=ffmpeg) == plain_hash
+
+
+def test_a_tag_of_itunes_that_was_copied_from_another_track_costs_no_music(
+    encode: Encode, noise: np.ndarray
+) -> None:
+    path = encode("x.m4a", noise, "-b:a", "256k")
+    whole = decode_file(path)
+    with_gapless_tag(path, 1024, 1000, 9_000)
+    assert np.array_equal(decode_file(path)[:, : whole.shape[1]], whole)
+    assert skipped_s(path) == 1024 / RATE
+
+
+@pytest.mark.parametrize(
+    ("priming", "n_music", "total"),
+    [(2112, 1000, 3112), (1024, 1000, 9000), (1024, 80_000, 1024 + 88_200)],
+)
+def test_an_edit_list_counts_more_than_what_itunes_says(
+    encode: Encode, noise: np.ndarray, priming: int, n_music: int, total: int
+) -> None:
+    path = encode("x.m4a", noise, "-b:a", "256k")
+    whole = decode_file(path)
+    with_gapless_tag(path, priming, n_music, total, is_listed=True)
+    assert np.array_equal(decode_file(path), whole)
+    assert skipped_s(path) == 1024 / RATE
+    with_edits(path, [(-1, 0.5), (1.0, 0.5), (0.25, 0.25)], media_offset=1024)
+    expected = [whole[:, RATE : RATE * 3 // 2], whole[:, RATE // 4 : RATE // 2]]
+    assert np.abs(decode_file(path) - np.concatenate(expected, axis=1)).max() < 1e-6
