@@ -5,8 +5,11 @@ import errno
 import gc
 import math
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from libsep.errors import ConfigError
 
 OBJECTS_BETWEEN_SEARCHES = 50_000
 """How many objects are made between two searches for garbage where most objects are kept."""
@@ -57,6 +60,48 @@ def rare_garbage_search() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*usual)
+
+
+def temporary_root() -> Path:
+    """Return the folder in which this machine keeps files for a while.
+
+    Raises
+    ------
+    ConfigError
+        No such folder can be written to.
+    """
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError as exc:
+        raise ConfigError(
+            "no folder for temporary files can be written to (/tmp, /var/tmp ...): is its disk "
+            "full? TMPDIR names another one"
+        ) from exc
+
+
+@contextlib.contextmanager
+def temporary_folder(prefix: str = "libsep-", root: Path | None = None) -> Iterator[Path]:
+    """Yield a folder that is gone afterwards; its name begins with ``prefix``.
+
+    Parameters
+    ----------
+    prefix
+        Says whose it is.
+    root
+        Where it lies; by default in that of `temporary_root`.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be made.
+    """
+    place = root or temporary_root()
+    try:
+        folder = tempfile.TemporaryDirectory(prefix=prefix, dir=place, ignore_cleanup_errors=True)
+    except OSError as exc:
+        raise ConfigError(f"{place}: no temporary folder can be made: {exc.strerror}") from exc
+    with folder as path:
+        yield Path(path)
 
 
 def sync_folder(folder: Path) -> None:

@@ -2,13 +2,26 @@
 
 import gc
 import os
+import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from libsep.machine import n_cores, no_garbage_search, rare_garbage_search, sync_folder
+from libsep.config import StorageConfig
+from libsep.errors import ConfigError
+from libsep.machine import (
+    n_cores,
+    no_garbage_search,
+    rare_garbage_search,
+    sync_folder,
+    temporary_folder,
+    temporary_root,
+)
+from libsep.storage.ends import readable_ledger
+from libsep.storage.places import parse_place
 
 
 def test_there_is_at_least_one_core_and_no_more_than_the_machine_has() -> None:
@@ -64,3 +77,36 @@ def test_a_file_system_that_cannot_be_asked_to_write_names_is_used_all_the_same(
         sync_folder(Path("/proc"))  # says "invalid argument", as folders shared by VirtualBox do
     with pytest.raises(FileNotFoundError):
         sync_folder(tmp_path / "gone")
+
+
+@pytest.fixture
+def no_temporary_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Take every folder away that Python looks for temporary files in."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "gone")])
+
+
+@pytest.mark.usefixtures("no_temporary_folder")
+def test_a_machine_without_a_temporary_folder_is_told_in_one_line() -> None:
+    with pytest.raises(ConfigError, match=r"^no folder for temporary files .*TMPDIR[^\n]*$"):
+        temporary_root()
+    with pytest.raises(ConfigError, match="TMPDIR"), temporary_folder():
+        pass
+    stems = parse_place("s3://studio/stems")
+    assert not isinstance(stems, Path)
+    with pytest.raises(ConfigError, match="TMPDIR"), readable_ledger(stems, StorageConfig()):
+        pass
+
+
+def test_a_temporary_folder_is_gone_afterwards_and_one_that_cannot_be_made_is_told(
+    tmp_path: Path,
+) -> None:
+    with temporary_folder("libsep-test-", tmp_path) as folder:
+        assert folder.parent == tmp_path
+        assert folder.name.startswith("libsep-test-")
+        (folder / "file").touch()
+    assert list(tmp_path.iterdir()) == []
+    gone = tmp_path / "gone"
+    message = f"{gone}: no temporary folder can be made: No such file or directory"
+    with pytest.raises(ConfigError, match=re.escape(message)), temporary_folder(root=gone):
+        pass

@@ -47,6 +47,17 @@ def test_what_is_kept_is_written_whole_or_not_at_all() -> None:
     assert direct == []
 
 
+def test_one_module_asks_the_machine_for_a_temporary_folder() -> None:
+    """It says so in plain words where there is none; the ledger names a folder of its own."""
+    asking = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "libsep").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Import) and any(each.name == "tempfile" for each in node.names)
+    }
+    assert asking == {"libsep/machine.py", "libsep/storage/ledger.py"}
+
+
 def _catches_os_errors(handler: ast.ExceptHandler, module: ast.Module) -> bool:
     """Return whether it does, by its own list of errors or by a tuple that the module names."""
     named = {

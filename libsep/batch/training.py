@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from ray.train import Checkpoint
 from libsep.batch.cluster.connection import cluster_or_embedded_ray
 from libsep.errors import ClusterError, ConfigError
 from libsep.ledger.lock import RunLock
+from libsep.machine import temporary_folder
 from libsep.training import distributed
 from libsep.training.check import check_job
 from libsep.training.job import BEST, CHECKPOINT, Job
@@ -181,7 +181,7 @@ class StoredRun(RunFolder):
         if distributed.worker():
             ray.train.report(metrics)
             return
-        with tempfile.TemporaryDirectory() as copy:
+        with temporary_folder() as copy:
             ignored = shutil.ignore_patterns(*NOT_STORED)
             shutil.copytree(self.folder, copy, ignore=ignored, dirs_exist_ok=True)
             ray.train.report(metrics, checkpoint=Checkpoint.from_directory(copy))

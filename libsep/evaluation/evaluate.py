@@ -8,7 +8,6 @@ import itertools
 import logging
 import multiprocessing
 import os
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from libsep.evaluation.baselines import baselines
 from libsep.evaluation.measures import BssEval, References, measure_song
 from libsep.evaluation.results import Row, SongResult
 from libsep.evaluation.separate import separate_song
+from libsep.machine import temporary_folder
 from libsep.media.decode import SAMPLE_RATE
 from libsep.metrics import residual_db
 from libsep.separation.cpu import tune_allocator, use_one_thread
@@ -185,8 +185,8 @@ def evaluate(
 def evaluate_song(files: SongFiles, plan: Plan) -> SongResult:
     """Decode one song, separate it with every model and every baseline, and measure."""
     config = plan.separation
-    with tempfile.TemporaryDirectory(prefix="libsep-evaluate-") as folder:
-        song = load_song(files, AudioCache(Path(folder), SAMPLE_RATE), with_mixture=True)
+    with temporary_folder("libsep-evaluate-") as folder:
+        song = load_song(files, AudioCache(folder, SAMPLE_RATE), with_mixture=True)
         references = References(song, SAMPLE_RATE)
         rows: list[Row] = []
         for name, model in plan.models.items():

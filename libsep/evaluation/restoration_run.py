@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from libsep.evaluation.restoration import (
     left_as_it_is,
     replicated,
 )
+from libsep.machine import temporary_folder
 from libsep.media.decode import SAMPLE_RATE, decode_file
 from libsep.media.ffmpeg import find_ffmpeg
 from libsep.media.file_names import cut, digest_of, file_key, fitting
@@ -135,9 +135,9 @@ def restore(degraded: Stereo, cutoff_hz: float, resolver: SuperResolver) -> Ster
 
 def _coded_cases(path: Path, part: slice, bandwidth_hz: float) -> list[Case]:
     cases = []
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         for codec, bitrate_kbps in CODED:
-            copy = recode(path, Path(folder), codec, bitrate_kbps, ffmpeg=find_ffmpeg())
+            copy = recode(path, folder, codec, bitrate_kbps, ffmpeg=find_ffmpeg())
             cutoff_hz = _cutoff_hz(copy)
             if cutoff_hz is not None and cutoff_hz + MIN_BAND_HZ <= bandwidth_hz:
                 name = f"{codec} {bitrate_kbps} kbit/s"

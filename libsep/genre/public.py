@@ -1,6 +1,5 @@
 """The public tagger musicnn, from its authors' files into a model folder."""
 
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from libsep.config import Genre
 from libsep.errors import ModelError, reason_of
 from libsep.genre.classifier import save_classifier
 from libsep.genre.description import ClassifierInfo, StoredClassifier
+from libsep.machine import temporary_folder
 from libsep.model_folder.description import CARD_FILE, pulled_folder
 from libsep.model_folder.tensor_bundle import read_bundle
 from libsep.model_folder.tensors import check_sha256, fill, write_file
@@ -99,8 +99,8 @@ def pull_tagger(given: Path | None) -> StoredClassifier:
         table=known.table,
     )
     network = MusiCNN(n_tags=len(known.tags))
-    with tempfile.TemporaryDirectory() as scratch:
-        index, numbers = _files(given, known, Path(scratch))
+    with temporary_folder() as scratch:
+        index, numbers = _files(given, known, scratch)
         tensors = read_bundle(index, numbers, is_wanted=lambda name: "Adam" not in name)
     found = {name: torch.from_numpy(array) for name, array in tensors.items()}
     try:

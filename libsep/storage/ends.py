@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from libsep.library.plan import OutputSize
 from libsep.library.reasons import LeftOut
 from libsep.library.survey import ListFiles, locked_ledger
 from libsep.library.walk import Problem
+from libsep.machine import temporary_folder
 from libsep.media.atomic import expect_folder
 from libsep.storage.connection import resolved
 from libsep.storage.ledger import LIBRARY_NOTE, copied_ledger, fetched_ledger, state_folder
@@ -212,9 +212,9 @@ def readable_ledger(stems: Path | RemoteFolder, storage: StorageConfig) -> Itera
     if isinstance(stems, Path):
         yield Ledger(stems / FOLDER)
         return
-    with tempfile.TemporaryDirectory(prefix="libsep-ledger-") as folder:
+    with temporary_folder("libsep-ledger-") as folder:
         try:
-            ledger = fetched_ledger(stems, storage, Path(folder))
+            ledger = fetched_ledger(stems, storage, folder)
         except TransferError as exc:
             raise ConfigError(f"{stems}: cannot be read: {exc.message}") from exc
         except OSError as exc:

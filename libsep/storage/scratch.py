@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import stat
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from libsep.config import StorageConfig
 from libsep.errors import TransferError
+from libsep.machine import temporary_root
 from libsep.units import format_bytes
 
 logger = logging.getLogger(__name__)
@@ -34,9 +34,15 @@ _RESERVATION = re.compile(r"track-[0-9a-f]{16}-([0-9]+)")
 
 
 def scratch_folder(config: StorageConfig) -> Path:
-    """Return the folder for tracks in flight on this machine."""
+    """Return the folder for tracks in flight on this machine.
+
+    Raises
+    ------
+    ConfigError
+        None was chosen, and this machine has none for temporary files.
+    """
     user = os.getuid() if hasattr(os, "getuid") else 0
-    return config.scratch or Path(tempfile.gettempdir()) / f"libsep-scratch-{user}"
+    return config.scratch or temporary_root() / f"libsep-scratch-{user}"
 
 
 class Scratch:

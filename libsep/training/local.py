@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -13,6 +12,7 @@ from torch.multiprocessing.spawn import spawn
 
 from libsep.datasets.unpaired import load_unpaired
 from libsep.ledger.lock import RunLock
+from libsep.machine import temporary_folder
 from libsep.training.check import check_device, check_job, warn_of_unused
 from libsep.training.job import Job
 from libsep.training.material.data import load_material
@@ -66,8 +66,8 @@ def _run_workers(job: Job, run: RunFolder) -> None:
     if job.config.workers == 1:
         work(job, run)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = (job, run, Path(folder) / "meeting")
+    with temporary_folder() as folder:
+        arguments = (job, run, folder / "meeting")
         workers = spawn(_join_and_work, arguments, job.config.workers, join=False)  # type: ignore[no-untyped-call] # torch's
         try:
             while not workers.join():

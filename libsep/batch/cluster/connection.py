@@ -4,7 +4,6 @@ import contextlib
 import logging
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from ray.job_config import JobConfig
 from libsep.batch.cluster.nodes import CORES
 from libsep.batch.cluster.security import prepare_access
 from libsep.errors import ClusterError
-from libsep.machine import n_cores
+from libsep.machine import n_cores, temporary_folder, temporary_root
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +45,8 @@ def embedded_ray(
         Ray runs in this process already.
     ClusterError
         Ray does not start.
+    ConfigError
+        There is no folder for its files.
     """
     if ray.is_initialized():
         raise ValueError("Ray runs in this process already")
@@ -53,14 +54,13 @@ def embedded_ray(
     # Paths of Ray's sockets must stay under 107 bytes, so its folder lies directly in /tmp.
     parent = _short_temporary_folder()
     _remove_folders_of_the_dead(parent)
-    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent))
-    try:
-        # Ray opens its own folder to everybody, sockets and all; the one above it stays ours.
-        _start(n_track_slots, object_store_bytes, n_gpus, folder / "r")
-        yield
-    finally:
-        ray.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder(f"{PREFIX}{os.getpid()}-", parent) as folder:
+        try:
+            # Ray opens its own folder to everybody, sockets and all; the one above it stays ours.
+            _start(n_track_slots, object_store_bytes, n_gpus, folder / "r")
+            yield
+        finally:
+            ray.shutdown()
 
 
 def is_cluster_named() -> bool:
@@ -110,7 +110,7 @@ def cluster_or_embedded_ray(
 
 
 def _short_temporary_folder() -> Path:
-    return Path("/tmp" if os.access("/tmp", os.W_OK) else tempfile.gettempdir())
+    return Path("/tmp") if os.access("/tmp", os.W_OK) else temporary_root()
 
 
 def _remove_folders_of_the_dead(parent: Path) -> None:

@@ -5,7 +5,6 @@ import os
 import platform
 import secrets
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import torch
 from libsep import __version__
 from libsep.errors import ConfigError, LibsepError, TransferError
 from libsep.ledger import FOLDER
+from libsep.machine import temporary_root
 from libsep.media.atomic import replacing
 from libsep.media.ffmpeg import find_ffmpeg, version
 from libsep.model_folder.tensors import check_sha256
@@ -193,11 +193,9 @@ def _output(needs: Needs) -> str:
 
 
 def _scratch(needs: Needs) -> str:
-    folder = Path(tempfile.gettempdir())
-    if needs.staging is not None:
-        folder = scratch_folder(needs.staging.config)
-        while not folder.exists():  # it is made when the first track comes
-            folder = folder.parent
+    folder = temporary_root() if needs.staging is None else scratch_folder(needs.staging.config)
+    while not folder.exists():  # it is made when the first track comes
+        folder = folder.parent
     free_bytes = shutil.disk_usage(folder).free
     if free_bytes < MIN_SCRATCH_BYTES:
         free, needed = format_bytes(free_bytes), format_bytes(MIN_SCRATCH_BYTES)

@@ -2,7 +2,6 @@
 
 import base64
 import importlib.util
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from libsep.library.demo.catalogue import CATALOGUE, DemoTrack
 from libsep.library.demo.cover import draw_cover
 from libsep.library.demo.render import render
 from libsep.library.demo.sounds import SAMPLE_RATE
+from libsep.machine import temporary_folder
 from libsep.media.atomic import replacing, write_text
 from libsep.media.ffmpeg import Process, file_url
 from libsep.media.tags.record import FRONT_COVER
@@ -108,10 +108,10 @@ def _write_track(path: Path, track: DemoTrack, ffmpeg: Path) -> None:
     if cover and extension in _PICTURE_IN_TAG:
         tags["METADATA_BLOCK_PICTURE"] = _picture_block(cover, track.cover)
         cover = b""
-    with tempfile.TemporaryDirectory() as scratch, replacing(path) as part:
+    with temporary_folder() as scratch, replacing(path) as part:
         pictures = []
         if cover:
-            picture = Path(scratch, f"cover.{track.cover.lower()}")
+            picture = scratch / f"cover.{track.cover.lower()}"
             picture.write_bytes(cover)
             pictures.append(graphs.input(file_url(picture))["v"])
         options = _FORMATS[extension] | _metadata(tags)
