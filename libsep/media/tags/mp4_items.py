@@ -19,6 +19,7 @@ from libsep.media.tags.record import RawValue
 MAX_DATA_BYTES = 64 << 20
 """Largest value that is read; a cover of that size can still be scaled down."""
 
+_CHAPTERS = "chapters have no place in a stem file: dropped"
 _MAX_KEYS = 10_000
 _MAX_TEXT_BYTES = 1 << 22
 _3GPP = {
@@ -55,12 +56,19 @@ def find_items(file: BufferedReader, end: int) -> Iterator[Items]:
                 for part in _children(file, child.body, child.end):
                     if part.kind in (b"udta", b"meta"):
                         tracks += _read_place(file, part)
+                    elif part.kind == b"tref" and _names_chapters(file, part):
+                        tracks.append(Items("vorbis", problems=[_CHAPTERS]))
     yield from sorted(places, key=lambda items: items.column != "mp4")
     yield from tracks
 
 
 def _read_place(file: BufferedReader, span: Span) -> Iterator[Items]:
     return _meta(file, span) if span.kind == b"meta" else _udta(file, span)
+
+
+def _names_chapters(file: BufferedReader, tref: Span) -> bool:
+    """Return whether a track names another one whose texts are its chapters."""
+    return any(span.kind == b"chap" for span in _children(file, tref.body, tref.end))
 
 
 def _children(file: BufferedReader, start: int, end: int) -> Iterator[Span]:
@@ -82,7 +90,7 @@ def _udta(file: BufferedReader, udta: Span) -> Iterator[Items]:
         if span.kind == b"meta":
             yield from _meta(file, span)
         elif span.kind == b"chpl":
-            old.problems.append("chapters have no place in a stem file: dropped")
+            old.problems.append(_CHAPTERS)
         elif span.kind in _3GPP:
             old.texts += [(_3GPP[span.kind], decode_3gpp(span.kind, _read(file, span)))]
         elif span.kind[:1] == b"\xa9":

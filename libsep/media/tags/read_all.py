@@ -86,6 +86,8 @@ class _Reader:
 
     def _flac(self) -> None:
         file = FLAC(self.body)
+        if file.cuesheet is not None:
+            self.collector.problems.append("a cue sheet has no place in a stem file: dropped")
         read_vorbis(list(file.tags or ()), self.collector)
         read_pictures(file.pictures, self.collector)
 

@@ -22,6 +22,9 @@ _FIELDS = {
     b"NAME": "title", b"AUTH": "artist", b"ANNO": "comment", b"(c) ": "copyright",
     b"DITI": "title", b"DIAR": "artist",
 }  # fmt: skip
+_MARKS = {b"cue ": struct.Struct("<I"), b"MARK": struct.Struct(">H")}
+"""How the chunks of markers in WAV and AIFF begin: with the number of markers."""
+
 _DESCRIPTION_BYTES = 256
 """How long the description is with which the chunk ``bext`` of broadcast WAV begins."""
 
@@ -68,9 +71,21 @@ def read_chunks(
         elif chunk.name in _FIELDS and chunk.end - chunk.start > _MAX_TEXT_BYTES:
             name = chunk.name.decode("ascii")
             problems.append(f"{name} of {chunk.end - chunk.start} bytes: dropped, too long")
+        elif n_marks := _n_marks(file, chunk):
+            problems.append(f"markers ({n_marks}) have no place in a stem file: dropped")
         else:
             texts += _texts(file, chunk)
     return tags, texts, problems
+
+
+def _n_marks(file: BufferedIOBase, chunk: Chunk) -> int:
+    """Return how many markers a chunk holds, as it says."""
+    layout = _MARKS.get(chunk.name)
+    if layout is None or chunk.end - chunk.start < layout.size:
+        return 0
+    file.seek(chunk.start)
+    data = file.read(layout.size)
+    return int(layout.unpack(data)[0]) if len(data) == layout.size else 0
 
 
 def _texts(file: BufferedIOBase, chunk: Chunk) -> Iterator[tuple[str, str]]:
