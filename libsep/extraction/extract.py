@@ -19,6 +19,7 @@ from libsep.media.audio_file import FORMATS, AudioFormat, AudioWriter
 from libsep.media.sheet import Sheet, read_sheet
 from libsep.media.streams import decode_streams
 from libsep.media.tags import read_fingerprint, read_tags, tags_digest
+from libsep.media.tags.replaygain import with_level
 from libsep.media.tags.write_audio import write_audio_tags
 from libsep.units import amplitude_to_db
 
@@ -151,7 +152,7 @@ class _Writing:
             peak = self._encode([final.path for final in finals], gain)
             if gain < 1.0 or peak <= 1.0 or is_unlimited:
                 for part, final in zip(self.parts, finals, strict=True):
-                    self.losses += self._tag(part, final.path)
+                    self.losses += self._tag(part, final.path, amplitude_to_db(gain))
                     final.is_wanted = True
         return peak
 
@@ -191,8 +192,8 @@ class _Writing:
                 writer.close()
         return peak
 
-    def _tag(self, part: Part, path: Path) -> tuple[str, ...]:
-        tags = self.sheet.tags
+    def _tag(self, part: Part, path: Path, gain_db: float) -> tuple[str, ...]:
+        tags = with_level(self.sheet.tags, gain_db, has_peaks=part.name == MIXTURE)
         fields = dict(tags.fields)
         if part.name != MIXTURE:
             title = fields.get("title", (self.sheet.path.name.partition(".stem.")[0],))[0]

@@ -17,6 +17,7 @@ from libsep.media.decode import hash_audio
 from libsep.media.ffmpeg import find_ffmpeg
 from libsep.media.stems import finalise
 from libsep.media.tags import Fingerprint, Tags, read_tags, tags_digest, write_tags
+from libsep.media.tags.replaygain import with_level
 from libsep.media.verify import verify_fidelity, verify_stems
 from libsep.pipeline.conversion import Conversion
 from libsep.pipeline.moved import stem_file_of
@@ -195,7 +196,7 @@ class TrackRun:
                 shutil.copyfile(made, final)
             except OSError as exc:
                 raise StemsError(made, f"cannot be copied: {exc.strerror}") from exc
-            return write_tags(final, tags, fingerprint=self._fingerprint())
+            return self._write_tags(final, tags)
 
     def _convert(self, tags: Tags, final: Path) -> tuple[str, ...]:
         """Decode, separate and encode block by block, then tag and assemble the stem file."""
@@ -208,10 +209,14 @@ class TrackRun:
             if spectrum is not None:
                 self._note_cutoff(*_columns_of(spectrum.cutoff()))
             with self.watch("tag"):
-                losses = write_tags(encoded, tags, fingerprint=self._fingerprint())
+                losses = self._write_tags(encoded, tags)
             with self.watch("encode"):
                 finalise(encoded, final)
         return losses
+
+    def _write_tags(self, path: Path, tags: Tags) -> tuple[str, ...]:
+        levelled = with_level(tags, self.settings.config.encode.gain_db)
+        return write_tags(path, levelled, fingerprint=self._fingerprint())
 
     def _conversion(self, spectrum: CutoffMeter | None = None) -> Conversion:
         return Conversion(

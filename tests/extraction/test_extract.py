@@ -24,7 +24,7 @@ from libsep.extraction.selection import Part, Selection, goal_of, plain_names
 from libsep.extraction.tree import extract_all
 from libsep.media.audio_file import FORMATS
 from libsep.media.decode import decode_file
-from libsep.media.tags import Picture, Tags, write_tags
+from libsep.media.tags import Picture, Tags, read_tags, write_tags
 from libsep.track import TARGETS
 
 from ..media.conftest import write_stem_file
@@ -140,12 +140,18 @@ def test_what_would_clip_is_lowered_in_all_files_of_the_track_alike(
 ) -> None:
     loud = sources / np.abs(sources[1:]).max() * 2
     path = write_stem_file(tmp_path / "loud.stem.mp4", loud, ffmpeg)
+    gain = {"replaygain_track_gain": ("-9.00 dB",), "replaygain_track_peak": ("2.0",)}
+    write_tags(path, Tags(fields=gain))
     originals = [decode_file(path, stream=stream) for stream in range(1, 5)]
     peak = max(np.abs(original).max() for original in originals)
     ended = run(path, job)
     assert ended.gain_db == pytest.approx(-20 * np.log10(peak), abs=1e-4)
     for original, file in zip(originals, ended.files, strict=True):
         np.testing.assert_allclose(decoded(file) * peak, original, atol=4 * HALF_STEP)
+        # A player's gain makes up for it; the peak is that of the whole track, not of a stem.
+        fields = read_tags(file).fields
+        assert fields["replaygain_track_gain"] == (f"{-9 - ended.gain_db:.2f} dB",)
+        assert "replaygain_track_peak" not in fields
     untouched = run(path, job, format_name="float")
     assert untouched.gain_db == 0
     np.testing.assert_array_equal(decoded(untouched.files[0]), originals[0])
@@ -233,6 +239,8 @@ def test_names_of_foreign_stems_become_names_of_files() -> None:
     assert plain_names(["Drums", "Synth/Lead", "..", "Vox", "vox", "Mixture"]) == [
         "drums", "synth_lead", "stem", "vox", "vox 2", "mixture 1",
     ]  # fmt: skip
+    names = plain_names(["Synth 2", "Synth", "synth", "Mixture", "Mixture"])
+    assert names == ["synth 2", "synth", "synth 3", "mixture 1", "mixture 2"]
 
 
 def test_names_that_would_be_too_long_are_cut_and_stay_apart() -> None:

@@ -75,6 +75,32 @@ def test_a_gain_lowers_all_five_streams_alike(
     np.testing.assert_allclose(sum(streams[1:]), streams[0], atol=1e-5)
 
 
+def test_replaygain_is_that_of_the_quieter_stem_file(
+    encode: Callable[..., Path], convert: Callable[..., tuple[Outcome, Path]], music: np.ndarray
+) -> None:
+    """Players then play it as loud as all others; also after the next tag."""
+    config = CONFIG.replaced(encode={"gain_db": -6.0})
+    source = encode("song.flac", music)
+    file = mutagen.File(source)
+    file["replaygain_track_gain"], file["replaygain_track_peak"] = "-7.25 dB", "0.988000"
+    file["replaygain_album_gain"] = "loud"
+    file.save()
+    first, stems = convert(source, config=config)
+    for title in ("", "New"):
+        if title:
+            file["title"] = title
+            file.save()
+            assert convert(source, first, config=config)[0].action == "retag"
+        tags = mutagen.File(stems)
+        found = {
+            kind: bytes(tags[f"----:com.apple.iTunes:replaygain_{kind}"][0]).decode()
+            for kind in ("track_gain", "track_peak", "album_gain")
+        }
+        assert found == {
+            "track_gain": "-1.25 dB", "track_peak": "0.495173", "album_gain": "loud",
+        }  # fmt: skip
+
+
 def test_a_new_tag_does_not_touch_the_audio(
     encode: Callable[..., Path], convert: Callable[..., tuple[Outcome, Path]], music: np.ndarray
 ) -> None:
