@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from libsep.dj.collection import Collection, Entry, Playlist
-from libsep.dj.spelling import location_of_url, text_of
+from libsep.dj.spelling import location_of_url, text_of, with_letters
 from libsep.errors import ConfigError
 
 EXTENSIONS = (".m3u", ".m3u8", ".pls")
@@ -52,7 +52,7 @@ def read_m3u(path: Path) -> Collection:
     locations = tuple(file.as_posix() for file in read_playlist(path))
     entries = tuple(Entry(location=location) for location in dict.fromkeys(locations))
     return Collection(
-        entries=entries, playlists=(Playlist(path=(path.stem,), locations=locations),)
+        entries=entries, playlists=(Playlist(path=(with_letters(path.stem),), locations=locations),)
     )
 
 

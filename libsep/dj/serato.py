@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from libsep.dj.collection import Collection, Entry, Playlist
+from libsep.dj.spelling import with_letters
 from libsep.errors import ConfigError
 
 EXTENSION = ".crate"
@@ -50,7 +51,7 @@ def read_crate(path: Path) -> Collection:
     drive = next((each.parent for each in path.absolute().parents if each.name == FOLDER), None)
     locations = tuple(_location(name, drive) for name in names)
     entries = tuple(Entry(location=location) for location in dict.fromkeys(locations))
-    crate = Playlist(path=tuple(path.stem.split(SEPARATOR)), locations=locations)
+    crate = Playlist(path=tuple(with_letters(path.stem).split(SEPARATOR)), locations=locations)
     return Collection(entries=entries, playlists=(crate,))
 
 

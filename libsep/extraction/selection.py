@@ -1,6 +1,7 @@
 """Which files are made of a stem file, what they are called and what adds up to each."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -93,8 +94,9 @@ def plain_names(names: Sequence[str]) -> list[str]:
         text = "".join(char if char.isprintable() and char not in '/\\:*?"<>|' else "_"
                        for char in name.lower())  # fmt: skip
         text = text[:MAX_STEM_NAME].strip(". ") or "stem"
-        same = sum(other == text or other.startswith(f"{text} ") for other in found)
-        found.append(f"{text} {same + 1}" if same or text == MIXTURE else text)
+        others = itertools.count(1 if text == MIXTURE else 2)
+        free = itertools.chain([text], (f"{text} {number}" for number in others))
+        found.append(next(each for each in free if each not in (MIXTURE, *found)))
     return found
 
 

@@ -53,7 +53,7 @@ class Omissions:
     def __call__(self, left_out: LeftOut) -> None:
         """Count one file or folder."""
         omission = self._found.setdefault(left_out.reason, Omission(left_out.reason))
-        omission.kinds[left_out.what] += 1
+        omission.kinds[path_to_text(left_out.what)] += 1  # it may come from a name of any bytes
         if len(omission.examples) < MAX_EXAMPLES:
             omission.examples.append(path_to_text(left_out.path))
 

@@ -1,13 +1,18 @@
 """Playlists as files of their own: what they are called, and what they leave alone."""
 
+import os
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from libsep.cli.app import app
 from libsep.dj.collection import Entry, Playlist
 from libsep.dj.export import told_apart
 from libsep.dj.m3u_lists import write_lists
 from libsep.errors import ConfigError
+
+from .test_lists import write_crate
 
 
 def test_lists_of_one_name_do_not_replace_each_other() -> None:
@@ -47,3 +52,21 @@ def test_what_lies_beside_the_playlists_stays(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"mine\.m3u8: exists, and libsep did not write it"):
         write_lists(goal, folder, entries, [own, Playlist(path=("mine",))])
     assert foreign.read_text() == "#EXTM3U\n/2.mp4\n"
+
+
+@pytest.mark.parametrize("program", ["m3u", "traktor", "rekordbox"])
+@pytest.mark.parametrize("ending", [".crate", ".m3u8"])
+def test_lists_whose_names_are_no_unicode_are_written_as_text(
+    stems: Path, tmp_path: Path, ending: str, program: str
+) -> None:
+    """Names in Windows' Latin letters, as of an old drive."""
+    collection = tmp_path / os.fsdecode(b"Fr\xfchling" + ending.encode())
+    if ending == ".crate":
+        write_crate(tmp_path / "a.crate", "Music/two.flac").rename(collection)
+    else:
+        collection.write_text("/Music/two.flac\n", encoding="utf-8")
+    arguments = ["export", str(stems), "--to", program, "--collection", str(collection)]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.exception
+    written = (path for path in stems.rglob("*") if path.suffix in (".m3u8", ".nml", ".xml"))
+    assert any("Frühling" in path.read_text(encoding="utf-8") for path in written)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from playwright.sync_api import Browser, Page
 
 from libsep.errors import ConfigError
 from libsep.ledger import Ledger
+from libsep.library.omissions import Omissions, write_note
+from libsep.library.reasons import LeftOut, Reason
 from libsep.report.page import write_report
 
 from .pages import HOSTILE, converted, names, report_on
@@ -38,6 +41,19 @@ def test_the_page_says_what_the_ledger_says(page: Page, report: Path) -> None:
     )
     assert page.locator("#count").text_content() == "206 tracks"
     assert page.locator("svg.chart").count() == 6
+
+
+def test_the_kind_of_a_file_that_was_left_out_may_have_any_bytes(tmp_path: Path) -> None:
+    """What stands behind the last dot of a name is its kind."""
+    path = report_on(tmp_path, [converted(0)])
+    kind = os.fsdecode(b"m\xe4rz")
+    left_out = Omissions()
+    left_out(LeftOut(Path(f"live.{kind}"), Reason.NOT_AUDIO, kind))
+    write_note(tmp_path / ".libsep", left_out.all())
+    write_report(Ledger(tmp_path / ".libsep"), path, place="/stems")
+    text = path.read_text(encoding="utf-8")
+    assert "<bdi>m\\xe4rz</bdi>" in text
+    assert "<bdi>live.m\\xe4rz</bdi>" in text
 
 
 def test_hostile_names_are_shown_and_do_nothing(page: Page, report: Path) -> None:

@@ -58,11 +58,15 @@ class Container:
     def duration_s(self) -> float:
         """Length of the first track in seconds, as its edit list says if it has one.
 
-        0 where a damaged header counts in no unit.
+        0 where a damaged header counts in no unit, or there is no track.
         """
+        if not self.tracks:
+            return 0.0
         first = self.tracks[0]
-        duration = first.edits[0][0] if first.edits else first.duration
-        timescale = self.timescale if first.edits else first.timescale
+        edited = sum(duration for duration, _ in first.edits)
+        duration, timescale = (
+            (edited, self.timescale) if edited else (first.duration, first.timescale)
+        )
         return samples_to_seconds(duration, timescale) if timescale else 0.0
 
 

@@ -2,16 +2,21 @@ import json
 import os
 import shutil
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mutagen.mp4 import MP4
 
 from libsep.errors import VerifyError
 from libsep.library.demo.files import example_stem_file
 from libsep.media.atoms import Atom
+from libsep.media.sheet import read_sheet
+from libsep.media.streams import decode_streams
 from libsep.media.verify import find_stem_files, verify_stems
+
+from .conftest import rewrite
 
 
 def broken_rules(path: Path, **options) -> set[str]:
@@ -241,3 +246,30 @@ def test_stem_files_are_found_in_folders_and_taken_as_given(tmp_path) -> None:
     found = [path.relative_to(tmp_path).as_posix() for path in find_stem_files([given, tmp_path])]
     dotted = ".38 Special/...Hits.stem.mp4"
     assert found == ["a/song.mp4", dotted, "a/z.stem.mp4", "b/Y.STEM.MP4", "b/x.stem.mp4"]
+
+
+def test_a_stem_file_of_another_program_that_begins_late_is_played_to_its_end(
+    copied: Path, sources: np.ndarray, ffmpeg: Path
+) -> None:
+    """Its first edit is silence, and the length of that is not the length of the file."""
+    n_samples = sources.shape[2]
+
+    def begin_late(moov: Atom) -> None:
+        for elst in moov.all(b"trak", b"edts", b"elst"):
+            edits = (4410, -1, 0x10000, n_samples, 2112, 0x10000)
+            elst.payload = struct.pack(">II" + 2 * "IiI", 0, 2, *edits)
+
+    before = next(_all_streams(copied, ffmpeg))
+    rewrite(copied, begin_late)
+    late = next(_all_streams(copied, ffmpeg))
+    assert late.shape[2] == n_samples + 4410
+    assert not late[:, :, :4410].any()
+    np.testing.assert_array_equal(late[:, :, 4410:], before)
+
+
+def _all_streams(path: Path, ffmpeg: Path) -> Iterator[np.ndarray]:
+    sheet = read_sheet(path)
+    return decode_streams(
+        path, ffmpeg=ffmpeg, n_streams=5, sample_rate=44100, start_samples=0,
+        n_samples=sheet.n_samples, block_samples=sheet.n_samples,
+    )  # fmt: skip
