@@ -175,6 +175,7 @@ class Driver:
     def _start_tracks(self) -> None:
         while (taken := self._plan.take()) is not None:
             attempt, slots = taken
+            self._fleet.nodes.check_this_machine()
             self._ledger.started(path_to_text(attempt.track.source_name), attempt=attempt.number)
             submit = self._submit.options(max_retries=0, num_cpus=1, **self._fleet.near(slots))
             roster = self._separators.roster
@@ -251,6 +252,7 @@ class Driver:
                 self._plan.ended(attempt)
                 self._end(self._lost(attempt, "bug", str(exc.cause)))
             return
+        self._fleet.nodes.check_this_machine()
         logger.error("process of %s died: %s", source, exc)
         if isinstance(exc, ray.exceptions.NodeDiedError | ray.exceptions.ObjectLostError):
             self._start_again(attempt)

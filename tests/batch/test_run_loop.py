@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import ray
 
+from libsep.batch.cluster.connection import embedded_ray
+from libsep.batch.cluster.nodes import Nodes
 from libsep.batch.driver import RunResult
 from libsep.batch.interrupts import Interrupts
 from libsep.batch.run import convert_all
@@ -180,3 +182,14 @@ def test_a_run_whose_raylet_is_killed_ends_and_says_so(
     with pytest.raises(ClusterError, match="Ray has lost this machine"):
         run_tracks(songs, tiny_model, tmp_path / "stems", CONFIG)
     assert not ray.is_initialized()
+
+
+def test_a_raylet_is_missed_at_once_however_short_ago_it_was_seen() -> None:
+    with embedded_ray(n_track_slots=1, object_store_bytes=80_000_000, n_gpus=0):
+        nodes = Nodes()
+        nodes.watch()
+        (raylet,) = ray._private.worker._global_node.all_processes["raylet"]
+        raylet.process.kill()
+        raylet.process.wait()
+        with pytest.raises(ClusterError, match="Ray has lost this machine"):
+            nodes.watch()

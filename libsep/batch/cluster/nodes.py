@@ -25,10 +25,6 @@ logger = logging.getLogger(__name__)
 WATCH_S = 2.0
 """How often the driver looks at the nodes."""
 
-RAYLET_WATCH_S = 0.2
-"""How often the driver looks at its own raylet. Ray would tell it after ten seconds, and a second
-later end the driver's process without a word, as soon as it touches Ray's shared memory."""
-
 SILENT_S = 40.0
 """Seconds without an answer after which the cluster is lost; Ray ends the process after 60."""
 
@@ -82,7 +78,6 @@ class Nodes:
         self._own_id: str = ray.get_runtime_context().get_node_id()
         self._scratch = Path(ray_worker._global_node.get_session_dir_path())
         self._raylet = _own_raylet()
-        self._raylet_seen_s = time.monotonic()
         self._looking: concurrent.futures.Future[_Look] | None = None
         self._checking: concurrent.futures.Future[dict[str, str]] | None = None
         self._looked_s = self._stepped_s = time.monotonic()
@@ -133,7 +128,7 @@ class Nodes:
             Ray has lost all nodes or this one, does not answer any more, or its disk is full.
         """
         before = self.machines, self.alive
-        self._check_raylet()
+        self.check_this_machine()
         self._count_silence()
         if self._looking is not None and self._looking.done():
             look, self._looking = self._looking, None
@@ -146,11 +141,19 @@ class Nodes:
         self._admit()
         return before != (self.machines, self.alive)
 
-    def _check_raylet(self) -> None:
-        now_s = time.monotonic()
-        if self._raylet is None or now_s - self._raylet_seen_s < RAYLET_WATCH_S:
+    def check_this_machine(self) -> None:
+        """Look whether this machine's raylet lives.
+
+        Ray would tell it after ten seconds. Until then it ends this process without a word as soon
+        as that writes to Ray's shared memory, so it is asked before each such moment.
+
+        Raises
+        ------
+        ClusterError
+            It does not.
+        """
+        if self._raylet is None:
             return
-        self._raylet_seen_s = now_s
         try:
             is_dead = self._raylet.status() == psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
