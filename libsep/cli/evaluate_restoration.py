@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from libsep.cli.lines import markup
+from libsep.config import Config
 from libsep.errors import ConfigError
 
 Means = Mapping[str, Mapping[str, Mapping[str, float]]]
@@ -26,8 +27,8 @@ def evaluate_restoration(
     Raises
     ------
     ConfigError
-        There are no recordings that can be cut off, a file cannot be written, or a package of the
-        extra ``evaluate`` is missing.
+        There is no such device, there are no recordings that can be cut off, a file cannot be
+        written, or a package of the extra ``evaluate`` is missing.
     ModelError
         The model cannot be loaded.
     """
@@ -41,10 +42,12 @@ def evaluate_restoration(
     )
     from libsep.restoration.model import find_restoration_model
     from libsep.restoration.super_resolver import SuperResolver
+    from libsep.separation.placed_network import find_device
 
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     found = find_restoration_model(model)
-    place = device if device is not None and device != "auto" else "cpu"
+    chosen = Config().replaced(separation={"device": device}).separation.device
+    place = find_device("cpu" if chosen == "auto" else chosen).type
     resolver = SuperResolver(found, device=place, precision="float32")
     if out is not None:
         from libsep.evaluation.restoration_plots import draw_subject

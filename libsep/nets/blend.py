@@ -3,6 +3,7 @@
 Networks of different kinds err in different places, so their mean errs less than each of them.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -39,7 +40,8 @@ class Blend(SeparationNetwork):
 
     def __init__(self, members: Sequence[SeparationNetwork], weights: Sequence[float]) -> None:
         super().__init__()
-        if len(weights) != len(members) or not members or min(weights) <= 0:
+        are_usable = all(0 < weight < math.inf for weight in weights)
+        if len(weights) != len(members) or not members or not are_usable:
             raise ValueError(f"weights {list(weights)} for {len(members)} members, expected equally"
                              " many, all above 0")  # fmt: skip
         self.targets = members[0].targets

@@ -19,7 +19,7 @@ AFTER_S = 0.12
 class DrumHitNet(nn.Module):
     """Four convolutions over a log-mel spectrogram of a hit, pooled by mean and maximum.
 
-    Several drums may be hit at once, so each has an output of its own. 27 thousand parameters.
+    Several drums may be hit at once, so each has an output of its own. 25 thousand parameters.
 
     Parameters
     ----------

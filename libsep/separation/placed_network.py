@@ -68,7 +68,7 @@ class PlacedNetwork:
         self, model: Model, *, device: Device, precision: Precision, reconstruct: Reconstruct
     ) -> None:
         self.model = model
-        self._device = _find_device(device)
+        self._device = find_device(device)
         self._dtype = _find_precision(self._device, precision)
         self.network = folded(load_network(model), self._dtype).to(self._device)
         if reconstruct is not None and isinstance(self.network, MagnitudeNetwork):
@@ -200,7 +200,14 @@ class PlacedNetwork:
         return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
 
 
-def _find_device(device: Device) -> torch.device:
+def find_device(device: Device) -> torch.device:
+    """Return where a network is placed; ``auto`` takes CUDA if there is any.
+
+    Raises
+    ------
+    ConfigError
+        There is no such device.
+    """
     available = torch.cuda.is_available()
     if device == "cuda" and not available:
         raise ConfigError(

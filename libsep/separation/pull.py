@@ -1,6 +1,7 @@
 """Public models onto this machine: fetch once, convert once, use offline."""
 
 import logging
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -91,6 +92,8 @@ def _whole_model(folder: Path) -> Model | None:
 def _pins(entry: CatalogueEntry, sha256: str | None) -> dict[str, str]:
     """Return the hash of each file: the catalogue's, else the user's."""
     given = sha256.lower() if sha256 else None
+    if given is not None and not re.fullmatch(r"[0-9a-f]{64}", given):
+        raise ModelError(f"--sha256: {sha256!r}, expected the 64 hexadecimal digits of a SHA-256")
     pins: dict[str, str] = {}
     for file in entry.files:
         known = file.sha256 or given

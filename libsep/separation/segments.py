@@ -42,7 +42,8 @@ class SegmentGrid:
         Short segments overlap by half where that is less.
         """
         segment_samples = seconds_to_samples(segment_s, sample_rate)
-        overlap_samples = seconds_to_samples(min(overlap_s, segment_s / 2), sample_rate)
+        # Half of an odd length is rounded down: more than half would overlap with two neighbours.
+        overlap_samples = min(seconds_to_samples(overlap_s, sample_rate), segment_samples // 2)
         return cls(segment_samples=segment_samples, hop_samples=segment_samples - overlap_samples)
 
     @property

@@ -121,6 +121,25 @@ def test_the_command_scores_a_super_resolution_model(
     assert "are for separators" in " ".join(refused.output.replace("│", "").split())
 
 
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("gpu", r"separation\.device: .*gpu"),
+        pytest.param(
+            "cuda",
+            "device cuda: torch finds no GPU",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU"),
+        ),
+    ],
+)
+def test_a_device_that_is_not_there_is_named(
+    tmp_path: Path, tiny_restoration_model: RestorationModel, device: str, message: str
+) -> None:
+    arguments = ["evaluate", str(tiny_restoration_model.folder), str(tmp_path), "--device", device]
+    with pytest.raises(ConfigError, match=message):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+
 def test_recordings_of_one_name_are_told_apart(tmp_path: Path, source: Stereo) -> None:
     paths = [tmp_path / name for name in ("x/a/one.wav", "x/b/one.wav", "y/b/one.wav", "y/two.wav")]
     for path in paths:

@@ -91,6 +91,8 @@ def test_the_command_writes_a_model_that_needs_its_parts_no_more(
         ({"sample_rate": 22050}, [1.0, 1.0], "differ in their sample rates"),
         ({}, [1.0], "weights .1.0. for 2 members"),
         ({}, [1.0, 0.0], "all above 0"),
+        ({}, [1.0, float("nan")], "all above 0"),
+        ({}, [1.0, float("inf")], "all above 0"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(

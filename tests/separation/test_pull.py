@@ -121,6 +121,8 @@ def test_a_model_without_a_known_hash_wants_one(server: FileServer) -> None:
 def test_a_hash_that_contradicts_the_catalogue_is_refused(server: FileServer) -> None:
     with pytest.raises(ModelError, match=f"sha256 of a.ckpt is [0-9a-f]{{64}}, not {'0' * 64}"):
         pull(find_entry("little"), sha256="0" * 64)
+    with pytest.raises(ModelError, match=r"--sha256: 'abc', expected the 64 hexadecimal digits"):
+        pull(find_entry("little"), sha256="abc")
     assert server.ranges == []
 
 

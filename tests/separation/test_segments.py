@@ -144,3 +144,12 @@ def test_the_configuration_allows_no_grid_that_cannot_be_made() -> None:
     Config().replaced(separation={"overlap_s": 6.0})
     with pytest.raises(ConfigError, match="overlap_s must be at most 6, half of segment_s"):
         Config().replaced(separation={"overlap_s": 6.1})
+
+
+@pytest.mark.parametrize(
+    ("segment_s", "n_samples"), [(2.35, 103_635), (2.25, 99_225), (2.0, 88_200)]
+)
+def test_segments_of_an_odd_length_overlap_by_nearly_half(segment_s: float, n_samples: int) -> None:
+    grid = SegmentGrid.of_seconds(segment_s, segment_s / 2, 44100)
+    assert grid.segment_samples == n_samples
+    assert grid.overlap_samples == n_samples // 2

@@ -1,5 +1,6 @@
 """Averages of weights, as a model that separates."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,9 @@ def test_parts_that_say_too_little_are_refused(
     about = tmp_path / "about.yaml"
     with pytest.raises(ConfigError, match="1 weights for 2 parts"):
         average_weights([str(checkpoint), "small"], [1.0], about, tmp_path / "mean")
+    for weights in ([0.0, 0.0], [math.nan, 1.0], [math.inf, 1.0]):
+        with pytest.raises(ConfigError, match="expected a number for each, and not all 0"):
+            average_weights([str(checkpoint), "small"], weights, about, tmp_path / "mean")
     with pytest.raises(ConfigError, match="no part is a checkpoint"):
         average_weights([str(start.folder)], [1.0], about, tmp_path / "mean")
     before = start.weights_path.read_bytes()

@@ -6,6 +6,7 @@ Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models i
 without increasing inference time", ICML 2022.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,8 +48,11 @@ def average_weights(
     ModelError
         A model does not exist, or the folder cannot be written or holds something else.
     """
-    if len(weights) != len(parts) or not sum(weights) > 0:
-        raise ConfigError(f"{len(weights)} weights for {len(parts)} parts, expected one for each")
+    if len(weights) != len(parts) or not 0 < sum(weights) < math.inf:
+        raise ConfigError(
+            f"{len(weights)} weights for {len(parts)} parts, expected a number for each, and not "
+            "all 0"
+        )
     checkpoint = next((part for part in parts if part.endswith(".pt")), None)
     if checkpoint is None:
         raise ConfigError("no part is a checkpoint (.pt), whose run would say which network it is")
