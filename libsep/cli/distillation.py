@@ -88,10 +88,10 @@ class Watcher:
             Nobody is there to be asked.
         """
         self.console.print(_price_table(self._job, price))
-        for line in licences_of(self._job.teacher):
+        for line in licences_of(self._job):
             self.console.print(f"[yellow]{markup(line)}[/]")
         self.say(
-            "The student learns from these weights, so its licence is theirs. Whether you may "
+            "The student comes of these weights, so their licences are its own. Whether you may "
             "train on your music is for you to know."
         )
         if self._is_dry:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from libsep.config.section import Section
 from libsep.config.training import OptimiserConfig
@@ -70,6 +70,12 @@ class RestorationLossConfig(Section):
 
     phase: Annotated[float, Field(ge=0)] = 0.1
     """Weight of the wrapped errors of phases, group delays and frequencies."""
+
+    @model_validator(mode="after")
+    def _has_some(self) -> "RestorationLossConfig":
+        if not any(dict(self).values()):
+            raise ValueError("all weights are 0, expected at least one above, to learn by")
+        return self
 
 
 class RestorationAdversarialConfig(Section):

@@ -1,5 +1,6 @@
 """Decoded material on disk: every file is decoded once, and all processes share its pages."""
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 from jaxtyping import Int16
 
 from libsep.errors import ConfigError, TrackError, reason_of
+from libsep.media.atomic import make_folder
 from libsep.media.decode import decode_file
 
 FULL_SCALE = 32767
@@ -27,12 +29,17 @@ class AudioCache:
         no training runs.
     sample_rate
         Rate of the samples that come out, in Hz.
+
+    Raises
+    ------
+    ConfigError
+        The folder cannot be made.
     """
 
     def __init__(self, folder: Path, sample_rate: int) -> None:
         self.folder = folder
         self.sample_rate = sample_rate
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
 
     def samples(self, path: Path, stream: int = 0) -> Int16[np.ndarray, "2 T"]:
         """Return the stereo samples of an audio stream of a file; samples beyond ±1.0 are clipped.
@@ -40,7 +47,8 @@ class AudioCache:
         Raises
         ------
         ConfigError
-            The file is missing or cannot be decoded: training data must be whole.
+            The file is missing or cannot be decoded: training data must be whole. Or the cache
+            cannot be written.
         """
         if path.suffix == EXTENSION:
             return mapped(path)
@@ -64,10 +72,27 @@ class AudioCache:
         except TrackError as exc:
             raise ConfigError(f"{path}: training material cannot be decoded: {exc}") from exc
         values = np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE)
-        partial = cached.with_suffix(f".{os.getpid()}.partial")
+        save_array(cached, values.astype(np.int16))
+
+
+def save_array(path: Path, values: np.ndarray) -> None:
+    """Write an array as ``numpy.save`` does, whole or not at all.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be written.
+    """
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    make_folder(path.parent)
+    try:
         with partial.open("wb") as file:
-            np.save(file, values.astype(np.int16))
-        partial.replace(cached)
+            np.save(file, values)
+        partial.replace(path)
+    except OSError as exc:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise ConfigError(f"{path}: cannot be written (disk full?): {reason_of(exc)}") from exc
 
 
 def mapped(path: Path) -> Int16[np.ndarray, "2 T"]:

@@ -72,6 +72,20 @@ def expect_folder(path: Path) -> None:
             raise ConfigError(f"{place}: expected a folder, found a file")
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, and those that it lies in, unless it is there.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise ConfigError(f"{path}: the folder cannot be made: {exc.strerror}") from exc
+
+
 def refuse_to_replace(goal: Path, begin: bytes) -> None:
     """Check that a file is not there yet, is empty, or begins like what is to be written there.
 

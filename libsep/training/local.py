@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import NoReturn
 
 import torch.distributed as dist
-from torch.multiprocessing.spawn import spawn
+from torch.multiprocessing.spawn import ProcessException, spawn
 
 from libsep.datasets.unpaired import load_unpaired
+from libsep.errors import ConfigError
 from libsep.ledger.lock import RunLock
 from libsep.machine import temporary_folder
+from libsep.media import atomic
 from libsep.training.check import check_device, check_job, warn_of_unused
 from libsep.training.job import Job
 from libsep.training.material.data import load_material
@@ -22,6 +24,9 @@ from libsep.training.synthesis.rendering import rendering
 from libsep.training.worker import RunFolder, work
 
 logger = logging.getLogger(__name__)
+
+PROBLEM = "problem-"
+"""What stands before the number of a worker in the name of the file that says why it stopped."""
 
 
 def train(job: Job) -> None:
@@ -67,23 +72,34 @@ def _run_workers(job: Job, run: RunFolder) -> None:
         work(job, run)
         return
     with temporary_folder() as folder:
-        arguments = (job, run, folder / "meeting")
+        arguments = (job, run, folder)
         workers = spawn(_join_and_work, arguments, job.config.workers, join=False)  # type: ignore[no-untyped-call] # torch's
         try:
             while not workers.join():
                 pass
+        except ProcessException as exc:
+            told = sorted(folder.glob(f"{PROBLEM}*"))
+            if not told:
+                raise
+            raise ConfigError(told[0].read_text(encoding="utf-8")) from exc
         finally:
             for process in workers.processes:
                 process.terminate()
 
 
-def _join_and_work(worker: int, job: Job, run: RunFolder, meeting: Path) -> None:
-    """Meet the other workers, who are given the same fresh file, and train with them."""
-    dist.init_process_group(
-        "gloo", init_method=meeting.as_uri(), rank=worker, world_size=job.config.workers
-    )
+def _join_and_work(worker: int, job: Job, run: RunFolder, folder: Path) -> None:
+    """Meet the other workers, who are given the same fresh folder, and train with them.
+
+    What cannot go on is told in a file, because no error of one process is raised in another.
+    """
+    meeting = (folder / "meeting").as_uri()
+    dist.init_process_group("gloo", init_method=meeting, rank=worker, world_size=job.config.workers)
     try:
         work(job, run)
+    except ConfigError as exc:
+        text = str(exc).encode(errors="backslashreplace").decode()
+        atomic.write_text(folder / f"{PROBLEM}{worker}", text)
+        raise SystemExit(1) from exc
     finally:
         dist.destroy_process_group()
 

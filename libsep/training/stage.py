@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+import torch
+
 from libsep.config import TrainingConfig
 from libsep.datasets.songs import Song
 from libsep.separation.cpu import has_native_bfloat16
@@ -63,10 +66,13 @@ class Supervised:
 
     def step(self) -> dict[str, float]:
         """Take a step on this worker's own examples."""
-        config = self._config
+        config, worker, step = self._config, distributed.worker(), self.state.step
         sources, partitions = self._examples.parted_batch(
-            config.seed, distributed.worker(), self.state.step, config.optimiser.n_batch
+            config.seed, worker, step, config.optimiser.n_batch
         )
+        # What dropout hides follows from seed and step too: a resumed training hides the same.
+        rng = np.random.default_rng([config.seed, worker, step, 3])
+        torch.manual_seed(int(rng.integers(2**63)))
         return train_step(
             self.state,
             merged(sources.to(config.device), config.network.targets),

@@ -30,9 +30,10 @@ def check_start(job: Job) -> None:
     Raises
     ------
     ConfigError
-        Adversarial training of a network that its stage is not for, or of one that lacks targets,
-        without trained weights, or without a validation that guards them; unpaired recordings
-        without adversarial training of our own network; or several workers for NMF.
+        There is nothing to learn by; adversarial training of a network that its stage is not for,
+        or of one that lacks targets, without trained weights, or without a validation that guards
+        them; unpaired recordings without adversarial training of our own network; or several
+        workers for NMF.
     """
     config = job.config
     if config.adversarial is None and job.unpaired:
@@ -45,6 +46,9 @@ def check_start(job: Job) -> None:
     if config.network.architecture == NMF and config.frame_adversarial is not None:
         raise ConfigError(f"frame_adversarial: {NMF} is not trained by gradients")
     stages = {"adversarial": config.adversarial, "frame_adversarial": config.frame_adversarial}
+    is_judged = any(section is not None for section in stages.values())
+    if config.network.architecture != NMF and not (is_judged or any(dict(config.loss).values())):
+        raise ConfigError("loss: all weights are 0, expected at least one above, to learn by")
     for stage in (name for name, section in stages.items() if section is not None):
         if job.start is None and not (job.out / CHECKPOINT).is_file():
             raise ConfigError(

@@ -75,12 +75,24 @@ def merged(sources: Float[Tensor, "B all C T"], targets: Sequence[str]) -> Float
 def update_network(
     state: State, losses: dict[str, Float[Tensor, ""]], config: OptimiserConfig
 ) -> dict[str, float]:
-    """Lower the sum of these losses by one step of the optimiser; return it with its parts."""
+    """Lower the sum of these losses by one step of the optimiser; return it with its parts.
+
+    Raises
+    ------
+    ConfigError
+        The gradient is no number any more; the weights are as they were.
+    """
     loss = torch.stack(list(losses.values())).sum()
     state.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call] # torch's own
     average_gradients(state.network)
     gradient = torch.nn.utils.clip_grad_norm_(state.network.parameters(), config.max_gradient_norm)
+    if not gradient.isfinite():
+        raise ConfigError(
+            f"step {state.step + 1}: the gradient is no number any more, so nothing can be learned "
+            "(did it diverge? expected a lower optimiser.learning_rate; the checkpoints are from "
+            "before)"
+        )
     rate = state.scheduler.get_last_lr()[0]
     state.optimiser.step()
     state.scheduler.step()

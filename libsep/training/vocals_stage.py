@@ -8,14 +8,13 @@ first stage takes away what it mistakes for one.
 
 import dataclasses
 import hashlib
-import os
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float32, Int16
 
-from libsep.datasets.audio_cache import FULL_SCALE
+from libsep.datasets.audio_cache import FULL_SCALE, save_array
 from libsep.datasets.songs import UNSCORED, Song
 from libsep.errors import ConfigError, ModelError
 from libsep.media.decode import SAMPLE_RATE
@@ -91,9 +90,7 @@ class VocalsStage:
             rest = -self.estimate(song.mixture())
             for name in removed:
                 rest += song.source(name)
-            partial = kept.with_suffix(f".{os.getpid()}.partial.npy")
-            np.save(partial, _to_16_bit(rest))
-            partial.replace(kept)
+            save_array(kept, _to_16_bit(rest))
         sources[place] = np.load(kept, mmap_mode="r")
         return dataclasses.replace(song, sources=sources, recorded_mixture=None)
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from libsep.batch.cluster.connection import embedded_ray
-from libsep.batch.distillation.run import Student, distil, learn, teach
+from libsep.batch.distillation.run import Student, _judged, distil, learn, teach
 from libsep.batch.interrupts import Interrupts
 from libsep.config import DistillationConfig
+from libsep.datasets.audio_cache import AudioCache
 from libsep.errors import ConfigError
 from libsep.genre.router import Router
 from libsep.nets.band_split_unet import SIZES
@@ -19,15 +20,22 @@ from libsep.separation.model import ModelInfo
 from libsep.separation.registry import Model, find_model, list_models, networks_of, read_model
 from libsep.separation.weights import save_model
 from libsep.training.distillation.check import check_exam, check_stage
-from libsep.training.distillation.install import Taught, _filters, install_student, write_student
+from libsep.training.distillation.install import (
+    Taught,
+    _about,
+    _filters,
+    install_student,
+    licences_of,
+    write_student,
+)
 from libsep.training.distillation.job import STUDENT, DistillationJob
-from libsep.training.distillation.judgement import Exam, Judgement, Marks
+from libsep.training.distillation.judgement import Exam, Judgement, Marks, load_exam
 from libsep.training.distillation.labels import LabelStore
 from libsep.training.distillation.price import Price
 from libsep.training.distillation.student import best_step, student_config
 from libsep.training.local import train
 
-from ..conftest import tone, write_wave
+from ..conftest import SAMPLE_RATE, copied, tone, write_wave
 
 pytestmark = pytest.mark.slow
 
@@ -98,6 +106,7 @@ def three_targets(folder: Path) -> Model:
         targets=arguments["targets"],
         sample_rate=44100,
         licence="CC0",
+        notice="credit the choir",
         wiener=[
             {"share": 0.5, "to_hz": 160, "targets": ["drums", "bass"], "over_s": {"bass": 0.4}}
         ],
@@ -251,6 +260,10 @@ def test_songs_that_choose_do_not_judge(job: DistillationJob, songs_folder: Path
     changes = {"choice": (songs_folder,), "validation": (songs_folder,)}
     with pytest.raises(ConfigError, match="is in --choose-by and in --validation"):
         check_exam(DistillationJob(**{**vars(job), **changes}))
+    for option, name in (("choice", "--choose-by"), ("validation", "--validation")):
+        learned = DistillationJob(**{**vars(job), "data": (songs_folder,), option: (songs_folder,)})
+        with pytest.raises(ConfigError, match=f"bass.wav: is in --data and in {name}"):
+            check_exam(learned)
     chosen = DistillationJob(**{**vars(job), "choice": (songs_folder,)})
     assert chosen.training(student_config(chosen), job.out, job.out).validation == (songs_folder,)
 
@@ -271,3 +284,26 @@ def test_a_job_that_cannot_work_is_refused_before_anything_is_written(
     with pytest.raises(ConfigError, match=message):
         distil(DistillationJob(**{**vars(job), **changes}), Notes())
     assert not job.out.exists()
+
+
+def test_a_student_has_the_licences_of_its_teacher_and_of_what_it_began_with(
+    job: DistillationJob, tmp_path: Path
+) -> None:
+    start = three_targets(tmp_path / "start")
+    begun = DistillationJob(**{**vars(job), "start": str(start.folder)})
+    assert licences_of(begun)[-2:] == ("start: CC0", "credit the choir")
+    about = _about(begun, Taught(n_blocks=1, hours=0.1))
+    assert (about["licence"], about["notice"]) == ("MIT AND CC0", "credit the choir")
+    assert _about(job, Taught(n_blocks=1, hours=0.1))["licence"] == "MIT"
+
+
+def test_a_teacher_that_is_called_as_the_student_is_judged_as_itself(
+    job: DistillationJob, songs_folder: Path, tiny_model: Model, tmp_path: Path
+) -> None:
+    teacher = copied(tiny_model, STUDENT, tmp_path / "earlier")
+    taught = DistillationJob(**{**vars(job), "teacher": teacher, "genre": None})
+    exam = load_exam(songs_folder, (songs_folder,), AudioCache(tmp_path / "cache", SAMPLE_RATE))
+    judgement = _judged(taught, copied(tiny_model, STUDENT, tmp_path / "new"), exam)
+    assert list(judgement.marks) == ["generic", str(teacher.folder), STUDENT]
+    assert not judgement.marks[str(teacher.folder)].towards_teacher
+    assert judgement.marks[STUDENT].towards_teacher

@@ -15,9 +15,10 @@ from libsep.separation.registry import read_model
 from libsep.separation.separator import Separator
 from libsep.training.job import Job
 from libsep.training.local import train
-from libsep.training.start import check_start
+from libsep.training.start import begin, check_start, open_stage
 from libsep.training.state import State, new_state
 from libsep.training.step import supervised_losses, train_step
+from libsep.training.weights.checkpoint import load_checkpoint, save_checkpoint
 from libsep.training.weights.export import export_model
 from libsep.training.weights.growth import new_network
 
@@ -132,3 +133,17 @@ def test_what_a_network_cannot_do_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(ConfigError, match="needs the network band_split_unet"):
         check_start(job)
+
+
+def test_a_resumed_training_drops_the_features_that_it_would_have_dropped(
+    songs_folder: Path, tmp_path: Path
+) -> None:
+    config = settings("unet", optimiser={"n_steps": 2, "n_batch": 1, "n_warmup_steps": 0})
+    job = Job(config, (songs_folder,), (), tmp_path / "run", tmp_path / "cache")
+    whole = open_stage(job, begin(job))
+    whole.step()
+    save_checkpoint(tmp_path / "first.pt", whole.state)
+    expected = whole.step()
+    state = begin(job)
+    load_checkpoint(tmp_path / "first.pt", state)
+    assert open_stage(job, state).step() == expected

@@ -248,3 +248,18 @@ def test_two_workers_and_the_sampler_train_one_network(
     line = json.loads((job.out / "curve.jsonl").read_text().splitlines()[-1])
     assert line["step"] == 3
     assert set(line["sdr_db_by_song"]) == {"first", "second"}, "each worker scores its share"
+
+
+def test_a_training_that_diverges_stops_and_keeps_its_weights() -> None:
+    config = settings()
+    state = fresh_state(config)
+    losses_of(state, config, 1)
+    before = {name: value.clone() for name, value in state.network.state_dict().items()}
+    with torch.no_grad():
+        state.network.get_parameter("up_fine.bias").fill_(torch.inf)
+    with pytest.raises(ConfigError, match="step 2: the gradient is no number any more"):
+        losses_of(state, config, 1)
+    assert state.step == 1
+    for name, parameter in state.network.named_parameters():
+        if name != "up_fine.bias":
+            assert torch.equal(parameter, before[name]), name

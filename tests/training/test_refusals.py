@@ -1,20 +1,25 @@
 """What a training refuses at once, before any material is loaded, and what it only warns of."""
 
+import dataclasses
 import logging
+import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from libsep.config import TrainingConfig
+from libsep.config import RestorationTrainingConfig, TrainingConfig
+from libsep.config.section import parse
+from libsep.datasets.audio_cache import AudioCache, save_array
 from libsep.datasets.songs import Song
 from libsep.errors import ConfigError, LedgerError
 from libsep.ledger.lock import RunLock
-from libsep.training.check import warn_of_unused
+from libsep.training.check import check_job, files_of_songs, warn_of_unused
 from libsep.training.job import Job
 from libsep.training.local import train
 from libsep.training.material.data import Material, Recording
@@ -123,3 +128,80 @@ def test_names_that_the_material_lacks_are_warned_of(caplog: pytest.LogCaptureFi
         "material.exclude_songs: no song is called 'Lithum'",
         "material.weights: 'quire-*' matches no song or recording",
     ]
+
+
+def test_songs_that_are_learned_from_and_judge_are_warned_of(
+    tmp_path: Path, songs_folder: Path, pack_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = job_in(tmp_path, songs_folder)
+    job = dataclasses.replace(job, data=(songs_folder, pack_folder))
+    check_job(dataclasses.replace(job, validation=()))
+    assert not caplog.messages
+    (tmp_path / "one").symlink_to(songs_folder / "first")
+    check_job(dataclasses.replace(job, validation=(tmp_path / "one",)))
+    (warning,) = caplog.messages
+    assert "first/bass.wav: is learned from and is in --validation" in warning
+    assert "material.exclude_songs: [first]" in warning
+    caplog.clear()
+    without = job.config.model_copy(
+        update={"material": job.config.material.model_copy(update={"exclude_songs": ("first",)})}
+    )
+    check_job(dataclasses.replace(job, validation=(tmp_path / "one",), config=without))
+    assert not caplog.messages
+
+
+def test_the_songs_of_a_pack_are_known_without_decoding_them(pack_folder: Path) -> None:
+    (pack_folder / "bass.wav").write_bytes(b"")
+    found = files_of_songs([pack_folder])
+    assert {path.name: name for path, name in found.items()} == {
+        "guitar.wav": "Song",
+        "bass.wav": "Song",
+    }
+    assert files_of_songs([pack_folder], ["Song"]) == {}
+
+
+def test_without_a_loss_there_is_nothing_to_train(tmp_path: Path, songs_folder: Path) -> None:
+    with pytest.raises(ConfigError, match="loss: all weights are 0"):
+        check_job(job_in(tmp_path, songs_folder, loss={"spectrum": 0}))
+    with pytest.raises(ConfigError, match="loss: all weights are 0"):
+        parse(
+            RestorationTrainingConfig,
+            {"kind": "super_resolution",
+             "loss": {"distance": 0, "amplitude": 0, "resolutions": 0, "phase": 0}},
+            origin="air.yaml",
+        )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_what_one_of_several_workers_finds_wrong_is_told_in_one_line(
+    tmp_path: Path, songs_folder: Path
+) -> None:
+    material = {"segment_s": 0.5, "n_renders": 0, "weights": {"*": 0}}
+    with pytest.raises(ConfigError, match=r"^material\.weights, .*: no song is left$"):
+        train(job_in(tmp_path, songs_folder, workers=2, material=material | {"coherent": 1}))
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """Let no file grow beyond a thousand bytes, as on a disk that is full."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_what_a_full_disk_does_not_take_is_named_and_nothing_half_is_left(
+    tmp_path: Path, full_disk: None
+) -> None:
+    with pytest.raises(ConfigError, match=r"samples\.npy: cannot be written \(disk full\?\): "):
+        save_array(tmp_path / "samples.npy", np.zeros((2, 44100), np.int16))
+    state = begin(job_in(tmp_path, tmp_path))
+    with pytest.raises(ConfigError, match=r"checkpoint\.pt: cannot be written \(disk full\?\): "):
+        save_checkpoint(tmp_path / "checkpoint.pt", state)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="file/cache: the folder cannot be made: Not a directory"):
+        AudioCache(tmp_path / "file" / "cache", 44100)

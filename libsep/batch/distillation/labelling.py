@@ -172,7 +172,7 @@ class Labelling:
             No block could be labelled like this.
         """
         shared = (self._teachers.teacher, self._teachers.config, list(self._teachers.seats))
-        self._shared = ray.put((*shared, self._store.keys))
+        self._shared = ray.put((*shared, self._store.keys, self._store.judging))
         left = collections.deque(block for block in blocks if not self._store.has(block))
         n_sources = len(self._teachers.teacher.targets)
         reason = ""
@@ -240,18 +240,22 @@ class Labelling:
 
 def _label(
     block: Block,
-    shared: tuple[Model, SeparationConfig, Sequence[Seat], frozenset[str]],
+    shared: tuple[Model, SeparationConfig, Sequence[Seat], frozenset[str], frozenset[str]],
     first: int,
     audio_sha256: str | None,
     log_folder: Path | None,
 ) -> Label:
-    """Label one block, in a process of its own on any node; not one whose audio has a label."""
+    """Label one block, in a process of its own on any node.
+
+    Not one whose audio has a label, nor one that would teach what another track judges by.
+    """
     if log_folder is not None:
         log.setup_worker(log_folder)
-    teacher, config, seats, known = shared
+    teacher, config, seats, known, judging = shared
     start_s, ffmpeg = time.monotonic(), find_ffmpeg()
     audio_sha256 = audio_sha256 or hash_audio(block.track.path, ffmpeg=ffmpeg)
-    if key_of(block, audio_sha256) in known:
+    is_judge = not block.is_held_back and audio_sha256 in judging
+    if is_judge or key_of(block, audio_sha256) in known:
         return Label(audio_sha256, 1.0, {}, 0.0)
     separator = RemoteSeparator(block.track.path, teacher, seats, first=first)
     sources, gain = label_block(block, teacher, separator, config, ffmpeg=ffmpeg)

@@ -165,7 +165,7 @@ def teach(
             return None
     for problem in labelling.problems:
         audience.say(f"no label: {problem}")
-    return _taught(store, blocks)
+    return _taught(store, blocks, audience)
 
 
 def learn(
@@ -200,15 +200,20 @@ def _judged(job: DistillationJob, student: Model, exam: Exam) -> Judgement:
     before = [find_model(GENERIC)]
     if job.genre is not None and (found := installed(job.genre)) is not None:
         before.append(found)
-    models = {model.name: model for model in (*before, job.teacher)} | {STUDENT: student}
+    models = {model.name: model for model in before}
+    # Another model may have its name: an earlier student is called as the new one is.
+    taken = {STUDENT: job.model} | {name: model.folder for name, model in models.items()}
+    is_alone = taken.get(job.teacher.name, job.teacher.folder) == job.teacher.folder
+    teacher = job.teacher.name if is_alone else str(job.teacher.folder)
+    models |= {teacher: job.teacher, STUDENT: student}
     config = job.config.separation
     marks = {
-        name: marks_of(model, exam, config, is_teacher=name == job.teacher.name)
+        name: marks_of(model, exam, config, is_teacher=name == teacher)
         for name, model in models.items()
     }
     return judge(
         marks,
-        teacher=job.teacher.name,
+        teacher=teacher,
         before=[model.name for model in before],
         gain_db=job.config.min_gain_db,
     )
@@ -254,7 +259,9 @@ def _timed(labelling: Labelling, blocks: Sequence[Block]) -> float:
     return labelling.last_s
 
 
-def _taught(store: LabelStore, blocks: Sequence[Block]) -> Taught:
+def _taught(store: LabelStore, blocks: Sequence[Block], audience: Audience) -> Taught:
+    if n_deleted := store.keep_apart():
+        audience.say(f"{n_deleted} labels of tracks that judge now were deleted: none may teach")
     there = [block for block in blocks if store.has(block)]
     learned = [block for block in there if not block.is_held_back]
     if not learned or len(learned) == len(there):

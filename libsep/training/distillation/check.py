@@ -1,34 +1,37 @@
 """Distillations that cannot work, found out before anything is written."""
 
+import itertools
 from pathlib import Path
 
 from libsep.datasets.songs import find_songs
 from libsep.errors import ConfigError, ModelError
 from libsep.separation.registry import find_model, networks_of
 from libsep.track import TARGETS
+from libsep.training.check import files_of_songs
 from libsep.training.distillation.job import RANDOM, DistillationJob
 from libsep.training.vocals_stage import VOCALS
 
 
 def check_exam(job: DistillationJob) -> None:
-    """Refuse songs that are none, or that both choose the checkpoint and judge it.
+    """Refuse songs that are none, or that both judge and teach, or choose the checkpoint.
 
     Raises
     ------
     ConfigError
-        Names the folder, or the song.
+        Names the folder, or the file.
     """
-    files: dict[str, set[tuple[Path, int]]] = {}
+    files: dict[str, set[Path]] = {}
     for option, paths in {"--validation": job.validation, "--choose-by": job.choice}.items():
         files[option] = set()
         for path in paths:
-            songs = find_songs(path)
-            if not songs:
+            if not find_songs(path):
                 raise ConfigError(f"{option}: {path}: no songs with stems")
-            files[option] |= {f for song in songs for found in song.files.values() for f in found}
-    if both := files["--validation"] & files["--choose-by"]:
-        path, _ = min(both)
-        raise ConfigError(f"{path}: is in --choose-by and in --validation, expected other songs")
+            files[option] |= {*files_of_songs([path])}
+    excluded = job.config.training.material.exclude_songs
+    files["--data"] = {*files_of_songs(job.data, excluded)}
+    for one, other in itertools.combinations(files, 2):
+        if both := files[one] & files[other]:
+            raise ConfigError(f"{min(both)}: is in {other} and in {one}, expected other songs")
 
 
 def check_stage(job: DistillationJob) -> None:

@@ -15,9 +15,9 @@ from libsep.model_folder.tensors import write_file
 from libsep.separation.card import scores_table
 from libsep.separation.cascade import chain, redescribed
 from libsep.separation.model import MASKING_ARCHITECTURES, Model, Score
-from libsep.separation.registry import VOCALS, networks_of, read_model
+from libsep.separation.registry import VOCALS, find_model, networks_of, read_model
 from libsep.track import TARGETS
-from libsep.training.distillation.job import STUDENT, DistillationJob
+from libsep.training.distillation.job import RANDOM, STUDENT, DistillationJob
 from libsep.training.distillation.judgement import Exam, Judgement, Marks
 from libsep.training.job import BEST
 from libsep.training.weights.export import export_model
@@ -33,17 +33,26 @@ class Taught:
     hours: float
 
 
-def licences_of(teacher: Model) -> tuple[str, ...]:
-    """Return who made the teacher's weights and what their licence asks: one line per network.
+def licences_of(job: DistillationJob) -> tuple[str, ...]:
+    """Return who made the weights that a student comes of, and what their licences ask.
+
+    One line for each network of the teacher, one for what the student begins with, then notices.
 
     Raises
     ------
     ModelError
-        A stage of it is not on this machine.
+        One of these models is not on this machine.
     """
-    notices = [teacher.notice] if teacher.notice else []
-    lines = [f"{part.name}: {part.licence}" for part in networks_of(teacher)]
-    return (*lines, *notices)
+    parts = (*networks_of(job.teacher), *_origins(job)[1:])
+    lines = [f"{part.name}: {part.licence}" for part in parts]
+    notices = [origin.notice for origin in _origins(job) if origin.notice]
+    return tuple(dict.fromkeys((*lines, *notices)))
+
+
+def _origins(job: DistillationJob) -> list[Model]:
+    """Return the models whose weights a student comes of: the teacher, and what it begins with."""
+    is_model = job.start != RANDOM and not job.start.endswith(".pt")
+    return [job.teacher, *([find_model(job.start)] if is_model else [])]
 
 
 def write_student(
@@ -148,11 +157,12 @@ def _about(job: DistillationJob, taught: Taught) -> dict[str, Any]:
     teacher, config = job.teacher, job.config.training
     music = f"{taught.n_blocks} blocks ({taught.hours:.1f} h) of {_music(job)}"
     labels = f"{music}, labelled by {teacher.name} ({teacher.licence})"
+    origins = _origins(job)
     return {
         "name": job.name if job.behind is None else job.second_stage.name,
         "description": _sentence(job),
-        "licence": teacher.licence,
-        "notice": teacher.notice,
+        "licence": " AND ".join(dict.fromkeys(origin.licence for origin in origins)),
+        "notice": " ".join(dict.fromkeys(o.notice for o in origins if o.notice)),
         "data": [labels, *(f"{name}, given by the user" for name in job.what_it_learns_from())],
         "training": f"size {config.network.size}, begun with {job.start}; libsep distil",
         "wiener": _filters(job),

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +49,11 @@ class Kept:
     audio_sha256: str
     n_bytes: int
 
+    @property
+    def side(self) -> str:
+        """`TRAIN` or `HELD_BACK`."""
+        return self.folder.parent.name
+
 
 class LabelStore:
     """The labels that one teacher has given, below the folder of a distillation.
@@ -80,6 +85,7 @@ class LabelStore:
         self._by_place: dict[Place, Kept] = {}
         self._by_key: dict[str, Kept] = {}
         self._wanted: set[Place] = set()
+        self._wanted_judges: set[Place] = set()
         self._audio: dict[tuple[str, int, int], str] = {}
         shutil.rmtree(self.folder / PARTIAL, ignore_errors=True)
         for side in (TRAIN, HELD_BACK):
@@ -102,43 +108,48 @@ class LabelStore:
         """What `key_of` says of the blocks whose labels are there."""
         return frozenset(self._by_key)
 
+    @property
+    def judging(self) -> frozenset[str]:
+        """SHA-256 of the audio of the tracks that judge: no passage of it may teach."""
+        judges = [kept for kept in self._by_place.values() if kept.place in self._wanted_judges]
+        return frozenset(kept.audio_sha256 for kept in judges if kept.side == HELD_BACK)
+
     def expect(self, blocks: Sequence[Block], n_sources: int) -> int:
         """Take note of what is wanted; return how many labels had to be deleted for its space.
 
         Labels of other teachers and of other blocks are kept as long as there is room for all.
         """
         self._wanted = {_place(block) for block in blocks}
+        self._wanted_judges = {_place(block) for block in blocks if block.is_held_back}
         missing = sum(block.n_bytes(n_sources) for block in blocks if not self.has(block))
         if self.has_room(missing):
             return 0
-        others = {place: k for place, k in self._by_place.items() if place not in self._wanted}
-        folders = [kept.folder for kept in others.values()]
+        folders = [k.folder for place, k in self._by_place.items() if place not in self._wanted]
         folders += [path for path in self.root.glob("*") if path != self.folder]
         for folder in folders:
             shutil.rmtree(folder)
-        self._by_place = {p: kept for p, kept in self._by_place.items() if p not in others}
-        self._by_key = {kept.folder.name[-KEY:]: kept for kept in self._by_place.values()}
-        self.n_bytes = self._weigh()
+        self._keep_only(lambda kept: kept.place in self._wanted)
         return len(folders)
 
     def has(self, block: Block) -> bool:
         """Return whether a block of a file that has not changed has its label, on its side."""
         kept = self._by_place.get(_place(block))
-        return kept is not None and kept.folder.parent.name == _side(block)
+        return kept is not None and kept.side == _side(block)
 
     def audio_sha256(self, block: Block) -> str | None:
         """Return the hash of a block's track if another block of it told; None if none did."""
         return self._audio.get(_place(block)[:3])
 
     def takes_over(self, block: Block, audio_sha256: str) -> bool:
-        """Use the label that the same audio has already; return whether it has one.
+        """Use the label that the same audio has already; return whether the block needs none.
 
         That of a file that was moved or tagged since becomes this block's. Of two files with the
-        same audio only one has a label, so that none can teach what the other one judges.
+        same audio only one has a label, and what another file judges by needs none to teach.
         """
         kept = self._by_key.get(key_of(block, audio_sha256))
-        if kept is None:
-            return False
+        is_judge = not block.is_held_back and audio_sha256 in self.judging
+        if kept is None or is_judge:
+            return is_judge
         place = _place(block)
         if kept.place in self._wanted - {place}:
             self._by_place[place] = kept
@@ -148,8 +159,23 @@ class LabelStore:
         goal.parent.mkdir(parents=True, exist_ok=True)
         kept.folder.rename(goal)
         _write(goal / NOTE, json.dumps(note | _note(block)).encode())
+        self._by_place.pop(kept.place, None)
         self._note(dataclasses.replace(kept, folder=goal, place=place))
         return True
+
+    def keep_apart(self) -> int:
+        """Delete labels that teach what others judge by, such as of a track that was moved.
+
+        Return how many.
+        """
+        kept = {each.folder: each for each in (*self._by_place.values(), *self._by_key.values())}
+        judging = {each.audio_sha256 for each in kept.values() if each.side == HELD_BACK}
+        learned = [each for each in kept.values() if each.side == TRAIN]
+        shared = {each.folder for each in learned if each.audio_sha256 in judging}
+        for folder in shared:
+            shutil.rmtree(folder)
+        self._keep_only(lambda each: each.folder not in shared)
+        return len(shared)
 
     def has_room(self, n_bytes: int) -> bool:
         """Return whether so much more fits."""
@@ -186,6 +212,12 @@ class LabelStore:
         except OSError as exc:
             raise LedgerError(f"{goal}: the label cannot be written: {reason_of(exc)}") from exc
         self.n_bytes += self._read(goal / NOTE).n_bytes
+
+    def _keep_only(self, is_kept: Callable[[Kept], bool]) -> None:
+        """Forget the labels that were deleted."""
+        self._by_place = {place: kept for place, kept in self._by_place.items() if is_kept(kept)}
+        self._by_key = {kept.folder.name[-KEY:]: kept for kept in self._by_place.values()}
+        self.n_bytes = self._weigh()
 
     def _weigh(self) -> int:
         return sum(path.stat().st_size for path in self.root.rglob("*") if path.is_file())

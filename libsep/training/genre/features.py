@@ -12,9 +12,11 @@ import torch
 from jaxtyping import Float16
 from torch import Tensor
 
+from libsep.datasets.audio_cache import save_array
 from libsep.errors import DecodeError, TrackError
 from libsep.genre.windows import PLACES, Window, read_windows
 from libsep.machine import n_cores
+from libsep.media.atomic import make_folder
 from libsep.media.ffmpeg import find_ffmpeg
 from libsep.training.genre.examples import Example
 
@@ -60,7 +62,7 @@ class FeatureCache:
         self._places = places
         self._key = key
         self._ffmpeg = find_ffmpeg()
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
 
     def load(self, examples: Sequence[Example]) -> Iterator[tuple[Example, Features]]:
         """Yield the examples that can be decoded, with their features.
@@ -97,7 +99,4 @@ class FeatureCache:
             raise DecodeError(example.path, "is silent where it was listened to")
         with torch.inference_mode():
             windows = self._features(torch.from_numpy(audio)).numpy().astype(np.float16)
-        partial = cached.with_suffix(f".{os.getpid()}.partial")
-        with partial.open("wb") as file:
-            np.save(file, windows)
-        partial.replace(cached)
+        save_array(cached, windows)

@@ -11,10 +11,11 @@ import numpy as np
 from jaxtyping import Float32, Int
 
 from libsep.config import GenreTrainingConfig
+from libsep.datasets.audio_cache import save_array
 from libsep.errors import ConfigError
 from libsep.genre.classifier import save_classifier
 from libsep.genre.description import ClassifierInfo, StoredClassifier
-from libsep.media.atomic import replacing
+from libsep.media.atomic import make_folder
 from libsep.model_folder.description import CARD_FILE, described
 from libsep.training.genre.card import About, write_card
 from libsep.training.genre.examples import Example, counts, find_examples
@@ -90,7 +91,7 @@ def train_genres(job: GenreJob, say: Callable[[str], None] = logger.info) -> Sto
     ModelError
         What it is to start from does not exist, or the model folder cannot be written.
     """
-    job.out.mkdir(parents=True, exist_ok=True)
+    make_folder(job.out)
     method = method_of(job.config)
     material = _material(job, method, say)
     folds = split_by_artist(material.examples, job.config.n_folds, job.config.seed)
@@ -144,8 +145,7 @@ def _judged_by_others(
         kept: np.ndarray = np.load(path)
         return kept
     logits = others.fit(method).logits(judged.windows)
-    with replacing(path) as part, part.open("wb") as file:
-        np.save(file, logits)
+    save_array(path, logits)
     return logits
 
 

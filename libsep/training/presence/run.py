@@ -24,7 +24,7 @@ import torch
 from jaxtyping import Float, Int16
 
 from libsep.config import PresenceTrainingConfig
-from libsep.datasets.audio_cache import AudioCache
+from libsep.datasets.audio_cache import AudioCache, save_array
 from libsep.datasets.unpaired import find_unpaired
 from libsep.errors import ConfigError
 from libsep.ledger.lock import RunLock
@@ -168,6 +168,5 @@ def _heard(
         kept: np.ndarray = np.load(path)
         return kept
     chances = chances_of(network, samples, job.window_samples, hop_s)
-    with replacing(path) as part, part.open("wb") as file:
-        np.save(file, chances)
+    save_array(path, chances)
     return chances

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from libsep.datasets.songs import Song
+from libsep.errors import ConfigError, reason_of
 from libsep.media.decode import SAMPLE_RATE
 from libsep.training.records import board, plot
 from libsep.training.records.board import Board
@@ -103,8 +104,12 @@ class Journal:
 
     def _append(self, step: int, values: Mapping[str, object]) -> None:
         line = json.dumps({"time": round(time.time(), 1), "step": step, **values})
-        with (self._folder / CURVE).open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        path = self._folder / CURVE
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        except OSError as exc:
+            raise ConfigError(f"{path}: cannot be written: {reason_of(exc)}") from exc
 
     def _warn(self, text: str) -> None:
         if self._display is None:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Int16, Int64
 
 from libsep.config import RestorationMaterialConfig
-from libsep.datasets.audio_cache import FULL_SCALE, AudioCache
+from libsep.datasets.audio_cache import FULL_SCALE, AudioCache, save_array
 from libsep.errors import ConfigError, TrackError
 from libsep.evaluation.restoration_run import find_recordings
 from libsep.media.ffmpeg import find_ffmpeg
@@ -180,9 +180,6 @@ def _copy(
             logger.warning("not encoded: %s", exc)
             return None
         values = np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE)
-        partial = cached.with_suffix(f".{os.getpid()}.partial")
-        with partial.open("wb") as file:
-            np.save(file, values.astype(np.int16))
-        partial.replace(cached)
+        save_array(cached, values.astype(np.int16))
     values = np.load(cached, mmap_mode="r")
     return Copy(values, bandwidth_hz(values, cache.sample_rate))

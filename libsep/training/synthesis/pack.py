@@ -8,14 +8,16 @@ oneshot, loop, note, voice, midi, ir), ``stem`` (the target; of MIDI files also 
 
 import csv
 import functools
+import lzma
+import math
 import tarfile
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from pathlib import Path, PurePosixPath
 
 from libsep.datasets.audio_cache import AudioCache
 from libsep.datasets.songs import SongFiles, load_song
-from libsep.errors import ConfigError
+from libsep.errors import ConfigError, reason_of
 from libsep.track import TARGETS
 from libsep.training.synthesis.clips import Clip, Collection, Groove, Samples, Strokes, one_shot
 from libsep.training.synthesis.midi import Score, read_score
@@ -31,13 +33,26 @@ def is_pack(folder: Path) -> bool:
     return (folder / MANIFEST).is_file()
 
 
+def pack_songs(folder: Path) -> list[SongFiles]:
+    """Return the songs with stems of a pack.
+
+    Raises
+    ------
+    ConfigError
+        The table cannot be read, lacks a column, or has a wrong value.
+    """
+    rows = _read_rows(folder / MANIFEST)
+    return _songs(folder, [row for row in rows if row["kind"] == "stem"])
+
+
 def load_pack(folder: Path, cache: AudioCache) -> Collection:
     """Read a pack; its songs are decoded at once, other sounds when they are first played.
 
     Raises
     ------
     ConfigError
-        The table lacks a column, or a file that it names is missing or damaged.
+        The table cannot be read, lacks a column or has a wrong value, or a file that it names is
+        missing or damaged.
     """
     by_kind: dict[str, list[Row]] = defaultdict(list)
     for row in _read_rows(folder / MANIFEST):
@@ -87,12 +102,35 @@ def _clip(folder: Path, samples: Callable[[Path], Samples], sample_rate: int, ro
 def _read_rows(manifest: Path) -> list[Row]:
     needed = {"path", "offset_s", "duration_s", "kind", "stem", "instrument", "midi_pitch"}
     needed |= {"kit", "song", "member", "note"}
-    with manifest.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = needed - set(reader.fieldnames or ())
-        if missing:
-            raise ConfigError(f"{manifest}: columns are missing: {', '.join(sorted(missing))}")
-        return list(reader)
+    try:
+        with manifest.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file, restval="")
+            missing = needed - set(reader.fieldnames or ())
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as exc:
+        raise ConfigError(
+            f"{manifest}: cannot be read as the table of a pack: {reason_of(exc)}"
+        ) from exc
+    if missing:
+        raise ConfigError(f"{manifest}: columns are missing: {', '.join(sorted(missing))}")
+    for number, row in enumerate(rows, start=2):
+        _check(row, f"{manifest}, line {number}")
+    return rows
+
+
+def _check(row: Row, origin: str) -> None:
+    """Refuse a clip whose target or numbers are none."""
+    if row["kind"] in ("loop", "note") and row["stem"] not in TARGETS:
+        raise ConfigError(f"{origin}: stem {row['stem']!r}, expected one of {', '.join(TARGETS)}")
+    is_clip = row["kind"] in ("loop", "oneshot", "note", "voice", "ir")
+    for column in ("offset_s", "duration_s", "midi_pitch") if is_clip else ():
+        text = row[column] or ("0" if column == "midi_pitch" else "")
+        try:
+            is_number = 0 <= float(text) < math.inf
+        except ValueError:
+            is_number = False
+        if not is_number:
+            raise ConfigError(f"{origin}: {column} {text!r}, expected a number")
 
 
 def _songs(folder: Path, rows: Sequence[Row]) -> list[SongFiles]:
@@ -108,13 +146,21 @@ def _scores(folder: Path, rows: Sequence[Row]) -> list[tuple[Row, Score]]:
     found: dict[tuple[str, str], Score] = {}
     for archive in archives:
         wanted = {row["member"] for row in rows if row["path"] == archive}
-        with tarfile.open(folder / archive) as tar:
+        for name, data in _members(folder / archive, wanted):
+            found[archive, name] = _score(data, f"{archive}:{name}")
+    scores = [(row, found.get((row["path"], row["member"]))) for row in rows]
+    return [(row, score) for row, score in scores if score is not None and len(score.notes) > 1]
+
+
+def _members(archive: Path, wanted: Set[str]) -> Iterator[tuple[str, bytes]]:
+    try:
+        with tarfile.open(archive) as tar:
             for member in tar:
                 file = tar.extractfile(member) if member.name in wanted else None
                 if file is not None:
-                    found[archive, member.name] = _score(file.read(), f"{archive}:{member.name}")
-    scores = [(row, found.get((row["path"], row["member"]))) for row in rows]
-    return [(row, score) for row, score in scores if score is not None and len(score.notes) > 1]
+                    yield member.name, file.read()
+    except (OSError, EOFError, tarfile.TarError, lzma.LZMAError) as exc:
+        raise ConfigError(f"{archive}: named in {MANIFEST}, no archive: {reason_of(exc)}") from exc
 
 
 def _score(data: bytes, origin: str) -> Score:

@@ -1,5 +1,7 @@
 """From packs of drums to a network that hears hits: examples, steps, measures, model folder."""
 
+import hashlib
+import json
 import logging
 import time
 from collections.abc import Mapping
@@ -12,9 +14,10 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from libsep.config import DrumHitTrainingConfig
-from libsep.media.atomic import replacing
+from libsep.media.atomic import make_folder, replacing
 from libsep.media.decode import SAMPLE_RATE
 from libsep.nets.drum_hits import DRUMS, DrumHitNet
+from libsep.track import path_to_text
 from libsep.training.small_network import Say, fit_small_network
 from libsep.training.synthesis.clips import Collection
 from libsep.training.transients.examples import HitExamples, render_examples
@@ -49,7 +52,7 @@ def train_drum_hits(job: DrumHitJob, say: Say = logger.info) -> HitModel:
     config = job.config
     # A wrong description is refused before the training, not after.
     info = job.describe(HitInfo, HIT_ARCHITECTURE)
-    job.out.mkdir(parents=True, exist_ok=True)
+    make_folder(job.out)
     learned, judged = _material(job, say)
     say(f"{len(learned.labels)} hits to learn from, {len(judged.labels)} to judge by")
     network = fit(learned, judged, config, job.out, say)
@@ -130,7 +133,7 @@ def _material(job: DrumHitJob, say: Say) -> tuple[HitExamples, HitExamples]:
         ("learned", False, config.n_loops),
         ("judged", True, config.n_judged_loops),
     ):
-        path = job.out / f"{name}-{config.seed}-{n_loops}.npz"
+        path = job.out / f"{name}-{_identity(job, n_loops)}.npz"
         if not path.is_file():
             collection = collection or job.collection()
             kits = job.part(collection, is_judged=is_judged)
@@ -143,3 +146,10 @@ def _material(job: DrumHitJob, say: Say) -> tuple[HitExamples, HitExamples]:
         with np.load(path) as stored:
             found.append(HitExamples(stored["features"], stored["labels"]))
     return found[0], found[1]
+
+
+def _identity(job: DrumHitJob, n_loops: int) -> str:
+    """Return what names rendered examples: what they are made of, and how many."""
+    config, data = job.config, [path_to_text(path.absolute()) for path in job.data]
+    text = json.dumps([config.seed, n_loops, config.held_out_kits, data])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -17,6 +17,7 @@ from libsep.config import DrumSoundTrainingConfig
 from libsep.errors import ConfigError
 from libsep.losses.adversarial import discriminator_loss, generator_loss
 from libsep.losses.likeness import likeness
+from libsep.media.atomic import make_folder
 from libsep.nets.drum_hits import DRUMS
 from libsep.nets.one_shot_gan import (
     OneShotCritic,
@@ -70,7 +71,7 @@ def train_drum_sounds(job: DrumSoundJob, say: Say = logger.info) -> SoundModel:
     torch.set_num_threads(1)
     # A wrong description is refused before the training, not after.
     info = job.describe(SoundInfo, SOUND_ARCHITECTURE)
-    job.out.mkdir(parents=True, exist_ok=True)
+    make_folder(job.out)
     collection = job.collection()
     learned = find_one_shots(job.part(collection, is_judged=False))
     judged = find_one_shots(job.part(collection, is_judged=True))

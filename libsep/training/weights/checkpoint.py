@@ -1,5 +1,6 @@
 """Checkpoints: whole or absent, and read as data."""
 
+import contextlib
 import os
 import pickle
 from pathlib import Path
@@ -22,13 +23,25 @@ READ_ERRORS = (OSError, RuntimeError, KeyError, ValueError, EOFError, pickle.Unp
 
 
 def save_checkpoint(path: Path, state: State) -> None:
-    """Write ``state``; a crash leaves the former checkpoint in place."""
+    """Write ``state``; a crash leaves the former checkpoint in place.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be written; the former one stays.
+    """
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    with partial.open("wb") as file:
-        torch.save(state.state_dict(), file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            torch.save(state.state_dict(), file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except (OSError, RuntimeError) as exc:  # torch makes the latter of a full disk
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        reason = reason_of(exc).partition("\n")[0]
+        raise ConfigError(f"{path}: cannot be written (disk full?): {reason}") from exc
 
 
 def load_checkpoint(path: Path, state: State) -> None:

@@ -113,3 +113,25 @@ def test_labels_of_other_teachers_make_room_only_if_it_is_needed(
     assert not tight.has_room(wanted.n_bytes(2))
     assert tight.expect([wanted], 2) == 1
     assert tight.has_room(wanted.n_bytes(2))
+
+
+def test_no_passage_of_a_track_that_judges_is_learned_from(
+    tmp_path: Path, tiny_model: Model
+) -> None:
+    store = LabelStore(tmp_path / "labels", tiny_model, 1e9)
+    parts = [block_of(tmp_path / "album" / "a.mp3", start_s) for start_s in (0.0, 6.0)]
+    other = block_of(tmp_path / "album" / "b.mp3")
+    for block, audio in ((parts[0], "one"), (parts[1], "one"), (other, "two")):
+        store.add(block, Label(audio, 1.0, SAMPLES))
+    copy = block_of(tmp_path / "best of" / "c.mp3", is_held_back=True)
+    again = LabelStore(tmp_path / "labels", tiny_model, 1e9)
+    again.expect([copy, parts[1], other], 2)
+    assert again.takes_over(copy, "one")  # it was moved, and judges where it is now
+    assert again.judging == {"one"}
+    assert again.takes_over(block_of(tmp_path / "album" / "d.mp3", 3.0), "one")
+    assert again.keep_apart() == 1
+    assert not again.has(parts[1])
+    assert [len(find_songs(folder)) for folder in (again.train, again.held_back)] == [1, 1]
+    assert again.has(other)
+    assert again.n_bytes == sum(f.stat().st_size for f in again.root.rglob("*") if f.is_file())
+    assert again.keep_apart() == 0

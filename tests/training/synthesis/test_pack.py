@@ -4,6 +4,7 @@ import pytest
 
 from libsep.datasets.audio_cache import AudioCache
 from libsep.errors import ConfigError
+from libsep.training.synthesis.material import open_collection
 from libsep.training.synthesis.midi import Note, Score, read_score
 from libsep.training.synthesis.pack import load_pack
 
@@ -30,6 +31,42 @@ def test_a_table_without_a_column_is_refused(pack_folder: Path, cache: AudioCach
     manifest.write_text(manifest.read_text().replace("midi_pitch", "pitch"))
     with pytest.raises(ConfigError, match="columns are missing: midi_pitch"):
         load_pack(pack_folder, cache)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "kick.wav,0,",
+            "kick.wav,soon,",
+            r"manifest\.csv, line 2: offset_s 'soon', expected",
+        ),
+        ("bass.wav,0,1,note,bass", "bass.wav,0,1,note,sub", "line 6: stem 'sub', expected one of"),
+        ("guitar.wav,0,1,note", "guitar.wav,0,,note", "line 7: duration_s '', expected a number"),
+        ("grooves.tar.xz", "kick.wav", r"kick\.wav: named in manifest\.csv, no archive"),
+        (
+            "grooves.tar.xz",
+            "gone.tar.xz",
+            r"gone\.tar\.xz: named in manifest\.csv, no archive: No such file",
+        ),
+    ],
+)
+def test_a_wrong_row_is_named(
+    pack_folder: Path, cache: AudioCache, old: str, new: str, message: str
+) -> None:
+    manifest = pack_folder / "manifest.csv"
+    assert old in manifest.read_text()
+    manifest.write_text(manifest.read_text().replace(old, new, 1))
+    with pytest.raises(ConfigError, match=message):
+        load_pack(pack_folder, cache)
+
+
+def test_a_folder_without_a_table_is_no_pack(tmp_path: Path, cache: AudioCache) -> None:
+    with pytest.raises(ConfigError, match=r"manifest\.csv: cannot be read as the table of a pack"):
+        open_collection([tmp_path / "gone"], cache)
+    (tmp_path / "manifest.csv").write_bytes(b"path,\xff\n")
+    with pytest.raises(ConfigError, match=r"cannot be read as the table of a pack: .*utf-8"):
+        open_collection([tmp_path], cache)
 
 
 def event(delta: int, *values: int) -> bytes:

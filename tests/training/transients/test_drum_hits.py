@@ -1,5 +1,6 @@
 """A network that hears hits, from a pack of drums: examples, steps and the model folder."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from libsep.nets.drum_hits import DRUMS, DrumHitNet
 from libsep.training.records.curve import CURVE, read_curve
 from libsep.training.synthesis.pack import load_pack
 from libsep.training.transients.examples import HitExamples, render_examples
-from libsep.training.transients.hits import DrumHitJob, fit, measures, train_drum_hits
+from libsep.training.transients.hits import DrumHitJob, _material, fit, measures, train_drum_hits
 from libsep.transients.model import HitInfo, find_hit_model
 from libsep.transients.weights import load_hit_network, save_hit_network
 
@@ -71,3 +72,22 @@ def test_the_shipped_network_is_small_and_rebuilds(tmp_path: Path) -> None:
     copy = save_hit_network(tmp_path / "copy", HitInfo.model_validate(info), network)
     assert copy.sha256 == model.sha256
     assert min(model.scores[drum]["f1"] for drum in ("kick", "snare", "hat")) > 0.7
+
+
+def test_what_was_rendered_is_kept_for_the_same_kits_only(
+    pack_folder: Path, tmp_path: Path
+) -> None:
+    manifest = pack_folder / "manifest.csv"
+    rows = manifest.read_text().splitlines()
+    rows += [row.replace(",kit,", ",other,") for row in rows if ",kit,," in row]
+    manifest.write_text("\n".join(rows) + "\n")
+    job = DrumHitJob(SETTINGS, (pack_folder,), tmp_path, tmp_path / "cache", tmp_path / "model")
+    said: list[str] = []
+    learned, _ = _material(job, said.append)
+    assert len(said) == 2
+    again, _ = _material(job, said.append)
+    assert len(said) == 2
+    np.testing.assert_array_equal(again.features, learned.features)
+    swapped = SETTINGS.model_copy(update={"held_out_kits": ("other",)})
+    _material(dataclasses.replace(job, config=swapped), said.append)
+    assert len(said) == 4
