@@ -15,6 +15,7 @@ from libsep.dj.rekordbox import write_rekordbox
 from libsep.dj.stems import StemTrack, carried, closest, moved, read_stem_tracks, sources_in
 from libsep.dj.time_zero import Clock
 from libsep.dj.traktor import write_traktor
+from libsep.dj.xml_values import is_listable
 from libsep.errors import ConfigError
 from libsep.media.atomic import replacing
 from libsep.media.file_names import fitting
@@ -104,11 +105,14 @@ def export(
     Raises
     ------
     ConfigError
-        There are no stem files, the collection cannot be read, or ``output`` is a file that
-        libsep did not write.
+        There are no stem files, the collection cannot be read, a path of ``paths`` is no text, or
+        ``output`` is a file that libsep did not write.
     StemsError
         A list cannot be written.
     """
+    for place in paths.values():
+        if not is_listable(place):
+            raise ConfigError(f"{ascii(place)[1:-1]}: a path with characters that no list can hold")
     found = read_stem_tracks(stems)
     if not found.tracks:
         raise ConfigError(f"{stems}: no stem files found (expected the output of libsep run)")

@@ -12,7 +12,7 @@ from typing import TypeVar
 from libsep.dj.collection import Collection, Entry
 from libsep.dj.keys import key_number
 from libsep.dj.spelling import spellings
-from libsep.dj.xml_values import is_xml_text, positive
+from libsep.dj.xml_values import is_listable, positive
 from libsep.errors import TrackError, reason_of
 from libsep.media.atoms import MalformedAtomError
 from libsep.media.edit_list import skipped_s
@@ -60,7 +60,7 @@ def read_stem_tracks(folder: Path) -> Found:
     tracks, left_out = [], []
     for path in find_stem_files([folder]):
         name = ascii(str(path))[1:-1]
-        if not is_xml_text(str(path)) or "\n" in str(path) or "\r" in str(path):
+        if not is_listable(str(path)):
             left_out.append(f"{name}: its name has characters that no list can hold")
             continue
         try:

@@ -84,6 +84,6 @@ def xml_text(text: str) -> str:
     return _NOT_XML.sub("", text)
 
 
-def is_xml_text(text: str) -> bool:
-    """Return whether XML can hold the whole text: a path must not lose a character."""
-    return _NOT_XML.search(text) is None
+def is_listable(path: str) -> bool:
+    """Return whether any list can hold a path: XML as it is, and M3U in one line."""
+    return _NOT_XML.search(path) is None and "\n" not in path and "\r" not in path

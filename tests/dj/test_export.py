@@ -252,6 +252,7 @@ def test_two_m3u_exports_into_one_folder_keep_their_playlists_apart(
         (["--to", "m3u", "--mp3-shift-ms", "nan"], "expected less than a second"),
         (["--to", "serato"], "expected one of traktor, rekordbox, m3u"),
         (["--to", "m3u", "--path-map", "x"], "expected HERE=THERE"),
+        (["--to", "m3u", "--path-map", "/a=/M\udcfcsik"], r"/M\udcfcsik: a path with characters"),
     ],
 )
 def test_wrong_options_are_said(arguments: list[str], message: str, stems: Path) -> None:
