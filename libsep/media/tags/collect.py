@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from libsep.media.tags.mapping import FIELDS, find_field, is_dropped, is_missed
 from libsep.media.tags.record import Picture, RawValue, Tags
-from libsep.media.tags.values import parse_genres, parse_position
+from libsep.media.tags.values import is_rating_key, keyed_rating, parse_genres, parse_position
 
 _NEXT_TAG = 100
 """How much weaker the names of the next tag in the same file are than those of the one before."""
@@ -53,14 +53,17 @@ class Collector:
     def add(self, column: str, key: str, values: Iterable[str]) -> None:
         """Take the values of ``key``, a name in a column of the table of fields.
 
-        A key that is no field's name becomes an extra, unless it is never carried over. Values are
-        split at NUL characters; empty ones vanish.
+        A key that is no field's name becomes an extra, unless it is never carried over; one of
+        a rating is a rating as well. Values are split at NUL characters; empty ones vanish.
         """
         found = find_field(column, key)
         if found is not None:
             self.add_field(found[0].name, values, key=key, rank=found[1])
         elif not self.drops(key):
-            self.add_extra(_extra_key(key), values)
+            name, texts = _extra_key(key), list(values)
+            if is_rating_key(name):
+                self._ratings_of(name, texts)
+            self.add_extra(name, texts)
 
     def drops(self, key: str) -> bool:
         """Return whether ``key`` is never carried over, and name it where somebody may miss it."""
@@ -104,6 +107,11 @@ class Collector:
         if not self._ratings or self._rating_weakness == self._weakness:
             self._rating_weakness = self._weakness
             self._ratings.append(rating)
+
+    def _ratings_of(self, key: str, texts: Iterable[str]) -> None:
+        for rating in (keyed_rating(key, text) for text in texts):
+            if rating:
+                self.add_rating(rating)
 
     def add_serato(self, atoms: Mapping[str, bytes]) -> None:
         """Take data of Serato's by the names of their atoms."""

@@ -13,7 +13,7 @@ from mutagen.flac import error as FLACError
 from libsep.media.tags.collect import Collector
 from libsep.media.tags.record import FRONT_COVER, Picture
 from libsep.media.tags.serato import from_ogg_markers2, from_vorbis
-from libsep.media.tags.values import popm_to_rating, r128_to_gain, text_to_rating
+from libsep.media.tags.values import is_rating_key, keyed_rating, r128_to_gain
 
 _R128 = {
     "R128_TRACK_GAIN": "replaygain_track_gain",
@@ -68,8 +68,9 @@ def read_pictures(pictures: Iterable[Any], collector: Collector) -> None:
 def _read_comment(key: str, value: str, collector: Collector) -> None:
     if key in _R128:
         _read_r128(key, value, collector)
-    elif key in ("RATING", "FMPS_RATING", "RATING WMP") or key.startswith("RATING:"):
-        _read_rating(key, value, collector)
+    elif is_rating_key(key):
+        if rating := keyed_rating(key, value):
+            collector.add_rating(rating)
     else:
         collector.add("vorbis", key, [value])
 
@@ -79,18 +80,6 @@ def _read_r128(key: str, value: str, collector: Collector) -> None:
         collector.add_field(_R128[key], [r128_to_gain(value)], rank=1)
     except ValueError:
         collector.problems.append(f'{key} "{value[:40]}" is no number: dropped')
-
-
-def _read_rating(key: str, value: str, collector: Collector) -> None:
-    """Take a rating; keys other than RATING fix what the number means."""
-    rating = text_to_rating(value)
-    if rating is None:
-        return
-    if key == "RATING WMP":
-        rating = popm_to_rating(round(float(value)), "traktor")
-    elif key != "RATING":  # from 0.0 to 1.0, where one is the best
-        rating = round(min(float(value.replace(",", ".")), 1.0) * 100)
-    collector.add_rating(rating)
 
 
 def read_picture_block(value: str, collector: Collector) -> None:

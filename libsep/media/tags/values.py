@@ -90,6 +90,23 @@ def popm_to_rating(value: int, owner: str) -> int:
     return 20 * (1 + sum(value >= limit for limit in (32, 96, 160, 224)))
 
 
+def is_rating_key(key: str) -> bool:
+    """Return whether programs keep a rating as text under this key, whatever the format."""
+    folded = key.upper()
+    return folded in ("RATING", "FMPS_RATING", "RATING WMP") or folded.startswith("RATING:")
+
+
+def keyed_rating(key: str, text: str) -> int | None:
+    """Return the rating in a text under a key of `is_rating_key`; keys fix what a number means."""
+    rating = text_to_rating(text)
+    if rating is None or key.upper() == "RATING":
+        return rating
+    number = float(text.replace(",", "."))
+    if key.upper() == "RATING WMP":
+        return popm_to_rating(round(number), "traktor")
+    return round(100 * min(number, 1.0))  # from 0.0 to 1.0, where one is the best
+
+
 def text_to_rating(text: str) -> int | None:
     """Return the rating (0 to 100) that a comment means: up to 5 are stars, up to 100 per cent.
 

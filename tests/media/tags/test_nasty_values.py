@@ -292,3 +292,27 @@ def test_atoms_of_other_programs_are_carried_and_shop_atoms_are_not(
     assert bytes(atoms["----:com.example:thing"][0]) == b"kept"
     assert (atoms["desc"], atoms["©mvn"], atoms["rtng"]) == (["about"], ["Allegro"], [1])
     assert not {"apID", "purd"} & set(atoms)
+
+
+@pytest.mark.parametrize("ending", ["mp3", "m4a", "flac"])
+@pytest.mark.parametrize(
+    ("key", "value", "rating"),
+    [("RATING", "4", 80), ("rating", "75", 75), ("FMPS_Rating", "0.8", 80),
+     ("RATING WMP", "204,0", 80), ("RATING", "good", None)],
+)  # fmt: skip
+def test_a_rating_as_text_counts_in_every_format(
+    ending: str, key: str, value: str, rating: int | None, audio: Callable[[str], Path]
+) -> None:
+    """As foobar2000, Strawberry and Mp3tag write it."""
+    path = audio(ending)
+    if ending == "mp3":
+        tag = ID3()
+        tag.add(id3.TXXX(encoding=3, desc=key, text=value))
+        tag.save(path)
+    else:
+        file = MP4(path) if ending == "m4a" else FLAC(path)
+        file[FREEFORM + key if ending == "m4a" else key] = [
+            value.encode() if ending == "m4a" else value
+        ]
+        file.save()
+    assert read_tags(path).rating == rating
