@@ -1,5 +1,6 @@
 """Playlists written as files of their own (M3U8), and those of an earlier time cleared away."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def refuse_to_replace(goal: Path) -> None:
 def is_own_list(path: Path) -> bool:
     """Return whether a file is a list that libsep wrote, of any kind."""
     try:
-        return path.is_file() and MARK.encode() in _head(path)
+        return os.path.isfile(path) and MARK.encode() in _head(path)  # noqa: PTH113 - may not raise
     except ConfigError:
         return False
 

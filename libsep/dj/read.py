@@ -1,5 +1,6 @@
 """Lists of tracks, whatever program wrote them."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -57,7 +58,7 @@ def read_list(text: str) -> tuple[Entry, ...]:
         The file cannot be read, or has no such playlist.
     """
     file, separator, name = text.rpartition("#")
-    if not separator or Path(text).exists():
+    if not separator or os.path.exists(text):  # noqa: PTH110 - may not raise
         return read_collection(Path(text)).entries
     collection = read_collection(Path(file))
     by_location = {entry.location: entry for entry in collection.entries}

@@ -5,6 +5,7 @@ A crate is a sequence of fields: four letters, a length of 32 bits, a value; a t
 have no drive: they begin at the root of the drive that the folder ``_Serato_`` belongs to.
 """
 
+import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +74,6 @@ def _location(name: str, drive: Path | None) -> str:
     name = name.replace("\\", "/").lstrip("/")
     if name[1:2] == ":":
         return name
-    if drive is not None and (drive / name).is_file():
+    if drive is not None and os.path.isfile(drive / name):  # noqa: PTH113 - may not raise
         return (drive / name).as_posix()
     return f"/{name}"

@@ -1,5 +1,6 @@
 """The stem files that one may listen to, and nothing else."""
 
+import os
 from pathlib import Path
 
 from libsep.errors import ConfigError, ProbeError
@@ -34,8 +35,8 @@ class Shelf:
     """
 
     def __init__(self, place: Path) -> None:
-        self.is_folder = place.is_dir()
-        if not self.is_folder and not place.is_file():
+        self.is_folder = os.path.isdir(place)  # noqa: PTH112 - may not raise
+        if not self.is_folder and not os.path.isfile(place):  # noqa: PTH113 - may not raise
             raise ConfigError(f"{place}: expected a stem file or a folder of them, found nothing")
         if not self.is_folder and not is_stem_file(place):
             raise ConfigError(

@@ -1,5 +1,6 @@
 """Check a stem file against the whole list."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -59,18 +60,33 @@ def verify_stems(
 
 
 def find_stem_files(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield the given files, and the stem files in the given folders, in the order of names."""
+    """Yield the given files, and the stem files in the given folders, in the order of names.
+
+    A folder that cannot be listed is yielded as well: whoever reads it says why it cannot be read.
+    """
     for path in paths:
-        if path.is_dir():
-            yield from sorted(
-                found
-                for found in path.rglob("*")
-                if found.name.lower().endswith(EXTENSIONS)
-                and not found.name.startswith("._")
-                and found.is_file()
-            )
+        if os.path.isdir(path):  # noqa: PTH112 - may not raise
+            yield from _stem_files_in(path)
         else:
             yield path
+
+
+def _stem_files_in(folder: Path) -> list[Path]:
+    closed: list[str] = []
+    walk = os.walk(folder, onerror=lambda error: closed.append(error.filename))
+    found = (
+        os.path.join(place, name)  # noqa: PTH118
+        for place, _, names in walk
+        for name in names
+        if name.lower().endswith(EXTENSIONS) and not name.startswith("._")
+    )
+    files = [each for each in found if not _is_pipe(each)]
+    return sorted(map(Path, (*files, *closed)))
+
+
+def _is_pipe(path: str) -> bool:
+    """Return whether something is there that is no file, such as a pipe, which may never answer."""
+    return os.path.exists(path) and not os.path.isfile(path)  # noqa: PTH110, PTH113 - may not raise
 
 
 def _report(path: Path, container: Container, findings: list[Finding]) -> Report:

@@ -2,6 +2,8 @@ import json
 import os
 import shutil
 import struct
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -246,6 +248,36 @@ def test_stem_files_are_found_in_folders_and_taken_as_given(tmp_path) -> None:
     found = [path.relative_to(tmp_path).as_posix() for path in find_stem_files([given, tmp_path])]
     dotted = ".38 Special/...Hits.stem.mp4"
     assert found == ["a/song.mp4", dotted, "a/z.stem.mp4", "b/Y.STEM.MP4", "b/x.stem.mp4"]
+
+
+def test_a_closed_folder_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+    """Root can read everything, so somebody else looks."""
+    for folder in ("closed", "listed", "open"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.stem.mp4").write_bytes(b"no mp4")
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.getuid() and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o755)
+    (tmp_path / "closed").chmod(0)
+    (tmp_path / "listed").chmod(0o444)  # its names can be read, what is in its files not
+    script = (
+        "import json, os, pathlib, sys\n"
+        "from libsep.media.verify import find_stem_files, verify_stems\n"
+        "if os.getuid() == 0: os.setuid(65534)\n"
+        "found = find_stem_files([pathlib.Path(sys.argv[1])])\n"
+        "print(json.dumps([verify_stems(path).as_json() for path in found]))\n"
+    )
+    command = [sys.executable, "-c", script, tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    for folder in ("closed", "listed"):
+        (tmp_path / folder).chmod(0o755)
+    found = {
+        Path(report["path"]).relative_to(tmp_path).as_posix(): report["findings"][0]["message"]
+        for report in json.loads(done.stdout)
+    }
+    denied = "cannot be read: Permission denied"
+    assert list(found) == ["closed", "listed/x.stem.mp4", "open/x.stem.mp4"]
+    assert (found["closed"], found["listed/x.stem.mp4"]) == (denied, denied)
 
 
 def test_a_stem_file_of_another_program_that_begins_late_is_played_to_its_end(
