@@ -105,14 +105,12 @@ def export(
     Raises
     ------
     ConfigError
-        There are no stem files, the collection cannot be read, a path of ``paths`` is no text, or
-        ``output`` is a file that libsep did not write.
+        There are no stem files, the collection cannot be read, a path is no text, or ``output`` is
+        a file that libsep did not write.
     StemsError
         A list cannot be written.
     """
-    for place in paths.values():
-        if not is_listable(place):
-            raise ConfigError(f"{ascii(place)[1:-1]}: a path with characters that no list can hold")
+    _check_paths(paths)
     found = read_stem_tracks(stems)
     if not found.tracks:
         raise ConfigError(f"{stems}: no stem files found (expected the output of libsep run)")
@@ -135,6 +133,12 @@ def export(
         n_unknown=done.n_unknown,
         left_out=(*found.left_out, *_without_stems(playlists)),
     )
+
+
+def _check_paths(paths: Mapping[str, str]) -> None:
+    for place in paths.values():
+        if not is_listable(place):
+            raise ConfigError(f"{ascii(place)[1:-1]}: a path with characters that no list can hold")
 
 
 def _places(entries: Iterable[Entry]) -> tuple[str, ...]:
