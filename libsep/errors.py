@@ -126,3 +126,7 @@ class TransferError(TrackError):
     """An object of a store could not be listed, read or written, or the scratch has no room."""
 
     stage = "transfer"
+
+
+class SourceChangedError(TransferError):
+    """The object of a track is another one than the scan saw, or none any more."""

@@ -132,8 +132,9 @@ class Outcome:
 
     Durations are in seconds, levels in dB relative to full scale, loudness in LUFS, hashes in
     hexadecimal. ``kind`` says how a track failed: ``file`` (by what is in it), ``fault`` (by the
-    disk, the network, the device or a file in its way), ``bug`` (unexpected exception), ``crash``
-    (its process died), ``timeout``. Empty text means that the field does not apply.
+    disk, the network, the device or a file in its way), ``changed`` (it was edited, moved or
+    deleted during the run), ``bug`` (unexpected exception), ``crash`` (its process died),
+    ``timeout``. Empty text means that the field does not apply.
     ``tag_genres`` are the genres of the track's tags; None in rows that do not know them, because
     an older version wrote them, they were read back from a stem file, or the track's disk was away.
     ``null_db`` is the level of the mixture minus the sum of the stems; of a restored track, of what
@@ -203,8 +204,8 @@ class Outcome:
 
     @property
     def is_settled(self) -> bool:
-        """Whether the same file would end in the same way again: all failures but faults."""
-        return self.status != "failed" or self.kind != "fault"
+        """Whether the same file would end in the same way again, and not only by a fault."""
+        return self.status != "failed" or self.kind not in ("fault", "changed")
 
     def as_row(self) -> dict[str, Any]:
         """Return the outcome as a flat dictionary of plain values, as the ledger stores it."""

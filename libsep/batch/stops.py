@@ -54,8 +54,10 @@ class Stops:
         return self._interrupts.signal
 
     def note(self, outcome: Outcome) -> None:
-        """Count an outcome."""
+        """Count an outcome; somebody who edits the library meanwhile is no reason to stop."""
         self._n_bugs += outcome.kind == "bug"
+        if outcome.kind == "changed":
+            return
         self._n_faults_in_a_row = self._n_faults_in_a_row + 1 if not outcome.is_settled else 0
         self._last_fault = outcome.message.partition("\n")[0]
 

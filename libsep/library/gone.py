@@ -3,9 +3,11 @@
 import os
 from pathlib import Path
 
+from libsep.errors import ConfigError
 from libsep.library.naming import OUTSIDE
 from libsep.media.file_names import file_key
-from libsep.track import FoundFile, Outcome, text_to_path, unescaped
+from libsep.track import FoundFile, Outcome, Track, text_to_path, unescaped
+from libsep.units import counted
 
 
 def has_gone(row: Outcome, library: Path, found: FoundFile) -> bool:
@@ -25,7 +27,7 @@ def has_gone(row: Outcome, library: Path, found: FoundFile) -> bool:
         A file that may be the same track in another place.
     """
     source = text_to_path(row.source)
-    if source.parts[0] == OUTSIDE or source.parts[0].startswith(f"{OUTSIDE}~"):
+    if _is_outside(source):
         return False
     folder = library
     for depth, part in enumerate(source.parts, start=1):
@@ -40,6 +42,49 @@ def has_gone(row: Outcome, library: Path, found: FoundFile) -> bool:
             return False
         folder = path
     return _is_spelt_otherwise(row, library, found)
+
+
+def expect_disk(library: Path, n_known: int) -> None:
+    """Do nothing unless a library is empty of which tracks are known: it may be a mount point.
+
+    Raises
+    ------
+    ConfigError
+        It is. That there is nothing to do would be the wrong thing to say every night.
+    """
+    if n_known and not _holds_something(library):
+        known = counted(n_known, "track")
+        raise ConfigError(f"{library}: is empty, and held {known} before; is its disk there?")
+
+
+def was_edited(track: Track) -> bool:
+    """Return whether a track was changed, moved or deleted since the scan; in doubt it was not.
+
+    Where it is missing, the nearest folder of its library that is there must hold something, and no
+    link on the way lead nowhere: a disk may be away.
+    """
+    try:
+        now = track.path.stat()
+        return (now.st_size, now.st_mtime_ns) != (track.size_bytes, track.mtime_ns)
+    except (FileNotFoundError, NotADirectoryError):
+        n_folders = 1 if _is_outside(track.source) else len(track.source.parts)
+        way = (track.path, *track.path.parents[:n_folders])
+        nearest = next(filter(os.path.lexists, way), track.path)
+        return os.path.isdir(nearest) and _holds_something(nearest)  # noqa: PTH112 - may not raise
+    except OSError:
+        return False
+
+
+def _holds_something(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except OSError:
+        return False
+
+
+def _is_outside(source: Path) -> bool:
+    return source.parts[0] == OUTSIDE or source.parts[0].startswith(f"{OUTSIDE}~")
 
 
 def _is_on_this_disk(row: Outcome, folder: Path, found: FoundFile, *, is_file: bool) -> bool:

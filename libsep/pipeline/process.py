@@ -9,6 +9,7 @@ from typing import Any
 
 from libsep import __version__, log
 from libsep.errors import DecodeError, LibsepError, ProbeError, TagError, TrackError
+from libsep.library.gone import was_edited
 from libsep.media.blame import is_from_outside
 from libsep.pipeline.settings import Settings
 from libsep.pipeline.stages import TrackRun
@@ -69,7 +70,7 @@ def process(
         except TrackError as exc:
             logger.error("%s: %s %s", exc.stage, exc, exc.log)
             message = f"{exc.message}\n{exc.log}".strip()
-            kind = "file" if is_fault_of_the_file(exc, track) else "fault"
+            kind = _kind_of(exc, track)
             outcome = _failed(track_run.outcome, kind, exc.stage, type(exc).__name__, message)
         except LibsepError:
             raise
@@ -117,6 +118,12 @@ def is_fault_of_the_file(exc: TrackError, track: Track) -> bool:
     except OSError:
         return False
     return (now.st_size, now.st_mtime_ns) == (track.size_bytes, track.mtime_ns)
+
+
+def _kind_of(exc: TrackError, track: Track) -> str:
+    if is_fault_of_the_file(exc, track):
+        return "file"
+    return "changed" if was_edited(track) else "fault"
 
 
 def _failed(outcome: Outcome, kind: str, stage: str, error: str, message: str) -> Outcome:

@@ -7,17 +7,23 @@ import time
 from collections.abc import Iterator
 
 from libsep import log
-from libsep.errors import TransferError
+from libsep.errors import DecodeError, ProbeError, SourceChangedError, TransferError
+from libsep.media.decode import BLOCK_SAMPLES, SAMPLE_RATE, Decoder
+from libsep.media.ffmpeg import find_ffmpeg
 from libsep.pipeline.process import begun, process
 from libsep.pipeline.settings import Settings
 from libsep.separation.stream import SegmentSeparator
 from libsep.storage.staging import Stage, Staged, stage_of
 from libsep.track import Assignment, Move, Outcome, Track, path_to_text
+from libsep.units import samples_to_seconds
 
 logger = logging.getLogger(__name__)
 
 TOO_LONG = "longer than"
 """How the message begins with which `libsep.media.decode.Decoder` gives up a track."""
+
+ROUNDING_S = 1.0
+"""What a length that was measured may be too short by: a model may have another sample rate."""
 
 
 def process_staged(
@@ -98,18 +104,47 @@ class _Carried:
     attempt: int
 
     def end(self, stage: Stage) -> Outcome:
-        """Convert the track, in the room for its length or, if its header lies, in all there is."""
+        """Convert the track in the room for its length, which is measured if its header lies."""
         longest_s = self.settings.config.decode.max_duration_h * 3600
-        lengths_s = stage.lengths_s(self.track, longest_s)
-        for length_s in lengths_s:
-            outcome = self._converted(stage, length_s)
-            if not _is_too_long(outcome) or length_s >= longest_s:
-                return outcome
+        length_s = stage.expected_s(self.track, longest_s)
+        outcome = self._converted(stage, length_s)
+        if not _is_too_long(outcome) or length_s >= longest_s:
+            return outcome
+        most_s = min(stage.most_s(self.track), longest_s)
+        length_s = self._measured_s(stage, most_s)
+        if length_s <= most_s:
+            return self._converted(stage, length_s)
+        if most_s == longest_s:
+            message = f"{TOO_LONG} {longest_s:g} s, the longest that is converted"
+            return dataclasses.replace(outcome, message=message)
         message = (
-            f"longer than {lengths_s[-1]:.0f} s, the longest whose stem file has room in the"
+            f"{TOO_LONG} {most_s:.0f} s, the longest whose stem file has room in the"
             " scratch folder (storage.max_scratch_bytes, and what is free on its disk)"
         )
         return _with_fault(outcome, TransferError(self.track.source, message))
+
+    def _measured_s(self, stage: Stage, most_s: float) -> float:
+        """Return how long the track is when it is decoded; more than ``most_s`` if it is longer.
+
+        All the room that there is would keep the other tracks waiting. What cannot be decoded to
+        its end gets that all the same: its conversion will say why.
+        """
+        config, length_s = self.settings.config.decode, 0.0
+        with stage.staged_source(self.track) as local:
+            try:
+                with Decoder(
+                    local.path,
+                    ffmpeg=find_ffmpeg(config.ffmpeg),
+                    block_samples=BLOCK_SAMPLES,
+                    stall_timeout_s=config.stall_timeout_s,
+                ) as decoder:
+                    for _ in decoder:
+                        length_s = samples_to_seconds(decoder.n_samples, SAMPLE_RATE)
+                        if length_s > most_s:
+                            return length_s
+            except (ProbeError, DecodeError):
+                return most_s
+        return min(length_s + ROUNDING_S, most_s)
 
     def _converted(self, stage: Stage, length_s: float) -> Outcome:
         config = self.settings.config
@@ -157,7 +192,7 @@ def _with_fault(outcome: Outcome, exc: TransferError) -> Outcome:
     return dataclasses.replace(
         outcome,
         status="failed",
-        kind="fault",
+        kind="changed" if isinstance(exc, SourceChangedError) else "fault",
         stage=exc.stage,
         error=type(exc).__name__,
         message=exc.message,

@@ -14,6 +14,7 @@ MAX_EXAMPLES = 5
 KINDS = {
     "file": "what is in the file",
     "fault": "disk, network or device",
+    "changed": "changed during the run",
     "bug": "an error in libsep",
     "crash": "its process died",
     "timeout": "took too long",

@@ -26,6 +26,9 @@ POLL_S = 0.5
 DISK_SHARE = 0.9
 """How much of what is free on the disk one track may count on: others write there, too."""
 
+_BLOCK_BYTES = 512
+"""Unit of ``st_blocks``, whatever the blocks of the disk are."""
+
 _ALIVE = ".alive"
 _GATE = "gate"
 
@@ -49,7 +52,8 @@ class Scratch:
     """A folder of bounded size. Each track reserves what it needs at once, or waits.
 
     A reservation is a folder whose name ends with its bytes. Its owner holds a file in it locked;
-    what a killed process left has no owner, and is removed by whoever comes next.
+    what a killed process left has no owner, and is removed by whoever comes next. What others have
+    reserved and not written yet is not free, although the disk says so.
 
     Parameters
     ----------
@@ -64,11 +68,16 @@ class Scratch:
         self._wait_s = config.scratch_wait_s
 
     def most_bytes(self) -> int:
-        """Return what one track may ask for: the bound, or less where the disk has less."""
+        """Return what one track may ask for: the bound, or less where the disk has less.
+
+        What other tracks have in the folder will be free when they have ended: the one that asks
+        waits for that.
+        """
         with contextlib.suppress(OSError):  # `room` says what is wrong
             self._make_folder()
+            written = sum(_written_bytes(folder) for folder, _ in self._reservations())
             free = shutil.disk_usage(self.folder).free
-            return min(self._max_bytes, int(DISK_SHARE * free))
+            return min(self._max_bytes, int(DISK_SHARE * (free + written)))
         return self._max_bytes
 
     @contextlib.contextmanager
@@ -108,16 +117,18 @@ class Scratch:
         start_s = time.monotonic()
         while True:
             with self._gate():
-                taken = self._taken_bytes()
+                taken, written = self._taken_bytes()
                 free = shutil.disk_usage(self.folder).free
-                if taken + n_bytes <= self._max_bytes and n_bytes <= free:
+                to_come = taken - written
+                if taken + n_bytes <= self._max_bytes and to_come + n_bytes <= free:
                     return self._reserve(n_bytes)
             needed = format_bytes(n_bytes)
-            if n_bytes > free and not taken:
+            if n_bytes > free + written:  # also when all others have ended
                 message = f"{self.folder}: {format_bytes(free)} free, {needed} needed"
                 raise TransferError(source, f"scratch disk full: {message}")
             if time.monotonic() - start_s > self._wait_s:
-                message = f"{format_bytes(taken)} of {format_bytes(self._max_bytes)} are taken"
+                most = min(self._max_bytes, free + written)
+                message = f"{format_bytes(taken)} of {format_bytes(most)} are taken"
                 waited = f"no room in scratch for {self._wait_s:.0f} s"
                 raise TransferError(source, f"{waited}: {message}, {needed} needed")
             time.sleep(POLL_S)
@@ -140,19 +151,25 @@ class Scratch:
         finally:
             os.close(gate)
 
-    def _taken_bytes(self) -> int:
-        """Return what living processes have reserved, and remove what dead ones left."""
-        taken = 0
-        for folder in self.folder.iterdir():
-            reservation = _RESERVATION.fullmatch(folder.name)
-            if reservation is None:
-                continue
+    def _taken_bytes(self) -> tuple[int, int]:
+        """Return what living processes have reserved, and how much of that is written by now.
+
+        What dead ones left is removed.
+        """
+        taken = written = 0
+        for folder, n_bytes in self._reservations():
             if _has_owner(folder):
-                taken += int(reservation[1])
+                taken += n_bytes
+                written += min(_written_bytes(folder), n_bytes)
             else:
                 logger.warning("%s: removed, its process is dead", folder)
                 shutil.rmtree(folder, ignore_errors=True)
-        return taken
+        return taken, written
+
+    def _reservations(self) -> Iterator[tuple[Path, int]]:
+        for folder in self.folder.iterdir():
+            if (reservation := _RESERVATION.fullmatch(folder.name)) is not None:
+                yield folder, int(reservation[1])
 
     def _reserve(self, n_bytes: int) -> tuple[Path, int]:
         folder = self.folder / f"track-{uuid.uuid4().hex[:16]}-{n_bytes}"
@@ -175,3 +192,13 @@ def _has_owner(folder: Path) -> bool:
         return False
     finally:
         os.close(alive)
+
+
+def _written_bytes(folder: Path) -> int:
+    """Return what a reservation takes on the disk by now; holes in its files take nothing."""
+    written = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):  # it has gone
+                written += Path(place, name).lstat().st_blocks * _BLOCK_BYTES
+    return written

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from libsep.config import EncodeConfig, StorageConfig
-from libsep.errors import TagError, TransferError
+from libsep.errors import SourceChangedError, TagError, TransferError
 from libsep.media.file_names import MAX_NAME_BYTES
 from libsep.media.tags import read_fingerprint
 from libsep.storage.partial import copy_header
@@ -75,19 +75,21 @@ class Stage:
         self._scratch = Scratch(config)
         self._bytes_per_s = N_COPIES * _bytes_per_s(encode)
 
-    def lengths_s(self, track: Track, longest_s: float) -> list[float]:
-        """Return the lengths, in seconds, for which room is reserved in turn.
+    def expected_s(self, track: Track, longest_s: float) -> float:
+        """Return the seconds of stem file for which a track gets room at first.
 
-        What the header says comes first, or several times what is guessed if it says nothing;
-        then, in case that it is longer, the longest for which the scratch and its disk have room.
+        That is what its header says and some more, or several times what is guessed if it says
+        nothing; at most ``longest_s``.
         """
         if self._outputs is None:
-            return [longest_s]
+            return longest_s
         expected_s = track.duration_s or UNKNOWN_TIMES * track.expected_s
-        first_s = min(1.1 * expected_s + MARGIN_S, longest_s)
+        return min(1.1 * expected_s + MARGIN_S, longest_s)
+
+    def most_s(self, track: Track) -> float:
+        """Return the longest stem file, in seconds, for which scratch and disk ever have room."""
         room_bytes = self._scratch.most_bytes() - SLACK_BYTES - track.size_bytes
-        most_s = min(room_bytes / self._bytes_per_s, longest_s)
-        return [first_s, most_s] if most_s > first_s else [first_s]
+        return max(room_bytes / self._bytes_per_s, 0.0)
 
     @contextlib.contextmanager
     def staged(
@@ -163,10 +165,10 @@ class Stage:
             return
         found = self._sources.find(track.source.as_posix())
         if found is None:
-            raise TransferError(track.source, "vanished since the scan")
+            raise SourceChangedError(track.source, "vanished since the scan")
         if (found.size_bytes, found.mtime_ns) != (track.size_bytes, track.mtime_ns):
             message = "changed since the scan; the next run converts it"
-            raise TransferError(track.source, message)
+            raise SourceChangedError(track.source, message)
 
     def _fetched(self, track: Track, folder: Path) -> Track:
         """Return the track with local paths, after fetching it; size and time are the object's."""

@@ -131,26 +131,42 @@ def test_a_track_that_takes_too_long_fails_and_the_others_do_not(
     assert [outcome.status for outcome in found.values()] == ["done"] * 3
 
 
-def test_a_run_stops_when_track_after_track_fails_for_no_fault_of_its_own(
-    tiny_model: Model, tmp_path: Path
-) -> None:
-    gone = [
+def gone_from(library: Path, n_tracks: int) -> list[Attempt]:
+    """Return tracks that were there when the library was scanned."""
+    return [
         Attempt(
             Track(
-                path_name=str(tmp_path / "unplugged" / f"{index}.mp3"),
-                source_name=f"{index}.mp3",
-                output_name=f"{index}.stem.mp4",
+                path_name=str(library / "Inbox" / f"{index}.mp3"),
+                source_name=f"Inbox/{index}.mp3",
+                output_name=f"Inbox/{index}.stem.mp4",
                 size_bytes=1,
                 mtime_ns=1,
             )
         )
-        for index in range(30)
+        for index in range(n_tracks)
     ]
+
+
+def test_a_run_stops_when_track_after_track_fails_for_no_fault_of_its_own(
+    tiny_model: Model, tmp_path: Path
+) -> None:
+    gone = gone_from(tmp_path / "unplugged", 30)
     result, notes = run_tracks(gone, tiny_model, tmp_path / "stems", CONFIG)
     assert "20 tracks in a row failed" in result.reason
     assert {outcome.kind for outcome in notes.outcomes} == {"fault"}
     assert 20 <= len(notes.outcomes) < 30
     assert result.n_left == 30 - len(notes.outcomes)
+
+
+def test_a_run_goes_on_when_somebody_moves_the_next_tracks_elsewhere(
+    songs: list[Attempt], tiny_model: Model, tmp_path: Path
+) -> None:
+    library = songs[0].track.path.parent
+    edited = [*gone_from(library, 25), *songs]
+    result, notes = run_tracks(edited, tiny_model, tmp_path / "stems", CONFIG)
+    assert (result.reason, result.n_left) == ("", 0)
+    kinds = [outcome.kind or outcome.status for outcome in notes.outcomes]
+    assert sorted(kinds) == ["changed"] * 25 + ["done"] * 3
 
 
 def test_a_track_in_whose_work_three_runs_died_is_given_up_and_a_process_waits_for_the_others(

@@ -36,6 +36,9 @@ def test_only_faults_in_a_row_stop_a_run_and_the_last_one_is_told_in_one_line(
         assert stops.reason() == ""
         stops.note(failed("file"))
     for _ in range(MAX_FAULTS_IN_A_ROW):
+        stops.note(failed("changed", "somebody edits the library"))
+    assert stops.reason() == ""
+    for _ in range(MAX_FAULTS_IN_A_ROW):
         stops.note(failed("fault", "no such disk\nand what ffmpeg said"))
     assert stops.reason() == (
         f"{MAX_FAULTS_IN_A_ROW} tracks in a row failed for no fault of theirs, last: no such disk"

@@ -125,7 +125,12 @@ def test_a_run_in_which_everything_goes_wrong_loses_only_what_was_hit(place: Pla
         "c/four.ogg": "failed",
     }
     assert rows["b/two.flac"].attempt == 2
-    assert {row.kind for row in rows.values() if row.status == "failed"} == {"fault"}
+    assert {name: row.kind for name, row in rows.items() if row.status == "failed"} == {
+        "one.wav": "fault",
+        "short.wav": "fault",
+        "b/three.mp3": "changed",
+        "c/four.ogg": "changed",
+    }
     assert_clean(place)
     after = contents(place.library)
     hit = {"b/three.mp3", "c/four.ogg"}

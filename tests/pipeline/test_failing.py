@@ -90,7 +90,8 @@ def test_a_track_that_changes_while_it_is_converted_fails(
     outcome = process(track, None, Meddler(), settings, assignment(tiny_model))
     assert outcome.status == "failed"
     assert "changed since the scan" in outcome.message
-    assert outcome.kind == "fault"
+    assert outcome.kind == "changed"
+    assert not outcome.is_settled
     assert list((tmp_path / "stems").iterdir()) == []
 
 
@@ -98,12 +99,13 @@ def test_a_track_that_vanishes_is_no_fault_of_its_own(
     encode: Callable[..., Path], tmp_path: Path, tiny_model: Model, music: np.ndarray
 ) -> None:
     track, _ = track_of_file(encode("song.wav", music), None)
-    track.path.unlink()
+    track.path.rename(track.path.with_name("another name.wav"))
     settings = settings_of(CONFIG, tiny_model, tmp_path)
     outcome = process(
         track, None, Separator(tiny_model, device="cpu"), settings, assignment(tiny_model)
     )
-    assert (outcome.status, outcome.kind) == ("failed", "fault")
+    assert (outcome.status, outcome.kind) == ("failed", "changed")
+    assert not outcome.is_settled
 
 
 def test_an_output_folder_that_cannot_be_made_is_no_fault_of_the_track(

@@ -12,6 +12,8 @@ from libsep.config import StorageConfig
 from libsep.errors import TransferError
 from libsep.storage.scratch import Scratch, scratch_folder
 
+from ..faults.causes import can_mount, small_disk
+
 SONG = Path("a/song.mp3")
 MB = 1_000_000
 
@@ -115,6 +117,30 @@ def test_a_full_disk_is_said_before_anything_is_fetched(
         Scratch(config).room(2 * MB, SONG),
     ):
         pass
+
+
+@pytest.mark.skipif(not can_mount(), reason="needs a small disk")
+def test_what_others_have_reserved_and_not_written_yet_is_not_free(tmp_path: Path) -> None:
+    config = StorageConfig(scratch=tmp_path / "disk", max_scratch_bytes=1000 * MB)
+    impatient = config.model_copy(update={"scratch_wait_s": 0.1})
+    with small_disk(tmp_path / "disk", 100 * MB):
+        with Scratch(config).room(60 * MB, SONG) as folder:
+            for _ in range(2):  # before it is written, and afterwards
+                with (
+                    pytest.raises(
+                        TransferError, match=r"60\.0 MB of .* are taken, 50\.0 MB needed"
+                    ),
+                    Scratch(impatient).room(50 * MB, SONG),
+                ):
+                    pass
+                (folder / "stems").mkdir(exist_ok=True)
+                (folder / "stems" / "song.stem.mp4").write_bytes(bytes(55 * MB))
+            with Scratch(impatient).room(35 * MB, SONG):  # what fits beside it need not wait
+                pass
+            # the rest of the disk and what the other track will leave, as it waits for that
+            assert 85 * MB < Scratch(config).most_bytes() < 95 * MB
+        with Scratch(impatient).room(95 * MB, SONG):
+            pass
 
 
 def test_a_scratch_that_cannot_be_made_is_a_fault_of_the_track(tmp_path: Path) -> None:

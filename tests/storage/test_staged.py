@@ -20,6 +20,7 @@ from libsep.separation.registry import Model
 from libsep.separation.separator import Separator
 from libsep.storage.places import RemoteFolder
 from libsep.storage.scan import outcomes_from_store, scan_store
+from libsep.storage.scratch import Scratch
 from libsep.storage.staging import MARGIN_S, Stage, Staging, fitting_name
 from libsep.storage.store import Store
 from libsep.track import Outcome, Track
@@ -42,6 +43,7 @@ class Convert:
         self.separator = Separator(model, device="cpu", precision="float32")
         self.library: RemoteFolder | None = RemoteFolder("s3", BUCKET, "music")
         self.output: RemoteFolder | None = RemoteFolder("s3", BUCKET, "stems")
+        self.config = CONFIG
 
     def track(self, name: str = NAME) -> Track:
         store = Store(RemoteFolder("s3", BUCKET, "music"), self.storage)
@@ -53,7 +55,7 @@ class Convert:
     def settings(self, **changes: Any) -> Settings:
         storage = self.storage.model_copy(update=changes)
         return Settings(
-            config=CONFIG,
+            config=self.config,
             models={self.model.name: self.model},
             output_root=self.folder / "stems",
             run="test",
@@ -178,7 +180,7 @@ def test_what_is_no_audio_fails_by_its_content_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("change", ["changed", "vanished"])
-def test_a_track_that_changed_since_the_scan_is_a_fault(
+def test_a_track_that_changed_since_the_scan_is_left_to_the_next_run(
     s3: S3Server, song: Path, convert: Convert, change: str
 ) -> None:
     track = convert.track()
@@ -186,8 +188,9 @@ def test_a_track_that_changed_since_the_scan_is_a_fault(
     if change == "changed":
         s3.put(f"music/{NAME}", b"something else")
     outcome = convert(track)
-    assert (outcome.status, outcome.kind, outcome.stage) == ("failed", "fault", "transfer")
+    assert (outcome.status, outcome.kind, outcome.stage) == ("failed", "changed", "transfer")
     assert f"{change} since the scan" in outcome.message
+    assert not outcome.is_settled
     assert s3.sizes("stems") == {}
 
 
@@ -203,7 +206,7 @@ def test_a_track_that_changes_while_it_is_converted_is_not_delivered(
 
     monkeypatch.setattr(convert.separator, "map", changing)
     outcome = convert(track)
-    assert (outcome.kind, outcome.stage) == ("fault", "transfer")
+    assert (outcome.kind, outcome.stage) == ("changed", "transfer")
     assert s3.sizes("stems") == {}
 
 
@@ -261,6 +264,30 @@ def test_a_longer_track_gets_the_room_that_the_disk_has_where_the_bound_is_large
     assert (outcome.status, outcome.message) == ("done", "")
 
 
+def test_a_longer_track_takes_no_more_room_than_it_needs(
+    s3: S3Server, convert: Convert, encode: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With all the room that there is, it would wait for all other tracks, and they for it."""
+    monkeypatch.setattr("libsep.storage.staging.MARGIN_S", 1.0)
+    s3.put_file("music/long.flac", encode("long.flac", tone(330.0, 5.0)))
+    lying = dataclasses.replace(convert.track("long.flac"), duration_s=1.0)
+    with Scratch(convert.storage).room(convert.storage.max_scratch_bytes - (80 << 20), Path(NAME)):
+        outcome = convert(lying, scratch_wait_s=1.0)
+    assert (outcome.status, outcome.message) == ("done", "")
+
+
+def test_a_track_that_is_longer_than_any_that_is_converted_says_so(
+    s3: S3Server, convert: Convert, encode: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("libsep.storage.staging.MARGIN_S", 1.0)
+    s3.put_file("music/long.flac", encode("long.flac", tone(330.0, 5.0)))
+    lying = dataclasses.replace(convert.track("long.flac"), duration_s=1.0)
+    convert.config = CONFIG.replaced(decode={"max_duration_h": 4 / 3600})
+    outcome = convert(lying)
+    assert (outcome.status, outcome.kind) == ("failed", "file")
+    assert outcome.message.splitlines()[0] == "longer than 4 s, the longest that is converted"
+
+
 def test_a_track_can_be_listened_to_while_it_is_staged(
     s3: S3Server, song: Path, convert: Convert
 ) -> None:
@@ -296,5 +323,5 @@ def test_room_for_a_track_of_unknown_length_goes_by_its_kind(
     staging = convert.settings().staging
     assert staging is not None
     track = track_called(name, size_bytes=600 * bytes_per_s)
-    lengths_s = Stage(staging, CONFIG.encode).lengths_s(track, 20_000.0)
-    assert lengths_s[0] == pytest.approx(1.1 * 3 * 600 + MARGIN_S)
+    expected_s = Stage(staging, CONFIG.encode).expected_s(track, 20_000.0)
+    assert expected_s == pytest.approx(1.1 * 3 * 600 + MARGIN_S)
