@@ -4,8 +4,10 @@ import contextlib
 import errno
 import gc
 import math
+import multiprocessing
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,6 +104,23 @@ def temporary_folder(prefix: str = "libsep-", root: Path | None = None) -> Itera
         raise ConfigError(f"{place}: no temporary folder can be made: {exc.strerror}") from exc
     with folder as path:
         yield Path(path)
+
+
+def live_with_parent() -> None:
+    """Let a process of `multiprocessing` end with the one that started it, however that ends.
+
+    By itself it would go on, or wait for work, for ever when that one is killed.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(
+            target=_end_after, args=(parent,), name="end with parent", daemon=True
+        ).start()
+
+
+def _end_after(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def sync_folder(folder: Path) -> None:

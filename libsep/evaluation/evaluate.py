@@ -8,7 +8,6 @@ import itertools
 import logging
 import multiprocessing
 import os
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from libsep.evaluation.baselines import baselines
 from libsep.evaluation.measures import BssEval, References, measure_song
 from libsep.evaluation.results import Row, SongResult
 from libsep.evaluation.separate import separate_song
-from libsep.machine import temporary_folder
+from libsep.machine import live_with_parent, temporary_folder
 from libsep.media.decode import SAMPLE_RATE
 from libsep.metrics import residual_db
 from libsep.separation.cpu import tune_allocator, use_one_thread
@@ -264,15 +263,7 @@ def _processes(n_jobs: int) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
 
 def _start() -> None:
     """Prepare a process of the pool."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    live_with_parent()
     log.setup()
     tune_allocator()
     use_one_thread()
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that started it is gone, even if it was killed."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None, "it is started by another"
-    parent.join()
-    os._exit(1)

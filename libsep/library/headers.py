@@ -5,15 +5,18 @@ import dataclasses
 import itertools
 import logging
 import multiprocessing
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 from libsep.errors import TrackError
 from libsep.library.names import TRACK_EXTENSIONS, extension_of
 from libsep.library.reasons import LeftOut, Reason
+from libsep.machine import live_with_parent
 from libsep.media.blame import is_from_outside
 from libsep.media.stems import is_stem_file
 from libsep.media.tags import Header, read_header
@@ -62,9 +65,12 @@ class _Pool:
         if self._executor is None:
             # Not fork: the caller may run threads, such as those that start Ray meanwhile.
             context = multiprocessing.get_context("spawn")
-            self._executor = ProcessPoolExecutor(self._n_workers, mp_context=context)
+            self._executor = ProcessPoolExecutor(
+                self._n_workers, mp_context=context, initializer=live_with_parent
+            )
         try:
-            return self._executor.submit(read_headers, paths)
+            with _uninterrupted():
+                return self._executor.submit(read_headers, paths)
         except BrokenProcessPool as exc:
             broken: Future[list[Header | None]] = Future()
             broken.set_exception(exc)
@@ -75,6 +81,17 @@ class _Pool:
         if self._executor is not None:
             self._executor.shutdown(cancel_futures=True)
         self._executor = None
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let the processes that start in the block never hear of Ctrl-C, which is for this one."""
+    resource_tracker.ensure_running()  # which would end the block for us
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def with_headers(

@@ -2,6 +2,9 @@ import dataclasses
 import multiprocessing
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import ffmpeg as graphs
@@ -9,6 +12,7 @@ import pytest
 
 from libsep.errors import ConfigError, ProbeError
 from libsep.ledger import Ledger
+from libsep.ledger.holder import is_alive
 from libsep.library.demo.files import example_stem_file
 from libsep.library.naming import Namer
 from libsep.library.rebuild import outcomes_from_files
@@ -17,6 +21,8 @@ from libsep.library.survey import track_of_file
 from libsep.media.ffmpeg import find_ffmpeg
 from libsep.media.tags import Fingerprint, write_fingerprint
 from libsep.track import Outcome
+
+from ..processes import wait_until
 
 EXTENSIONS = ("mp3", "flac", "m4a", "mp4")
 
@@ -133,6 +139,36 @@ def test_stopping_early_leaves_no_process(big_library: Path) -> None:
     next(tracks)
     tracks.close()
     assert multiprocessing.active_children() == []
+
+
+SCAN_UNTIL = """
+import multiprocessing, os, signal, sys
+from pathlib import Path
+from libsep.library.scan import scan
+tracks = scan(Path(sys.argv[1]), extensions=("flac",), n_workers=2)
+next(tracks)
+print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+if sys.argv[2] == "SIGKILL":
+    os.kill(os.getpid(), signal.SIGKILL)
+os.killpg(0, signal.SIGINT)  # as a terminal does
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_readers_end_with_the_scan_however_that_ends(
+    big_library: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    command = [sys.executable, "-c", SCAN_UNTIL, big_library, number.name]
+    out, err = tmp_path / "out", tmp_path / "err"  # no pipes, which readers would keep open
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # not ignored there
+    with out.open("w") as stdout, err.open("w") as stderr:
+        ended = subprocess.run(command, stdout=stdout, stderr=stderr, process_group=0)
+    signal.signal(signal.SIGINT, before)
+    assert ended.returncode == -number
+    readers = [int(pid) for pid in out.read_text().split()]
+    assert readers
+    wait_until(lambda: not any(map(is_alive, readers)), timeout_s=60)
+    assert err.read_text().count("Traceback") == (number == signal.SIGINT)  # that of the script
 
 
 def test_tracks_are_named_in_the_order_of_the_scan(tmp_path: Path) -> None:

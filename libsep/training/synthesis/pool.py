@@ -15,6 +15,7 @@ from jaxtyping import Float32, Int16
 
 from libsep.datasets.audio_cache import FULL_SCALE, AudioCache
 from libsep.errors import ConfigError, reason_of
+from libsep.machine import live_with_parent
 from libsep.separation.cpu import tune_allocator, use_one_thread
 from libsep.track import TARGETS
 from libsep.training.synthesis.chance import weighted
@@ -204,6 +205,7 @@ def keep_rendering(plan: RenderPlan, worker: int = 0) -> None:
     says so.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the training, and that ends this
+    live_with_parent()
     tune_allocator()
     use_one_thread()
     pool = plan.pool()

@@ -1,13 +1,17 @@
 import dataclasses
 import multiprocessing
 import os
+import pickle
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from libsep.errors import ConfigError
+from libsep.ledger.holder import is_alive
 from libsep.training.synthesis.pool import RenderPlan, RenderPool
 from libsep.training.synthesis.rendering import rendering
 
@@ -152,6 +156,28 @@ def test_each_process_that_is_killed_is_told_and_the_others_fill_its_places(
         "sampler: process 1 stopped: it was ended by signal 35",
         "sampler: process 2 stopped: it was ended by SIGKILL, out of memory?",
     ]
+
+
+RENDER_AND_DIE = """
+import multiprocessing, os, pathlib, pickle, signal, sys
+from libsep.training.synthesis.rendering import rendering
+with rendering(pickle.loads(pathlib.Path(sys.argv[1]).read_bytes())):
+    print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_sampler_ends_with_a_training_that_is_killed(plan: RenderPlan, tmp_path: Path) -> None:
+    pickled = tmp_path / "plan"
+    pickled.write_bytes(pickle.dumps(plan))
+    command = [sys.executable, "-c", RENDER_AND_DIE, pickled]
+    out = tmp_path / "out"  # no pipe, which the sampler would keep open
+    with out.open("w") as stdout:
+        ended = subprocess.run(command, stdout=stdout)
+    assert ended.returncode == -signal.SIGKILL
+    samplers = [int(pid) for pid in out.read_text().split()]
+    assert samplers
+    wait_until(lambda: not any(map(is_alive, samplers)), timeout_s=60)
 
 
 def test_who_waits_hears_of_a_sampler_that_is_killed(plan: RenderPlan) -> None:
