@@ -81,14 +81,15 @@ def test_the_list_of_commands_tells_what_each_says_of_itself(name: str) -> None:
             ["torch", "ray", "pandas", "libsep.config", "libsep.media.ffmpeg", "mutagen"],
         ),
         (["convert", "track.wav"], ["torch", "ray", "libsep.pipeline.networks"]),
-        (["run", "empty", "stems"], ["torch", "ray", "pandas"]),
+        (["run", "no tracks", "stems"], ["torch", "ray", "pandas"]),
     ],
 )
 def test_a_command_imports_what_it_needs_and_no_more(
     arguments: list[str], unwanted: list[str], tmp_path: Path, tiny_model: Model
 ) -> None:
     write_wave(tmp_path / "track.wav", tone(440.0, 1.0))
-    (tmp_path / "empty").mkdir()
+    (tmp_path / "no tracks").mkdir()
+    (tmp_path / "no tracks" / "cover.jpg").touch()
     ledger = Ledger(tmp_path / "stems" / ".libsep")
     ledger.begin("night")
     ledger.append(Outcome(source="track.wav", output="track.stem.mp4", status="done"))

@@ -43,12 +43,11 @@ def time_left_s(found: Survey, ledger: Ledger, run: str, config: Config) -> floa
     config
         Its configuration.
     """
-    rows = list(ledger.rows())
-    ended = {row.source for row in rows if row.run == run}
+    ended = {row.source for row in ledger.rows() if row.run == run}
     rest = (planned.track for planned in found.work if source_of(planned) not in ended)
     return estimate(
         rest,
-        rows,
+        ledger.rows(),
         codec=config.encode.codec,
         bitrate_kbps=config.encode.bitrate_kbps,
         n_cores=n_cores(),

@@ -34,16 +34,15 @@ def preview(options: RunOptions) -> None:
     if options.ends.local_stems is not None:
         expect_folder(options.ends.local_stems)
     with readable_ledger(options.ends.stems, options.ends.storage) as ledger:
-        history = list(ledger.rows())
         found = look(options, ledger, Assigner(options.config))
-    to_convert = [p.track for p in found.work if p.decision.action is Action.CONVERT]
-    expected = estimate(
-        to_convert,
-        history,
-        codec=options.config.encode.codec,
-        bitrate_kbps=options.config.encode.bitrate_kbps,
-        n_cores=n_cores(),
-    )
+        to_convert = [p.track for p in found.work if p.decision.action is Action.CONVERT]
+        expected = estimate(
+            to_convert,
+            ledger.rows(),
+            codec=options.config.encode.codec,
+            bitrate_kbps=options.config.encode.bitrate_kbps,
+            n_cores=n_cores(),
+        )
     n_in_time = n_within(options.window.left_s(), to_convert, expected)
     folder = options.ends.local_stems
     free_bytes = shutil.disk_usage(_existing(folder)).free if folder is not None else None

@@ -25,6 +25,7 @@ from libsep.cli.tables import failures_table, genres_table, left_out_table
 from libsep.config import Config
 from libsep.errors import ClusterError, LedgerError, StemsError, reason_of
 from libsep.ledger import FOLDER, Ledger
+from libsep.library.gone import expect_disk
 from libsep.library.last_run import CONFIG, RUNS, keep
 from libsep.library.moves import remove_empty_folders
 from libsep.library.omissions import Omission
@@ -254,11 +255,14 @@ def _begin_log(settings: Settings, options: RunOptions) -> None:
 
 def look(options: RunOptions, ledger: Ledger, assigner: Assigner) -> Survey:
     """Return what there is to do, the most urgent first, cut to ``--limit``."""
+    latest = ledger.latest()
+    if options.ends.local_library is not None and not options.playlists:
+        expect_disk(options.ends.local_library, len(latest))
     with Console(stderr=True).status("looking at the library"):
         found = survey(
             options.listing(),
             options.ends.sizes(),
-            ledger.latest(),
+            latest,
             options.config.scan,
             assign=assigner.assign,
             config_sha256=functools.partial(

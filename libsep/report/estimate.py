@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Iterable
 from typing import Literal
 
@@ -84,12 +85,25 @@ def n_within(limit_s: float, tracks: Iterable[Track], expected: Estimate) -> int
 
 def measured_speed(history: Iterable[Outcome]) -> float | None:
     """Return seconds of audio per second of wall clock in the last run that converted a track."""
-    runs: dict[str, list[Outcome]] = {}
+    runs: dict[str, _Run] = {}
     for outcome in history:
         if outcome.status == "done" and outcome.action == "convert" and outcome.started_at:
-            runs.setdefault(outcome.run, []).append(outcome)
+            runs.setdefault(outcome.run, _Run()).add(outcome)
     if not runs:
         return None
-    last = runs[max(runs, key=lambda run: max(row.ended_at for row in runs[run]))]
-    wall_s = max(row.ended_at for row in last) - min(row.started_at for row in last)
-    return sum(row.duration_s for row in last) / max(wall_s, 1e-3)
+    last = max(runs.values(), key=lambda run: run.ended_at)
+    return last.audio_s / max(last.ended_at - last.started_at, 1e-3)
+
+
+@dataclasses.dataclass(slots=True)
+class _Run:
+    """When the conversions of a run began and ended, and how much audio they were."""
+
+    audio_s: float = 0.0
+    started_at: float = math.inf
+    ended_at: float = -math.inf
+
+    def add(self, outcome: Outcome) -> None:
+        self.audio_s += outcome.duration_s
+        self.started_at = min(self.started_at, outcome.started_at)
+        self.ended_at = max(self.ended_at, outcome.ended_at)
