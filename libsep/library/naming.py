@@ -70,7 +70,8 @@ class Namer:
         """
         own = self.output_for(source)
         freed = file_key(unescaped(self._known[gone])) if gone in self._known else None
-        return next(each for each in _outputs(source) if each == own or file_key(each) == freed)
+        better = (each for each in _outputs(source) if each == own or file_key(each) == freed)
+        return next(better, own)  # its own may be another that the ledger knows
 
     def _reserve(self, output: str) -> bool:
         """Take a path; False if it, or one that some file systems take for it, is taken."""

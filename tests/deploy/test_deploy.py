@@ -15,6 +15,7 @@ import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 from typer.testing import CliRunner
 
+from libsep import __version__
 from libsep.cli.app import app
 
 ROOT = Path(__file__).parents[2]
@@ -108,6 +109,17 @@ def test_the_image_is_pinned_built_in_stages_and_runs_as_nobody_special() -> Non
         for name in source.split():
             assert (ROOT / name).exists(), name
             assert f"!{name}" in (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+
+
+def test_the_image_that_is_built_is_the_one_that_is_pulled() -> None:
+    files = [path for path in DEPLOY.rglob("*") if path.is_file()]
+    tags = {
+        (path.name, tag)
+        for path in files
+        for tag in re.findall(r"registry\.example\.org/libsep:([\w.]+)", path.read_text("utf-8"))
+    }
+    assert {name for name, _ in tags} >= {"Dockerfile", "README.md", "aws.yaml", "nightly.yaml"}
+    assert {tag for _, tag in tags} == {__version__}
 
 
 @pytest.mark.parametrize("name", ["on-prem", "aws"])

@@ -128,3 +128,9 @@ def test_outputs_are_distinct_inside_and_the_same_in_the_next_run(sources: list[
 )
 def test_only_the_extension_of_audio_is_taken_off(source: str, output: str) -> None:
     assert Namer().output_for(source) == output
+
+
+def test_a_name_that_the_ledger_knows_from_elsewhere_stays_when_another_is_free() -> None:
+    """As after a stem file was renamed by hand, and the ledger rebuilt from the stem files."""
+    namer = Namer({"gone.mp3": "gone.stem.mp4", "a.mp3": "by hand.stem.mp4"})
+    assert namer.output_instead_of("gone.mp3", "a.mp3") == "by hand.stem.mp4"
