@@ -92,9 +92,8 @@ def export(
     program
         Whose format is written.
     output
-        The file; by default ``stems.nml``, ``stems.xml`` or ``stems.m3u8`` in ``stems``. Further
-        playlists in M3U lie beside it in the folder ``playlists``, those of another ``NAME`` in
-        ``NAME playlists``.
+        The file; by default one of `NAMES` in ``stems``. Further playlists in M3U lie beside it in
+        the folder ``playlists``, those of another ``NAME`` in ``NAME playlists``.
     prepared
         What is carried over.
     paths
