@@ -13,6 +13,7 @@ from libsep.config.routing import RoutingConfig
 from libsep.config.section import Section, parse, read_values
 from libsep.config.training import TrainingConfig
 from libsep.config.transients_training import DrumHitTrainingConfig, DrumSoundTrainingConfig
+from libsep.errors import ConfigError
 
 
 class GenreTrainingConfig(Section):
@@ -106,5 +107,10 @@ def load_training(path: Path) -> AnyTrainingConfig:
         range.
     """
     values = read_values(path)
-    section = OF_KIND.get(str(values.get("kind")), TrainingConfig)
+    kind = values.get("kind")
+    if kind is not None and str(kind) not in OF_KIND:
+        kinds = ", ".join(OF_KIND)
+        message = f"kind: expected one of {kinds}, or none for a separator (found {kind!r})"
+        raise ConfigError(f"{path}: {message}")
+    section = OF_KIND.get(str(kind), TrainingConfig)
     return parse(section, values, origin=str(path))

@@ -25,6 +25,9 @@ from libsep.model_folder.eight_bit import SCALE, in_8_bit, unpacked
 
 NetworkType = TypeVar("NetworkType", bound=nn.Module)
 
+UNFIT = (TypeError, ValueError, LookupError, ArithmeticError, RuntimeError)
+"""What Python and torch raise where arguments of a network do not fit it."""
+
 
 def read_tensors(path: Path, description: Description, sha256: str) -> dict[str, Tensor]:
     """Return the tensors of a weights file, on the CPU; those in 8 bit as float32.
@@ -69,7 +72,7 @@ def made(
     """
     try:
         return make(**arguments)
-    except (TypeError, ValueError, IndexError, RuntimeError) as exc:
+    except UNFIT as exc:
         raise ModelError(
             f"{description.name}: arguments of {description.architecture}: {exc}"
         ) from exc

@@ -153,9 +153,14 @@ def networks_of(model: Model) -> tuple[Model, ...]:
     if VOCALS not in first.targets:
         raise ModelError(f"{model.name}: its first stage {first.name} gives no {VOCALS}")
     if missing := set(model.targets) - {VOCALS} - set(second.targets):
-        raise ModelError(f"{model.name}: its second stage {second.name} lacks {sorted(missing)}")
+        lacking = ", ".join(sorted(missing))
+        raise ModelError(f"{model.name}: its second stage {second.name} lacks {lacking}")
     if extra := set(second.targets) - set(model.targets) or {VOCALS, OTHER} - set(model.targets):
-        raise ModelError(f"{model.name}: {sorted(extra)} of its stages would be lost")
+        lost = ", ".join(sorted(extra))
+        raise ModelError(
+            f"{model.name}: {lost} of its stages would be lost (a cascade gives all that its "
+            f"second stage does, {OTHER} and {VOCALS})"
+        )
     return first, second
 
 

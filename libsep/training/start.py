@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 import torch
 
-from libsep.errors import ConfigError
+from libsep.config import TrainingConfig
+from libsep.errors import ConfigError, reason_of
+from libsep.media.decode import SAMPLE_RATE
+from libsep.model_folder.tensors import UNFIT
 from libsep.nets.magnitude import MagnitudeNetwork
 from libsep.nets.network import SeparationNetwork
 from libsep.training.adversarial.frames import FrameAdversarial
@@ -30,10 +33,10 @@ def check_start(job: Job) -> None:
     Raises
     ------
     ConfigError
-        There is nothing to learn by; adversarial training of a network that its stage is not for,
-        or of one that lacks targets, without trained weights, or without a validation that guards
-        them; unpaired recordings without adversarial training of our own network; or several
-        workers for NMF.
+        The network does not separate stereo sound, or there is nothing to learn by; adversarial
+        training of a network that its stage is not for, or of one that lacks targets, without
+        trained weights, or without a validation that guards them; unpaired recordings without
+        adversarial training of our own network; or several workers for NMF.
     """
     config = job.config
     if config.adversarial is None and job.unpaired:
@@ -45,6 +48,7 @@ def check_start(job: Job) -> None:
         raise ConfigError(f"workers: {config.workers}, expected 1 where the network is {NMF}")
     if config.network.architecture == NMF and config.frame_adversarial is not None:
         raise ConfigError(f"frame_adversarial: {NMF} is not trained by gradients")
+    _check_network(config)
     stages = {"adversarial": config.adversarial, "frame_adversarial": config.frame_adversarial}
     is_judged = any(section is not None for section in stages.values())
     if config.network.architecture != NMF and not (is_judged or any(dict(config.loss).values())):
@@ -63,6 +67,19 @@ def check_start(job: Job) -> None:
     if config.frame_adversarial is not None:
         with torch.device("meta"):
             as_magnitude_network(new_network(config.network))
+
+
+def _check_network(config: TrainingConfig) -> None:
+    """Refuse a network whose arguments do not fit what it is to separate."""
+    network = new_network(config.network).eval()
+    try:
+        with torch.no_grad():
+            network.separate(torch.zeros(1, 2, SAMPLE_RATE // 2))
+    except UNFIT as exc:
+        reason = reason_of(exc).partition("\n")[0]
+        raise ConfigError(
+            f"network.arguments of {config.network.architecture}: do not fit stereo sound: {reason}"
+        ) from exc
 
 
 def _check_targets(name: str, judged: Sequence[str], targets: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from libsep.config import RestorationTrainingConfig, TrainingConfig
+from libsep.config import RestorationTrainingConfig, TrainingConfig, load_training
 from libsep.config.section import parse
 from libsep.datasets.audio_cache import AudioCache, save_array
 from libsep.datasets.songs import Song
@@ -26,6 +26,8 @@ from libsep.training.material.data import Material, Recording
 from libsep.training.start import begin
 from libsep.training.weights.checkpoint import save_checkpoint
 from libsep.training.weights.export import describe
+
+from ..conftest import write_wave
 
 
 def job_in(folder: Path, songs: Path, **changes: object) -> Job:
@@ -205,3 +207,39 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="file/cache: the folder cannot be made: Not a directory"):
         AudioCache(tmp_path / "file" / "cache", 44100)
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        ({"architecture": "unet", "arguments": {"channels": []}}, "arguments of unet: list index"),
+        (
+            {"architecture": "wavenet", "arguments": {"n_channels": 1, "n_stacks": 1}},
+            "arguments of wavenet: do not fit stereo sound: Given groups=1",
+        ),
+        (
+            {"size": "XS", "arguments": {"hop_length": 1000}},
+            "arguments of band_split_unet: do not fit stereo sound: hop_length 1000 must divide",
+        ),
+    ],
+)
+def test_a_network_that_cannot_work_is_refused_before_the_material_is_loaded(
+    tmp_path: Path, songs_folder: Path, network: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        train(job_in(tmp_path, songs_folder, network=network))
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_validation_of_nothing_but_silence_is_refused(tmp_path: Path, songs_folder: Path) -> None:
+    for name in ("drums", "bass", "other", "vocals"):
+        write_wave(tmp_path / "silent" / "song" / f"{name}.wav", np.zeros((2, 44100)))
+    job = dataclasses.replace(job_in(tmp_path, songs_folder), validation=(tmp_path / "silent",))
+    with pytest.raises(ConfigError, match="--validation: all sources of all songs are silent"):
+        train(job)
+
+
+def test_an_unknown_kind_of_training_is_named_with_those_that_there_are(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("kind: drums")
+    with pytest.raises(ConfigError, match=r"kind: expected one of genre, .* \(found 'drums'\)"):
+        load_training(tmp_path / "mine.yaml")

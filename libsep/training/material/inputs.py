@@ -95,14 +95,22 @@ def open_unpaired(job: Job, config: AdversarialConfig, examples: Examples) -> Un
 def open_validation(job: Job) -> list[Song]:
     """Return the songs of a job's validation, with the targets of its network.
 
-    Behind a vocals stage they are what it leaves of them; `load_validation` tells the errors.
+    Behind a vocals stage they are what it leaves of them.
+
+    Raises
+    ------
+    ConfigError
+        As `load_validation`, or all that they are scored by is silence.
     """
     config = job.config
     songs = load_validation(job.validation, open_cache(job))
     if config.material.vocals_stage is not None and songs:
         stage = VocalsStage(config.material.vocals_stage)
         songs = [stage.left_of(song, job.cache, is_scored=True) for song in songs]
-    return [song.merged(config.network.targets) for song in songs]
+    songs = [song.merged(config.network.targets) for song in songs]
+    if songs and not any(song.sources[name].any() for song in songs for name in song.known_sources):
+        raise ConfigError("--validation: all sources of all songs are silent, so nothing is scored")
+    return songs
 
 
 def load_validation(paths: Sequence[Path], cache: AudioCache) -> list[Song]:

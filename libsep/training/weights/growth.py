@@ -20,6 +20,7 @@ from torch import nn
 
 from libsep.config import NetworkConfig
 from libsep.errors import ConfigError
+from libsep.model_folder.tensors import UNFIT
 from libsep.nets.band_split_unet import SIZES, BandSplitUNet, DualPath, RecurrentPath
 from libsep.nets.network import SeparationNetwork
 from libsep.separation.architectures import ARCHITECTURES
@@ -38,7 +39,7 @@ def new_network(config: NetworkConfig) -> SeparationNetwork:
     """
     try:
         return ARCHITECTURES[config.architecture](**network_arguments(config))
-    except (TypeError, ValueError) as exc:
+    except UNFIT as exc:
         raise ConfigError(f"network.arguments of {config.architecture}: {exc}") from exc
 
 
