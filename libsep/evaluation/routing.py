@@ -92,6 +92,8 @@ def compare_routing(
 ) -> list[RoutingLine]:
     """Return one line per genre, and one over all songs.
 
+    Songs of which ``generic``, or the model that they are routed to, has no score are left out.
+
     Parameters
     ----------
     results
@@ -105,7 +107,11 @@ def compare_routing(
     """
     candidates = tuple(models)
     rows = [row for result in results for row in result.rows if row.model in candidates]
-    means = song_means(rows)
+    means = {
+        song: by_model
+        for song, by_model in song_means(rows).items()
+        if {generic, routed[song][1]} <= by_model.keys()
+    }
     oracle = {
         song: max(candidates, key=lambda model: by_model.get(model, float("-inf")))
         for song, by_model in means.items()

@@ -10,6 +10,14 @@ from libsep.media.ffmpeg import find_ffmpeg
 from ..processes import PATIENCE_S
 
 NODE = {"num_cpus": 1, "object_store_memory": 80_000_000}
+HEAD = NODE | {
+    "num_cpus": 0,
+    "include_dashboard": False,
+    # Two processes that nobody asks for anything here.
+    "include_log_monitor": False,
+    "no_monitor": True,
+}
+"""A head that does no work."""
 
 
 class PatientCluster(Cluster):

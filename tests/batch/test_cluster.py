@@ -45,7 +45,7 @@ from libsep.track import Track
 from ..conftest import assignment
 from ..processes import PATIENCE_S, wait_until
 from .conftest import Notes
-from .nodes import NODE, Gate, PatientCluster
+from .nodes import HEAD, NODE, Gate, PatientCluster
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -66,7 +66,7 @@ def cluster() -> Iterator[Cluster]:
         "health_check_timeout_ms": 100_000,
         "health_check_failure_threshold": 3,
     }
-    head = NODE | {"num_cpus": 0, "include_dashboard": False, "_system_config": health}
+    head = HEAD | {"_system_config": health}
     found = PatientCluster(initialize_head=True, head_node_args=head)
     ray.init(address=found.address, configure_logging=False, log_to_driver=False)
     assert ray.get_runtime_context().get_node_id() == found.head_node.node_id

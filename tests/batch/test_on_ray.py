@@ -1,5 +1,6 @@
 """Separators and track tasks on a real embedded Ray."""
 
+import inspect
 import logging
 import os
 import signal
@@ -8,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import ray
+from ray._private.node import Node
 
-from libsep.batch.cluster.connection import embedded_ray
+from libsep.batch.cluster.connection import HELPERS, embedded_ray
 from libsep.batch.cluster.machines import Place
 from libsep.batch.separators.actors import start_separator
 from libsep.batch.separators.loading import Separators
@@ -69,6 +72,15 @@ def test_ray_listens_on_loopback_only(cluster: None) -> None:
     assert local
     loopback = socket.inet_aton("127.0.0.1")[::-1].hex().upper()
     assert all(address.rpartition(":")[0].endswith(loopback) for address in local)
+
+
+def test_ray_runs_without_the_helpers_that_nobody_asks(cluster: None) -> None:
+    family = psutil.Process().children(recursive=True)
+    programs = {Path(word).name for process in family for word in process.cmdline()}
+    assert "raylet" in programs
+    assert not programs & {"monitor.py", "log_monitor.py", "dashboard.py"}
+    for name in HELPERS:
+        assert name in inspect.getsource(vars(Node)[name]), "it is Ray's own again"
 
 
 @pytest.mark.parametrize("kind", ["tiny_model", "tiny_cascade"])

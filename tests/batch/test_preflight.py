@@ -24,7 +24,7 @@ from libsep.separation.blend import blend, exchange
 from libsep.separation.registry import Model
 
 from ..conftest import tone, track_called, write_wave
-from .nodes import NODE, PatientCluster
+from .nodes import HEAD, NODE, PatientCluster
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -56,7 +56,7 @@ def add_node(cluster: Cluster, **arguments: Any) -> Any:
 def cluster() -> Iterator[Cluster]:
     """Yield a cluster of a head that works on nothing, and a node like this machine."""
     cluster = PatientCluster()
-    add_node(cluster, num_cpus=0, include_dashboard=False)
+    cluster.add_node(**HEAD)
     add_node(cluster)
     # As libsep connects: a node's own libsep counts, not the one of the folder we are in.
     job = JobConfig(_client_job=True)

@@ -23,10 +23,11 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 HEAD = """
 import sys
 from ray.cluster_utils import Cluster
+options = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 80_000_000}
 for attempt in range(5):
     cluster = Cluster()
     try:
-        cluster.add_node(num_cpus=1, include_dashboard=False, object_store_memory=80_000_000)
+        cluster.add_node(**options, include_log_monitor=False, no_monitor=True)
         break
     except Exception:  # a slow machine misses the 30 s that Ray grants
         cluster.shutdown()

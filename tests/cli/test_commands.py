@@ -16,12 +16,14 @@ import yaml
 from rich.console import Console
 
 from libsep.batch.schedule.window import Window
+from libsep.cli.doctor import _findings
 from libsep.cli.lines import describe, markup
 from libsep.cli.progress import RunDisplay
 from libsep.cli.run_tables import summary_table
 from libsep.cli.tables import failures_table
 from libsep.ledger import FOLDER, Ledger
 from libsep.library.survey import Survey
+from libsep.media.ffmpeg import find_ffmpeg
 from libsep.report.summary import Summary
 from libsep.restoration.model import RestorationModel
 from libsep.separation.registry import Model
@@ -178,15 +180,15 @@ def test_the_doctor_finds_everything_usable(libsep: Callable[..., Any]) -> None:
         assert f"{name} (MIT)" in models
 
 
-def test_the_doctor_names_an_ffmpeg_that_does_not_run(
-    libsep: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_doctor_names_an_ffmpeg_that_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIBSEP_FFMPEG", "/bin/false")
-    ended = libsep("doctor", "--json")
-    assert ended.code == 1
-    (finding,) = [finding for finding in ended.json if finding["part"] == "ffmpeg"]
-    assert not finding["is_usable"]
-    assert "/bin/false" in finding["found"]
+    find_ffmpeg.cache_clear()
+    try:
+        finding = next(f for f in _findings(None, insecure=False) if f.part == "ffmpeg")
+    finally:
+        find_ffmpeg.cache_clear()
+    assert not finding.is_usable
+    assert "/bin/false" in finding.found
 
 
 def test_the_status_in_words_names_failures(libsep: Callable[..., Any], tmp_path: Path) -> None:
