@@ -94,8 +94,10 @@ def refuse_to_replace(goal: Path, begin: bytes) -> None:
     Raises
     ------
     ConfigError
-        It is another's, such as a track, or cannot be looked at.
+        It is another's, such as a track, is a folder, or cannot be looked at.
     """
+    if os.path.isdir(goal):  # noqa: PTH112 - may not raise
+        raise ConfigError(f"{goal}: is a folder, expected a file")
     try:
         head = b""
         if goal.is_file():

@@ -178,3 +178,5 @@ def test_only_files_of_its_kind_are_replaced(tmp_path) -> None:
             refuse_to_replace(goal, b"<html>")
     os.mkfifo(tmp_path / "pipe")
     refuse_to_replace(tmp_path / "pipe", b"<html>")
+    with pytest.raises(ConfigError, match="is a folder, expected a file"):
+        refuse_to_replace(tmp_path, b"<html>")
