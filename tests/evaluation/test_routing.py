@@ -58,6 +58,15 @@ def test_targets_count_alike_however_many_songs_have_them() -> None:
     assert line.generic_db == 1.5  # of 3 and 0
 
 
+def test_songs_of_which_a_model_has_no_score_are_left_out() -> None:
+    found = {"generic": {"drums": 2.0}, "vocals": {"vocals": None}}
+    results = [result("a", "rock", found), result("b", "rock", found | {"vocals": {"vocals": 3.0}})]
+    routed = {"a": ("rock", "vocals"), "b": ("rock", "vocals")}
+    (line, _) = compare_routing(results, ("generic", "vocals"), "generic", routed)
+    assert (line.n_songs, line.generic_db, line.routed_db) == (1, 2.0, 3.0)
+    assert compare_routing(results[:1], ("generic", "vocals"), "generic", routed) == []
+
+
 def test_songs_go_where_a_run_would_send_them(tmp_path: Path) -> None:
     config = RoutingConfig(models={"rock": f"{tmp_path}/mine"})
     songs = [song("a", "Death Metal"), song("b", "Bebop"), song("c", None)]
