@@ -120,6 +120,8 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
         manifest = json.loads(payload)
     except ValueError as exc:
         raise StemsError(path, f"stem atom is no JSON: {exc}") from exc
+    except RecursionError as exc:
+        raise StemsError(path, "stem atom holds lists in lists without an end") from exc
     if not isinstance(manifest, dict):
         raise StemsError(path, f"stem atom holds a {type(manifest).__name__}, expected an object")
     return manifest

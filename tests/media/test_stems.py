@@ -116,7 +116,10 @@ def test_an_ordinary_mp4_is_no_stem_file(encode, rng) -> None:
     assert not is_stem_file(encode("x.m4a", rng.standard_normal((2, 4410))))
 
 
-@pytest.mark.parametrize(("payload", "reason"), [(b"{", "no JSON"), (b"[1]", "holds a list")])
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [(b"{", "no JSON"), (b"[1]", "holds a list"), (b"[" * 100_000, "lists in lists")],
+)
 def test_a_broken_manifest_is_an_error(tmp_path, payload, reason) -> None:
     udta = Atom(b"udta", children=[Atom(b"stem", payload)])
     moov = Atom(b"moov", children=[udta])

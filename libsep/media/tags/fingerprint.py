@@ -99,5 +99,5 @@ def _parse(data: bytes) -> Fingerprint | None:
             if isinstance(field.type, type) and field.name not in heard
         }
         return Fingerprint(**fields, **heard)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None

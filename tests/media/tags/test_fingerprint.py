@@ -74,7 +74,9 @@ def test_tags_without_a_fingerprint_keep_the_old_one(stem_file: Path) -> None:
     assert read_fingerprint(stem_file) == FINGERPRINT
 
 
-@pytest.mark.parametrize("text", [b"", b"no json", b"[]", b'{"source":"a"}', b"\xff"])
+@pytest.mark.parametrize(
+    "text", [b"", b"no json", b"[]", b'{"source":"a"}', b"\xff", b"[" * 100_000]
+)
 def test_a_fingerprint_that_cannot_be_understood_is_none(text: bytes, stem_file: Path) -> None:
     file = MP4(stem_file)
     if file.tags is None:
