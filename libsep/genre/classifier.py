@@ -15,6 +15,7 @@ from libsep.genre.windows import Window
 from libsep.model_folder.description import read_folder
 from libsep.model_folder.tensors import filled, made, write_network
 from libsep.nets.genre_cnn import GenreCNN
+from libsep.nets.level import SILENCE
 from libsep.nets.musicnn import HOP_LENGTH, PATCH_FRAMES, MusiCNN
 from libsep.track import Heard
 
@@ -63,7 +64,7 @@ class Classifier:
         network, genres = self._network, self.info.genres
         # A tagger hears the mean of the channels, which may cancel each other.
         told = windows if isinstance(network, GenreCNN) else windows.mean(axis=1)
-        if not float(np.abs(told).max(initial=0.0)) > 0:
+        if not float(np.abs(told).max(initial=0.0)) > SILENCE:  # its squares would be nothing
             return Heard(dict.fromkeys(genres, 1 / len(genres)))
         with torch.inference_mode():
             audio = torch.from_numpy(windows)

@@ -233,8 +233,8 @@ class UNet(MaskingNetwork):
     Raises
     ------
     ValueError
-        ``n_seen_bins`` does not fit the levels, a source is joined to no target, or ``rest`` is
-        none, or stands beside gains that leave nothing.
+        There are no levels, ``n_seen_bins`` does not fit them, a source is joined to no target, or
+        ``rest`` is none, or stands beside gains that leave nothing.
 
     References
     ----------
@@ -270,6 +270,8 @@ class UNet(MaskingNetwork):
         self.multiple = 2**self.n_levels
         self.hpss, self.fixed_norms = hpss, fixed_norms
         self.masking = Masking(self.targets, self.joined, gains, masks, rest)
+        if not channels:
+            raise ValueError("channels: none, expected those of one level at least")
         if n_seen_bins % self.multiple or n_seen_bins > n_fft // 2:
             raise ValueError(f"{n_seen_bins} bins, expected a multiple of {self.multiple}")
         if not set(self.joined.values()) <= set(self.targets):

@@ -212,7 +212,10 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        ({"architecture": "unet", "arguments": {"channels": []}}, "arguments of unet: list index"),
+        (
+            {"architecture": "unet", "arguments": {"channels": []}},
+            "arguments of unet: channels: none",
+        ),
         (
             {"architecture": "wavenet", "arguments": {"n_channels": 1, "n_stacks": 1}},
             "arguments of wavenet: do not fit stereo sound: Given groups=1",
