@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from libsep.batch.interrupts import Interrupts
-from libsep.track import Outcome
+from libsep.track import Outcome, path_to_text
 from libsep.units import counted, format_bytes
 
 MAX_BUGS = 20
@@ -22,7 +22,7 @@ class Stops:
     Parameters
     ----------
     output_root
-        Folder of the stem files; its disk is watched.
+        Folder of the stem files, or of the ledger where these go to a store; its disk is watched.
     min_free_bytes
         Free space below which the run ends.
     interrupts
@@ -70,14 +70,15 @@ class Stops:
         return "" if number is None else f"{signal.Signals(number).name} received"
 
     def _disk(self) -> str:
+        place = path_to_text(self._output_root)
         try:
             free_bytes = shutil.disk_usage(self._output_root).free
         except OSError as exc:
-            return f"the output disk is gone: {exc.strerror}"
+            return f"{place}: its disk is gone: {exc.strerror}"
         if free_bytes >= self._min_free_bytes:
             return ""
         free, needed = format_bytes(free_bytes), format_bytes(self._min_free_bytes)
-        return f"only {free} free on the output disk (run.min_free_bytes is {needed})"
+        return f"only {free} free on the disk of {place} (run.min_free_bytes is {needed})"
 
     def _bugs(self) -> str:
         return "" if self._n_bugs <= MAX_BUGS else f"{self._n_bugs} unexpected errors"

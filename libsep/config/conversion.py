@@ -128,7 +128,8 @@ class RunConfig(Section):
     """HTML file in which each run that ends in order tells what the output holds; None: in none."""
 
     min_free_bytes: Annotated[int, Field(ge=0)] = 2_000_000_000
-    """Free space on the output disk below which no further track is started."""
+    """Free space on the disk of the output, or of ``storage.state`` where that is in a store, below
+    which no further track is started."""
 
 
 class Config(Section):

@@ -75,7 +75,7 @@ def test_a_full_disk_drains_the_run(
     config = CONFIG.replaced(run={"min_free_bytes": 10**18, "tracks_in_flight": 1})
     result, notes = run_tracks(songs, tiny_model, tmp_path / "stems", config)
     assert len(notes.reasons) == 1
-    assert "free on the output disk" in notes.reasons[0]
+    assert "free on the disk of " in notes.reasons[0]
     assert (result.n_left, notes.outcomes) == (3, [])
 
 

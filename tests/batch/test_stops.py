@@ -46,5 +46,12 @@ def test_only_faults_in_a_row_stop_a_run_and_the_last_one_is_told_in_one_line(
 
 
 def test_an_output_that_is_gone_stops_a_run(tmp_path: Path) -> None:
-    reason = Stops(tmp_path / "unplugged", 0, Interrupts()).reason()
-    assert reason == "the output disk is gone: No such file or directory"
+    gone = tmp_path / "unplugged"
+    reason = Stops(gone, 0, Interrupts()).reason()
+    assert reason == f"{gone}: its disk is gone: No such file or directory"
+
+
+def test_a_disk_that_is_nearly_full_is_named_by_the_folder_that_is_on_it(tmp_path: Path) -> None:
+    """Of an output in a store it is the disk of the ledger, which is no output disk."""
+    reason = Stops(tmp_path, 10**18, Interrupts()).reason()
+    assert f"free on the disk of {tmp_path} (run.min_free_bytes is " in reason
