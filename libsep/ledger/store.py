@@ -243,7 +243,7 @@ class Ledger:
             yield from stream.merged(batches(columns) for batches in files)
 
     def _journal_paths(self) -> list[Path]:
-        return sorted(self._journals.glob("*.jsonl"))
+        return sorted(self._journals.glob("[!.]*.jsonl"))
 
     def _parquet_paths(self) -> list[Path]:
         return [path for name in table.FOLDERS for path in self._paths_in(name)]

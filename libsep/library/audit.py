@@ -296,5 +296,5 @@ def _check_own_folder(own: Path, stems: Path) -> Iterator[Finding]:
     for path in sorted(halves):
         relative = path_to_text(path.relative_to(stems))
         yield Finding("error", relative, "is the temporary file of a run that was killed")
-    for path in sorted(own.glob("journal/*.jsonl")):
+    for path in sorted(own.glob("journal/[!.]*.jsonl")):
         yield Finding("remark", FOLDER, f"run {path.stem} was killed; the next run goes on")

@@ -300,3 +300,16 @@ def test_a_journal_is_made_of_json_lines(tmp_path: Path) -> None:
         "run": "r1",
         "sequence": 2,
     }
+
+
+def test_what_a_mac_leaves_beside_a_journal_is_none(tmp_path: Path) -> None:
+    """On disks for all systems macOS keeps attributes of a file in a second one, ``._NAME``."""
+    ledger = Ledger(tmp_path)
+    record(ledger, "r1", outcome("x"))
+    (tmp_path / "journal" / "._r1.jsonl").write_bytes(b"\0\5\26\7\0\2\0\0Mac OS X\n\0\0")
+    record(ledger, "r2", outcome("y"))
+    assert [row.source for row in ledger.rows()] == ["x", "y"]
+    for name in ("ledger", "journal"):
+        for path in (tmp_path / name).iterdir():
+            path.rename(path.with_name(f"._{path.name.lstrip('._')}"))
+    assert ledger.has_no_outcomes()
