@@ -1,5 +1,7 @@
 """The ``libsep`` command: what all subcommands share, and errors as exit codes."""
 
+import logging
+import os
 import sys
 from typing import Annotated
 
@@ -14,8 +16,10 @@ from libsep.cli.terminal import (
     make_streams_safe,
 )
 from libsep.cli.usage import EXIT_USAGE
-from libsep.errors import LibsepError, NodesError, TrackError
+from libsep.errors import LibsepError, NodesError, TrackError, reason_of
 from libsep.track import path_to_text
+
+logger = logging.getLogger(__name__)
 
 EXIT_FAILED = 1
 
@@ -79,3 +83,9 @@ def _run(arguments: list[str] | None) -> None:
 
             console.print(nodes_table(exc.rows))
         sys.exit(EXIT_FAILED if isinstance(exc, TrackError) else EXIT_USAGE)
+    except OSError as exc:  # a folder is closed, or its drive is gone, where nobody asked before
+        if not isinstance(exc.filename, str | bytes):
+            raise
+        logger.info("%s", exc, exc_info=True)
+        print_error(f"{path_to_text(os.fsdecode(exc.filename))}: {reason_of(exc)}")
+        sys.exit(EXIT_USAGE)

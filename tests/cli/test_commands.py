@@ -272,6 +272,31 @@ def test_only_the_first_failures_are_listed() -> None:
     assert "log" not in text.replace("ledger", "")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "{music}", "{odd}", "--dry-run"),
+        ("run", "{odd}", "{music}", "--dry-run"),
+        ("status", "{odd}"),
+        ("report", "{odd}"),
+        ("audit", "{music}", "{odd}"),
+        ("export", "{odd}", "--to", "m3u"),
+        ("convert", "{music}/a.mp3", "-o", "{odd}/x.stem.mp4"),
+    ],
+)
+def test_a_folder_that_cannot_even_be_looked_at_is_told_in_one_line(
+    libsep: Callable[..., Any], tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """Its name is too long; a closed folder or a drive that is gone raises the same error."""
+    (tmp_path / "a.mp3").write_text("no song")
+    odd = tmp_path / ("x" * 300)
+    ended = libsep(*(each.format(music=tmp_path, odd=odd) for each in arguments))
+    assert ended.code == 2, ended.err
+    assert ended.err.startswith(f"libsep: {odd}"), ended.err
+    assert ended.err.endswith(": File name too long\n")
+    assert len(ended.err.splitlines()) == 1
+
+
 def test_names_cannot_write_markup_or_control_the_terminal() -> None:
     assert markup("[bold]x[/]\x1b[31m\n") == r"\[bold]x\[/]�[31m�"
     line = describe(Outcome(source="[x].mp3", output="", status="done", duration_s=60.0))
