@@ -200,14 +200,15 @@ def located(model: StoredType, find: Callable[[], StoredType]) -> StoredType:
 def folders_of_kind(kind: str, folder: Path) -> list[Path]:
     """Return the model folders in ``folder`` that hold a model of this kind, by name.
 
-    A folder that does not exist holds none.
+    A folder that does not exist holds none. Hidden ones are left out: a model that was being
+    exchanged when its process was killed may lie there.
 
     Raises
     ------
     ModelError
         A description in it cannot be read.
     """
-    paths = sorted(folder.glob(f"*/{DESCRIPTION_FILE}"))
+    paths = sorted(folder.glob(f"[!.]*/{DESCRIPTION_FILE}"))
     return [path.parent for path in paths if _read_values(path).get("kind") == kind]
 
 

@@ -71,6 +71,9 @@ def test_folders_are_found_by_what_they_hold(tmp_path: Path) -> None:
     write(tmp_path / "b")
     write(tmp_path / "a", kind="separator")
     (tmp_path / "c").mkdir()
+    (tmp_path / "b").rename(tmp_path / ".b.old-7")
+    assert folders_of_kind("lamp", tmp_path) == []
+    (tmp_path / ".b.old-7").rename(tmp_path / "b")
     assert folders_of_kind("lamp", tmp_path) == [tmp_path / "b"]
     assert folders_of_kind("separator", tmp_path) == [tmp_path / "a"]
     assert folders_of_kind("lamp", tmp_path / "nowhere") == []

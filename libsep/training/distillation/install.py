@@ -111,7 +111,8 @@ def install_student(job: DistillationJob, student: Model) -> Path | None:
 def install(model: Model, name: str) -> Path:
     """Put a model among those that were pulled, where routing finds the one of a genre's name.
 
-    A model of this name that lies there is replaced; a crash leaves the one or the other.
+    A model of this name that lies there is replaced; a crash leaves the one or the other, or both
+    hidden beside their place.
 
     Raises
     ------
