@@ -32,7 +32,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context"),
 ]
 
-N_STEPS = 12
+N_STEPS = 8
 """So many that a worker can be killed before the last, however fast the machine is."""
 
 SETTINGS = {
