@@ -4,10 +4,12 @@ import contextlib
 import logging
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import ray
+import ray._private.worker as ray_worker
 from ray._private.node import Node
 from ray.job_config import JobConfig
 
@@ -27,6 +29,9 @@ of logs, and the server of the dashboard, which is off. They take 2.7 CPU second
 
 START_ATTEMPTS = 4
 """A slow machine can miss the 30 s in which Ray's raylet must answer; a second start is warm."""
+
+END_S = 30.0
+"""How long a process of Ray may take to end on a busy machine, once it is killed."""
 
 
 @contextlib.contextmanager
@@ -65,7 +70,18 @@ def embedded_ray(
             _start(n_track_slots, object_store_bytes, n_gpus, folder / "r")
             yield
         finally:
+            processes = _processes()
             ray.shutdown()
+            for process in processes:  # Ray waits a second for each, which may be too short
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(END_S)
+
+
+def _processes() -> "list[subprocess.Popen[bytes]]":
+    """Return the processes that this one has started for Ray."""
+    node = ray_worker._global_node
+    started = node.all_processes.values() if node is not None else ()
+    return [info.process for infos in started for info in infos]
 
 
 def is_cluster_named() -> bool:
