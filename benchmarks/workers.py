@@ -31,6 +31,7 @@ KINDS = {
     "ffmpeg": "ffmpeg",
     "_private": "Ray: agents and monitors",
     "agent": "Ray: agents and monitors",
+    "Agent": "Ray: agents and monitors",
 }
 """What a process is, by the first of these texts that is in its command."""
 
