@@ -70,6 +70,7 @@ def keep(folder: Path, config: Config, playlists: Sequence[str], *, with_library
     values = config.anchored().model_dump(mode="json")
     write_text(folder / CONFIG, yaml.safe_dump(values, sort_keys=False))
     if playlists:
+        # As text, in which the name of a list may follow that of its file.
         lists = [os.path.join(os.getcwd(), each) for each in playlists]  # noqa: PTH109, PTH118
         told = {"playlists": lists, "with_library": with_library}
         write_text(folder / LISTS, json.dumps(told))

@@ -84,7 +84,7 @@ class ListedTracks:
         """Yield the tracks that are there; ``genres`` gets what the lists say of them."""
         seen: set[Path] = set()
         disk = Disk()
-        library = disk.find(os.path.abspath(self.library)) or self.library  # noqa: PTH100
+        library = disk.find(os.path.abspath(self.library)) or self.library  # noqa: PTH100 - no ..
         for text in self.lists:
             for entry in read_list(text):
                 path = find_here(entry.location, self.config.path_map, disk)

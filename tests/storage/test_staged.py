@@ -228,16 +228,19 @@ def test_a_track_without_room_in_the_scratch_is_a_fault_with_the_numbers(
     assert "of scratch, storage.max_scratch_bytes allows 20.0 MB" in outcome.message
 
 
-def test_a_track_that_is_longer_than_its_header_says_gets_more_room_or_fails(
-    s3: S3Server,
-    song: Path,
-    convert: Convert,
-    encode: Callable[..., Path],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def lying(
+    s3: S3Server, convert: Convert, encode: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> Track:
+    """Return a track of five seconds whose header says that it has one."""
     monkeypatch.setattr("libsep.storage.staging.MARGIN_S", 1.0)
     s3.put_file("music/long.flac", encode("long.flac", tone(330.0, 5.0)))
-    lying = dataclasses.replace(convert.track("long.flac"), duration_s=1.0)
+    return dataclasses.replace(convert.track("long.flac"), duration_s=1.0)
+
+
+def test_a_track_that_is_longer_than_its_header_says_gets_more_room_or_fails(
+    s3: S3Server, convert: Convert, lying: Track
+) -> None:
     enough = convert(lying, max_scratch_bytes=1 << 30)
     assert enough.status == "done"
     assert enough.duration_s == pytest.approx(5.0)
@@ -250,38 +253,27 @@ def test_a_track_that_is_longer_than_its_header_says_gets_more_room_or_fails(
 
 
 def test_a_longer_track_gets_the_room_that_the_disk_has_where_the_bound_is_larger(
-    s3: S3Server, convert: Convert, encode: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    convert: Convert, lying: Track, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A laptop has less space free than 20 GB, and the song needs a hundredth of that."""
     free = 200_000_000
-    monkeypatch.setattr("libsep.storage.staging.MARGIN_S", 1.0)
     monkeypatch.setattr(
         "libsep.storage.scratch.shutil.disk_usage", lambda _: type("Usage", (), {"free": free})
     )
-    s3.put_file("music/long.flac", encode("long.flac", tone(330.0, 5.0)))
-    lying = dataclasses.replace(convert.track("long.flac"), duration_s=1.0)
     outcome = convert(lying, max_scratch_bytes=20_000_000_000)
     assert (outcome.status, outcome.message) == ("done", "")
 
 
-def test_a_longer_track_takes_no_more_room_than_it_needs(
-    s3: S3Server, convert: Convert, encode: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_longer_track_takes_no_more_room_than_it_needs(convert: Convert, lying: Track) -> None:
     """With all the room that there is, it would wait for all other tracks, and they for it."""
-    monkeypatch.setattr("libsep.storage.staging.MARGIN_S", 1.0)
-    s3.put_file("music/long.flac", encode("long.flac", tone(330.0, 5.0)))
-    lying = dataclasses.replace(convert.track("long.flac"), duration_s=1.0)
     with Scratch(convert.storage).room(convert.storage.max_scratch_bytes - (80 << 20), Path(NAME)):
         outcome = convert(lying, scratch_wait_s=1.0)
     assert (outcome.status, outcome.message) == ("done", "")
 
 
 def test_a_track_that_is_longer_than_any_that_is_converted_says_so(
-    s3: S3Server, convert: Convert, encode: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    convert: Convert, lying: Track
 ) -> None:
-    monkeypatch.setattr("libsep.storage.staging.MARGIN_S", 1.0)
-    s3.put_file("music/long.flac", encode("long.flac", tone(330.0, 5.0)))
-    lying = dataclasses.replace(convert.track("long.flac"), duration_s=1.0)
     convert.config = CONFIG.replaced(decode={"max_duration_h": 4 / 3600})
     outcome = convert(lying)
     assert (outcome.status, outcome.kind) == ("failed", "file")

@@ -75,16 +75,16 @@ def _stem_files_in(folder: Path) -> list[Path]:
     closed: list[str] = []
     walk = os.walk(folder, onerror=lambda error: closed.append(error.filename))
     found = (
-        os.path.join(place, name)  # noqa: PTH118
+        Path(place, name)
         for place, _, names in walk
         for name in names
         if name.lower().endswith(EXTENSIONS) and not name.startswith("._")
     )
     files = [each for each in found if not _is_pipe(each)]
-    return sorted(map(Path, (*files, *closed)))
+    return sorted((*files, *map(Path, closed)))
 
 
-def _is_pipe(path: str) -> bool:
+def _is_pipe(path: Path) -> bool:
     """Return whether something is there that is no file, such as a pipe, which may never answer."""
     return os.path.exists(path) and not os.path.isfile(path)  # noqa: PTH110, PTH113 - may not raise
 
