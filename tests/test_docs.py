@@ -80,3 +80,14 @@ def test_every_option_of_libsep_exists(page: Path) -> None:
         options = re.findall(r"(?<![\w-])--?[a-z][a-z-]*", match.group(2))
         unknown += [f"{match.group(1)} {o}" for o in options if o not in helps[match.group(1)]]
     assert unknown == []
+
+
+def test_what_is_new_stands_in_groups_and_once() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    new = re.split(r"^## ", text, flags=re.MULTILINE)[1]
+    kinds = re.split(r"^### ", new, flags=re.MULTILINE)[1:]
+    assert [
+        kind.split("\n- ")[0] for kind in kinds if "\n\n#### " not in kind.split("\n- ")[0]
+    ] == []
+    begins = [line[:40] for line in new.splitlines() if line.startswith("- ")]
+    assert sorted(set(begins)) == sorted(begins)
