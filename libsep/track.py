@@ -146,6 +146,7 @@ class Outcome:
     ``drum_transients`` is how attacks of drums were replaced, empty if they were not to be, and
     ``n_hits_replaced`` how many; None if nobody has looked for them. ``moved_from`` is the source
     that a track of ``action`` ``move`` had until then: from this row on, it is not one any more.
+    A failure of ``action`` ``gone`` repeats one whose track has been taken from the library since.
     """
 
     source: str
@@ -206,6 +207,11 @@ class Outcome:
     def is_settled(self) -> bool:
         """Whether the same file would end in the same way again, and not only by a fault."""
         return self.status != "failed" or self.kind not in ("fault", "changed")
+
+    @property
+    def has_gone(self) -> bool:
+        """Whether the track failed and was taken from the library since: nothing is open."""
+        return self.status == "failed" and self.action == "gone"
 
     def as_row(self) -> dict[str, Any]:
         """Return the outcome as a flat dictionary of plain values, as the ledger stores it."""

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from libsep.cli.lines import markup
-from libsep.cli.run_tables import shares_table
-from libsep.cli.session import RunOptions, counts, look, print_left_out, print_problems
+from libsep.cli.run_tables import counts, shares_table
+from libsep.cli.session import RunOptions, look, print_left_out, print_problems
 from libsep.cli.tables import format_hours
 from libsep.library.plan import Action
 from libsep.library.survey import Survey, source_of

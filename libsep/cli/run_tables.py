@@ -1,6 +1,7 @@
 """Tables of a run: what it will do, and what it has done."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from rich.table import Table
 
@@ -9,6 +10,7 @@ from libsep.cli.tables import bandwidth, by_genre, format_hours
 from libsep.library.survey import Survey
 from libsep.report.genres import GenreShare
 from libsep.report.summary import STAGES, Summary
+from libsep.track import path_to_text
 from libsep.units import counted, format_bytes, format_duration
 
 MAX_REASONS = 4
@@ -60,6 +62,22 @@ def closing_line(summary: Summary, n_left: int, left_s: float | None) -> str:
     n_done = summary.n_ended - summary.n_failed
     time = f", about {format_hours(left_s)}" if left_s is not None else ""
     return f"window closed: {n_done:,} done, {n_left:,} left{time}"
+
+
+def counts(found: Survey) -> dict[str, Any]:
+    """Return how many tracks were found, how many need nothing, and what was left out."""
+    return {
+        "n_found": found.n_found,
+        "n_beyond_limit": found.n_beyond_limit,
+        "n_up_to_date": found.n_up_to_date,
+        "n_failed_before": found.n_failed_before,
+        "n_gone": found.n_gone,
+        "n_problems": len(found.problems),
+        "problems": [
+            {"path": path_to_text(each.path), "reason": each.reason} for each in found.problems
+        ],
+        "left_out": [omission.as_json() for omission in found.left_out],
+    }
 
 
 def _converted(summary: Summary) -> str:

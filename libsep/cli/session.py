@@ -20,7 +20,7 @@ from libsep.cli.lines import markup
 from libsep.cli.night import night_of, time_left_s
 from libsep.cli.progress import RunDisplay
 from libsep.cli.report import report_after_run
-from libsep.cli.run_tables import closing_line, summary_table
+from libsep.cli.run_tables import closing_line, counts, summary_table
 from libsep.cli.tables import failures_table, genres_table, left_out_table
 from libsep.config import Config
 from libsep.errors import ClusterError, LedgerError, StemsError, reason_of
@@ -44,7 +44,7 @@ from libsep.pipeline.listed import listing_of
 from libsep.pipeline.priority import prioritised
 from libsep.report.summary import Summary
 from libsep.storage.ends import Ends
-from libsep.track import path_to_text
+from libsep.units import counted
 
 EXIT_FAILED = 1
 EXIT_SIGNAL = 128
@@ -141,7 +141,7 @@ def start(options: RunOptions) -> Ended:
         summary = Summary()
         ended = Ended(n_failed=0)
         if not found.work:
-            _note_routes(ledger, found, run)
+            _note(ledger, found, run)
             _print_end(options, found, summary, ended, time.monotonic() - start_s)
             _report(options, ledger)
             return ended
@@ -160,11 +160,11 @@ def _report(options: RunOptions, ledger: Ledger) -> None:
         report_after_run(options.config.run.report, options.ends, ledger)
 
 
-def _note_routes(ledger: Ledger, found: Survey, run: str) -> None:
-    """Keep what is new about tracks with nothing to do, so that the next run need not find out."""
-    if found.rerouted:
+def _note(ledger: Ledger, found: Survey, run: str) -> None:
+    """Keep what is new of tracks with nothing to do, so that the next run need not find out."""
+    if found.noted:
         ledger.begin(run)
-        ledger.append_all(found.rerouted)
+        ledger.append_all(found.noted)
         ledger.end("nothing to do")
 
 
@@ -195,7 +195,7 @@ def _convert(
     _begin_log(settings, options)
     crashes = ledger.crashed()
     ledger.begin(run)
-    ledger.append_all(found.rerouted)
+    ledger.append_all(found.noted)
     tracks = [planned.track for planned in found.work]
     remove_leftovers(options.stems, tracks)
     attempts = [Attempt.of(each, crashes.get(source_of(each), 0)) for each in found.work]
@@ -320,6 +320,9 @@ def print_left_out(console: Console, omissions: Sequence[Omission]) -> None:
 
 
 def _print_failed_before(console: Console, found: Survey) -> None:
+    if found.n_gone:
+        gone = counted(found.n_gone, "track")
+        console.print(f"{gone} that failed before: gone from the library since")
     if found.n_failed_before:
         message = f"{found.n_failed_before} failed before and have not changed: --retry-failed"
         console.print(f"[yellow]{message}[/]")
@@ -332,18 +335,3 @@ def print_problems(found: Survey) -> None:
         console.print(f"[yellow]left out:[/] {markup(str(problem.path))}: {problem.reason}")
     if len(found.problems) > MAX_PROBLEMS:
         console.print(f"[yellow]and {len(found.problems) - MAX_PROBLEMS} more[/]")
-
-
-def counts(found: Survey) -> dict[str, Any]:
-    """Return how many tracks were found, how many need nothing, and what was left out."""
-    return {
-        "n_found": found.n_found,
-        "n_beyond_limit": found.n_beyond_limit,
-        "n_up_to_date": found.n_up_to_date,
-        "n_failed_before": found.n_failed_before,
-        "n_problems": len(found.problems),
-        "problems": [
-            {"path": path_to_text(each.path), "reason": each.reason} for each in found.problems
-        ],
-        "left_out": [omission.as_json() for omission in found.left_out],
-    }

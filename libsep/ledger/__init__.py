@@ -1,6 +1,6 @@
 """What became of every track: fsynced journals while a run lasts, Parquet for ever after."""
 
-from libsep.ledger.latest import outcomes_of_files, outputs_of
+from libsep.ledger.latest import failed_outcomes, outcomes_of_files, outputs_of
 from libsep.ledger.lock import RunLock, run_in_work
 from libsep.ledger.store import FOLDER, Ledger, ledger_of
 
@@ -8,6 +8,7 @@ __all__ = [
     "FOLDER",
     "Ledger",
     "RunLock",
+    "failed_outcomes",
     "ledger_of",
     "outcomes_of_files",
     "outputs_of",

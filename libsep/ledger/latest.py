@@ -93,6 +93,11 @@ class Latest(Mapping[str, Outcome]):
         mask = pa.Array.from_buffers(pa.bool_(), len(is_such), [None, bits_of(is_such)])
         return list(table.outcomes(self._rows.filter(mask)))
 
+    def failed(self) -> list[Outcome]:
+        """Return the outcomes that are failures; of the others, none is made."""
+        rows = self._rows.filter(pc.equal(self._rows["status"], "failed"))
+        return list(table.outcomes(rows)) if len(rows) else []  # without rows, it takes pandas
+
     def __getitem__(self, source: str) -> Outcome:
         number, index = divmod(self._numbers[source], _BLOCK_ROWS)
         block = self._blocks.get(number)
@@ -120,6 +125,13 @@ def outcomes_of_files(
     if isinstance(latest, Latest):
         return latest.of_files(files)
     return [row for row in latest.values() if (row.size_bytes, row.mtime_ns) in files]
+
+
+def failed_outcomes(latest: Mapping[str, Outcome]) -> list[Outcome]:
+    """Return the last outcomes that are failures."""
+    if isinstance(latest, Latest):
+        return latest.failed()
+    return [row for row in latest.values() if row.status == "failed"]
 
 
 def _kept(batches: Batches, is_last: Any) -> Iterator[Any]:

@@ -1,6 +1,8 @@
 """Whether a file was taken from its place in the library, or only its disk is not there."""
 
+import dataclasses
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from libsep.errors import ConfigError
@@ -68,11 +70,45 @@ def was_edited(track: Track) -> bool:
         return (now.st_size, now.st_mtime_ns) != (track.size_bytes, track.mtime_ns)
     except (FileNotFoundError, NotADirectoryError):
         n_folders = 1 if _is_outside(track.source) else len(track.source.parts)
-        way = (track.path, *track.path.parents[:n_folders])
-        nearest = next(filter(os.path.lexists, way), track.path)
-        return os.path.isdir(nearest) and _holds_something(nearest)  # noqa: PTH112 - may not raise
+        return _was_taken(track.path, n_folders)
     except OSError:
         return False
+
+
+def closed_failures(failed: Iterable[Outcome], library: Path) -> Iterator[Outcome]:
+    """Yield rows that end failures whose tracks have been deleted, moved or renamed since.
+
+    In doubt they stay open, by the rule of `was_edited`; and those of tracks outside the library.
+
+    Parameters
+    ----------
+    failed
+        Last outcomes of tracks, all of them failures.
+    library
+        Folder of music, a local one.
+    """
+    for row in failed:
+        source = text_to_path(row.source)
+        if row.has_gone or _is_outside(source):
+            continue
+        path = library / source
+        try:
+            path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            if _was_taken(path, len(source.parts)):
+                yield dataclasses.replace(row, action="gone")
+        except OSError:
+            continue
+
+
+def _was_taken(path: Path, n_folders: int) -> bool:
+    """Return whether the nearest of so many folders above a file that is missing holds something.
+
+    If a link on the way leads nowhere, or none of them is there, a disk is away.
+    """
+    way = (path, *path.parents[:n_folders])
+    nearest = next(filter(os.path.lexists, way), path)
+    return os.path.isdir(nearest) and _holds_something(nearest)  # noqa: PTH112 - may not raise
 
 
 def _holds_something(folder: Path) -> bool:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from libsep.config import ScanConfig
 from libsep.errors import ConfigError, LedgerError, ProbeError, StemsError
-from libsep.ledger import FOLDER, Ledger, RunLock, outputs_of
+from libsep.ledger import FOLDER, Ledger, RunLock, failed_outcomes, outputs_of
+from libsep.library.gone import closed_failures
 from libsep.library.headers import read_headers
 from libsep.library.moves import Places, with_moves
 from libsep.library.naming import Namer
@@ -46,16 +47,16 @@ class Survey:
     """All tracks of a library, apart into those that need something and those that do not.
 
     ``n_beyond_limit`` tracks need something too, but not in this run. ``problems`` are folders and
-    links that could not be walked; ``left_out`` is all that is no track, with them. ``rerouted``
-    are rows for the ledger: tracks with nothing to do whose genres, or the reason for their model,
-    are other ones than their last rows say.
+    links that could not be walked; ``left_out`` is all that is no track, with them. ``noted`` are
+    rows for the ledger: tracks with nothing to do whose genres, or the reason for their model, are
+    other ones than their last rows say, and failures whose tracks are gone.
     """
 
     work: list[PlannedTrack]
     n_up_to_date: int
     n_failed_before: int
     problems: list[Problem]
-    rerouted: list[Outcome] = dataclasses.field(default_factory=list)
+    noted: list[Outcome] = dataclasses.field(default_factory=list)
     n_beyond_limit: int = 0
     left_out: tuple[Omission, ...] = ()
 
@@ -63,6 +64,11 @@ class Survey:
     def n_found(self) -> int:
         """How many tracks the library holds."""
         return len(self.work) + self.n_beyond_limit + self.n_up_to_date + self.n_failed_before
+
+    @property
+    def n_gone(self) -> int:
+        """How many failures ended because their tracks are gone."""
+        return sum(row.has_gone for row in self.noted)
 
     def limited(self, limit: int | None) -> "Survey":
         """Return the survey with no more than ``limit`` tracks to do."""
@@ -127,6 +133,8 @@ def survey(
         only_model_sha256=only_model_sha256,
     )
     apart = _apart(plan(named(found, namer), latest, stems))  # walks, and so finds problems
+    if root is not None:
+        apart.noted.extend(closed_failures(failed_outcomes(latest), root))
     if root is not None and isinstance(stems, Path):
         places = Places(library=root, stems=stems, namer=namer, problems=problems)
         apart.work[:] = with_moves(apart.work, latest, places, plan)
@@ -136,20 +144,20 @@ def survey(
 def _apart(tracks: Iterable[PlannedTrack]) -> Survey:
     """Take tracks that need something apart from those that do not."""
     work: list[PlannedTrack] = []
-    rerouted: list[Outcome] = []
+    noted: list[Outcome] = []
     n_up_to_date = n_failed_before = 0
     for planned in tracks:
         if planned.decision.action is not Action.SKIP or planned.previous is None:
             work.append(planned)
             continue
-        rerouted += _with_new_route(planned.track, planned.previous, planned.assignment)
+        noted += _with_new_route(planned.track, planned.previous, planned.assignment)
         if planned.previous.status == "failed":
             n_failed_before += 1
         else:
             n_up_to_date += 1
     return Survey(
         work=work,
-        rerouted=rerouted,
+        noted=noted,
         n_up_to_date=n_up_to_date,
         n_failed_before=n_failed_before,
         problems=[],
@@ -184,16 +192,19 @@ def _with_new_route(
 ) -> Iterator[Outcome]:
     """Yield the row of a track that needs nothing, if genres or the way to its model are new.
 
+    So it does of one that failed, was gone, and is there again.
+
     The model itself is the same, or the track would be converted. What the row of the conversion
     measured stays with that row, so that it is not counted twice.
     """
     is_new = assignment is not None and _route(assignment) != _route(previous)
-    if not is_new and previous.tag_genres == track.tag_genres:
+    is_back = previous.has_gone
+    if not is_new and not is_back and previous.tag_genres == track.tag_genres:
         return
     columns = assignment.columns() if assignment is not None else {}
     row = dataclasses.replace(previous, **columns, tag_genres=track.tag_genres, moved_from="")
     if row.status == "failed":
-        yield row
+        yield dataclasses.replace(row, action="convert") if is_back else row
         return
     yield dataclasses.replace(
         row,

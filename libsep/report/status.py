@@ -47,7 +47,8 @@ def read_status(ledger: Ledger, in_work: str | None = None) -> Status:
     A track whose last outcome is no failure counts with its last conversion, also if it was moved
     since; under its old name it does not count. Where the ledger knows
     none, because the run was killed before the row was written, it counts as converted all the
-    same: its stem file was found.
+    same: its stem file was found. One that failed, and whose file was taken from the library since,
+    counts with the conversion before that, or not at all.
 
     Parameters
     ----------
@@ -67,6 +68,8 @@ def read_status(ledger: Ledger, in_work: str | None = None) -> Status:
     for outcome in ledger.rows():
         last_run = outcome.run
         last[outcome.source] = outcome
+        if outcome.has_gone and outcome.source not in conversions:
+            del last[outcome.source]
         if outcome.action == "move" and outcome.status == "done":
             last.pop(outcome.moved_from, None)
             if (conversion := conversions.pop(outcome.moved_from, None)) is not None:
@@ -94,7 +97,7 @@ def _under_its_name(conversion: Outcome, moved: Outcome) -> Outcome:
 
 def _standing(last: Outcome, conversion: Outcome | None) -> Outcome:
     """Return the outcome that a track counts with: the conversion's, and the genre of today."""
-    if last.status == "failed":
+    if last.status == "failed" and not last.has_gone:
         return last
     if conversion is None:
         return dataclasses.replace(last, status="done", action="convert")

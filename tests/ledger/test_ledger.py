@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libsep.errors import LedgerError
-from libsep.ledger import Ledger, outputs_of, store, table
+from libsep.ledger import Ledger, failed_outcomes, outputs_of, store, table
 from libsep.track import Outcome
 
 from .conftest import outcome, record
@@ -74,6 +74,14 @@ def test_the_last_outcome_of_a_source_counts_and_the_others_stay_in_the_history(
     record(ledger, "a", outcome("x", message="second"))
     assert ledger.latest()["x"].message == "second"
     assert [row.message for row in ledger.rows() if row.source == "x"] == ["first", "second"]
+
+
+def test_the_failures_are_those_of_last_outcomes(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    assert failed_outcomes(ledger.latest()) == []
+    record(ledger, "r1", outcome("a", status="failed"), outcome("b"), outcome("c", status="failed"))
+    record(ledger, "r2", outcome("c"))
+    assert [row.source for row in failed_outcomes(ledger.latest())] == ["a"]
 
 
 def test_other_programs_read_the_parquet_files(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from libsep.errors import ConfigError
-from libsep.library.gone import expect_disk, was_edited
+from libsep.library.gone import closed_failures, expect_disk, was_edited
 from libsep.library.naming import OUTSIDE
-from libsep.track import Track
+from libsep.track import Outcome, Track
 
 SOURCE = "Inbox/Album/song.mp3"
 
@@ -73,6 +73,41 @@ def test_a_track_was_edited_if_its_library_is_still_there(
     track = made(tmp_path / "music", SOURCE)
     act(tmp_path / "music")
     assert was_edited(track) is is_edited
+
+
+@pytest.mark.parametrize(
+    ("act", "is_closed"),
+    [
+        (change, False),
+        (delete, True),
+        (rename_the_folder, True),
+        (empty_the_inbox, True),
+        (unplug, False),
+        (unmount, False),
+        (unmount_the_inbox, False),
+        (unplug_the_disk_of_the_inbox, False),
+        (do_nothing, False),
+    ],
+)
+def test_a_failure_is_closed_if_its_track_was_taken_from_a_library_that_is_there(
+    tmp_path: Path, act: Callable[[Path], None], is_closed: bool
+) -> None:
+    library = tmp_path / "music"
+    made(library, SOURCE)
+    act(library)
+    failed = Outcome(source=SOURCE, output="song.stem.mp4", status="failed", kind="file")
+    rows = list(closed_failures([failed], library))
+    assert [(row.source, row.kind, row.has_gone) for row in rows] == [
+        (SOURCE, "file", True)
+    ] * is_closed
+    assert list(closed_failures(rows, library)) == [], "it is said once"
+
+
+def test_a_failure_outside_the_library_stays_open(tmp_path: Path) -> None:
+    made(tmp_path / "music", SOURCE)
+    source = f"{OUTSIDE}/media/usb/song.mp3"
+    failed = Outcome(source=source, output="song.stem.mp4", status="failed", kind="file")
+    assert list(closed_failures([failed], tmp_path / "music")) == []
 
 
 def test_of_a_track_outside_the_library_the_folder_must_be_there(tmp_path: Path) -> None:

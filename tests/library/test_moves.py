@@ -293,7 +293,7 @@ def test_the_old_name_is_free_once_the_ledger_knows_the_new_one(
     assert sorted(ledger.latest()) == ["a/ONE.mp3", "a/Three.mp3", "a/Two.mp3"]
     found = shelf.look(ledger.latest())
     assert (found.work, found.n_up_to_date) == ([], 3)
-    assert all(not row.moved_from for row in found.rerouted), "a row says it once"
+    assert all(not row.moved_from for row in found.noted), "a row says it once"
     # Another track comes to the old place: it is a new one, and stays one.
     ledger.append(Outcome(source="a/One.mp3", output="a/One.mp3.stem.mp4", status="done"))
     ledger.end()

@@ -104,18 +104,43 @@ def test_rows_of_an_older_version_convert_nothing_again_and_learn_the_genres_of_
     options = {"assign": assign, "config_sha256": "config"}
     found = survey(library, stems, latest, ScanConfig(), **options)
     assert found.work == []
-    rows = {row.source: row for row in found.rerouted}
+    rows = {row.source: row for row in found.noted}
     noted = rows["tagged.flac"]
     assert (noted.tag_genres, noted.genre, noted.genre_source) == (("Jazz",), "Jazz", "tag")
     assert (noted.status, noted.action, noted.wall_s) == ("skipped", "skip", 0.0)
     assert noted.warnings == (), "they stay with the row of the conversion"
     assert rows["failed.mp3"].status == "failed"
     again = survey(library, stems, rows, ScanConfig(), **options)
-    assert (again.work, again.rerouted) == ([], [])
+    assert (again.work, again.noted) == ([], [])
     assert (again.n_up_to_date, again.n_failed_before) == (1, 1)
     rows["tagged.flac"] = dataclasses.replace(noted, tag_genres=None)
-    learned = survey(library, stems, rows, ScanConfig(), **options).rerouted
+    learned = survey(library, stems, rows, ScanConfig(), **options).noted
     assert learned == [noted], "also where the model and the reason for it are the same"
+
+
+def test_a_failure_ends_when_its_track_is_deleted_and_is_open_again_when_that_is_back(
+    tmp_path: Path,
+) -> None:
+    library = tmp_path / "music"
+    library.mkdir()
+    for name in ("broken.mp3", "other.mp3"):
+        (library / name).write_bytes(b"x")
+    row = outcome(library / "broken.mp3", 0, status="failed", kind="file")
+    other = outcome(library / "other.mp3", 0, status="failed", kind="file")
+    latest = {"broken.mp3": row, "other.mp3": dataclasses.replace(other, tag_genres=())}
+    options = {"assign": assign, "config_sha256": "config"}
+    (library / "broken.mp3").rename(tmp_path / "broken.mp3")
+    found = survey(library, tmp_path / "stems", latest, ScanConfig(), **options)
+    gone = next(each for each in found.noted if each.source == "broken.mp3")
+    assert (gone.status, gone.action, found.n_gone, found.n_failed_before) == (
+        "failed", "gone", 1, 1,
+    )  # fmt: skip
+    (tmp_path / "broken.mp3").rename(library / "broken.mp3")
+    latest["broken.mp3"] = gone
+    found = survey(library, tmp_path / "stems", latest, ScanConfig(), **options)
+    back = next(each for each in found.noted if each.source == "broken.mp3")
+    assert (back.status, back.action, found.n_gone) == ("failed", "convert", 0)
+    assert (found.work, found.n_failed_before) == ([], 2), "it is as broken as before"
 
 
 def test_only_the_tracks_of_a_genre_whose_model_changed_are_converted_again(
@@ -143,7 +168,7 @@ def test_only_the_tracks_of_a_genre_whose_model_changed_are_converted_again(
     assert todo["b.mp3"].decision.reason == "its stem file was made with another model"
     assert todo["c.mp3"].assignment is None
     assert todo["c.mp3"].decision.action is Action.CHECK
-    assert [row.genre for row in found.rerouted] == ["Jazz"]
+    assert [row.genre for row in found.noted] == ["Jazz"]
 
 
 @pytest.fixture

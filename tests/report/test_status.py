@@ -12,6 +12,7 @@ DONE = {"status": "done", "action": "convert", "duration_s": 60.0}
 RETAGGED = {"status": "done", "action": "retag", "duration_s": 60.0}
 SKIPPED = {"status": "skipped", "action": "skip", "duration_s": 60.0}
 FAILED = {"status": "failed", "kind": "file"}
+GONE = {**FAILED, "action": "gone"}
 
 
 def ledger_of(folder: Path, *histories: list[dict[str, object]]) -> Ledger:
@@ -36,6 +37,7 @@ def ledger_of(folder: Path, *histories: list[dict[str, object]]) -> Ledger:
         [DONE, FAILED, RETAGGED],
         [SKIPPED],
         [FAILED, SKIPPED],
+        [DONE, FAILED, GONE],
     ],
 )
 def test_a_track_whose_stem_file_is_good_counts_as_converted(
@@ -46,13 +48,21 @@ def test_a_track_whose_stem_file_is_good_counts_as_converted(
     assert status.summary.audio_s == 60.0
 
 
-@pytest.mark.parametrize("history", [[FAILED], [DONE, FAILED], [FAILED, SKIPPED, FAILED]])
+@pytest.mark.parametrize(
+    "history", [[FAILED], [DONE, FAILED], [FAILED, SKIPPED, FAILED], [FAILED, GONE, FAILED]]
+)
 def test_a_track_that_failed_last_counts_as_failed(
     tmp_path: Path, history: list[dict[str, object]]
 ) -> None:
     status = read_status(ledger_of(tmp_path, history, [DONE]))
     assert (status.summary.n_converted, status.summary.n_failed) == (1, 1)
     assert status.last_run == f"run{len(history) - 1}"
+
+
+def test_a_failure_whose_track_is_gone_does_not_count(tmp_path: Path) -> None:
+    status = read_status(ledger_of(tmp_path, [FAILED, GONE], [FAILED], [DONE]))
+    assert [row.source for row in status.summary.failures] == ["1"]
+    assert sorted(row.source for row in status.standing) == ["1", "2"]
 
 
 def test_a_track_that_was_moved_counts_once_with_what_its_conversion_measured(
