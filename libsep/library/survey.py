@@ -198,13 +198,12 @@ def _with_new_route(
     measured stays with that row, so that it is not counted twice.
     """
     is_new = assignment is not None and _route(assignment) != _route(previous)
-    is_back = previous.has_gone
-    if not is_new and not is_back and previous.tag_genres == track.tag_genres:
+    if not is_new and not previous.has_gone and previous.tag_genres == track.tag_genres:
         return
     columns = assignment.columns() if assignment is not None else {}
     row = dataclasses.replace(previous, **columns, tag_genres=track.tag_genres, moved_from="")
     if row.status == "failed":
-        yield dataclasses.replace(row, action="convert") if is_back else row
+        yield dataclasses.replace(row, action="convert") if row.has_gone else row
         return
     yield dataclasses.replace(
         row,
