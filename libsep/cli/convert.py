@@ -49,6 +49,7 @@ def convert(
     """Convert one track to a stem file, in this process and without Ray."""
     from libsep.cli.configuration import read_config
     from libsep.library.naming import Namer
+    from libsep.media.atomic import NOBODYS_S, remove_stale
     from libsep.pipeline.single import Converter
 
     goal = Path(output) if output else None
@@ -68,6 +69,8 @@ def convert(
     console = Console(soft_wrap=True, highlight=False)
     with Console(stderr=True).status(f"converting {markup(file.name)}"):
         outcome = converter.convert(file, goal)
+        place = goal or file
+        remove_stale(place if place.is_dir() else place.parent, untouched_s=NOBODYS_S)
     console.print(describe(outcome))
     console.print(f"   [dim]{markup(outcome.genre_reason)}[/]")
     if network := converter.describe():

@@ -10,6 +10,7 @@ from libsep.errors import TransferError
 from libsep.extraction.extract import Extracted, Job, Stopped, extract
 from libsep.extraction.selection import track_path
 from libsep.machine import n_cores
+from libsep.media.atomic import NOBODYS_S, remove_stale
 from libsep.storage.places import RemoteFolder
 from libsep.storage.stem_files import StemFile, stem_files
 
@@ -25,6 +26,8 @@ def extract_all(
     on_end: Callable[[Extracted], None] = lambda _: None,
 ) -> list[Extracted]:
     """Extract the given stem files, and those of the given folders; one bad file stops none.
+
+    What a run that was killed left beside the files, a day ago or earlier, is removed.
 
     Parameters
     ----------
@@ -66,6 +69,8 @@ def extract_all(
             stop.set()
             pool.shutdown(cancel_futures=True)
             raise
+    for folder in {file.parent for each in ended for file in each.files}:
+        remove_stale(folder, untouched_s=NOBODYS_S)
     return ended
 
 

@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from libsep.machine import sync_folder
 from libsep.media.file_names import MAX_NAME_BYTES
 
 logger = logging.getLogger(__name__)
+
+NOBODYS_S = 24 * 3600.0
+"""Nobody is writing a file any more to which nothing was added for so long."""
 
 _PART = re.compile(rb"\..*\.part-libsep-[0-9a-f]{16}", re.DOTALL)
 
@@ -127,18 +131,22 @@ def temporary(goal: Path) -> Iterator[Path]:
                 logger.warning("%s: could not be removed: %s", part, exc)
 
 
-def remove_stale(folder: Path) -> list[Path]:
+def remove_stale(folder: Path, *, untouched_s: float = 0.0) -> list[Path]:
     """Delete what interrupted runs left in one folder, and return it.
 
     Only regular files that carry the name `temporary` gives are touched. The caller knows that
-    nobody else is writing there (the run holds the lock of the output tree). What cannot be listed
+    nobody else is writing there (the run holds the lock of the output tree), or names the seconds
+    after which a file that was not written to is nobody's (`NOBODYS_S`). What cannot be listed
     or deleted stays, with a warning: one closed folder is no reason to convert nothing.
     """
     removed = []
+    before_s = time.time() - untouched_s
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if is_temporary(entry.name) and entry.is_file(follow_symlinks=False):
+                if not is_temporary(entry.name) or not entry.is_file(follow_symlinks=False):
+                    continue
+                if not untouched_s or entry.stat().st_mtime < before_s:
                     Path(entry.path).unlink(missing_ok=True)
                     removed.append(Path(entry.path))
     except OSError as exc:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -40,9 +41,13 @@ def test_convert_writes_one_stem_file_and_verify_agrees(
     tmp_path: Path,
 ) -> None:
     source = encode("song.flac", (0.1 * rng.standard_normal((2, 30000))).astype(np.float32))
+    left = tmp_path / ".song.stem.mp4.part-libsep-0123456789abcdef"
+    left.write_bytes(b"half")
+    os.utime(left, (0, 0))
     ended = libsep("convert", source, "--model", tiny_model.folder)
     assert ended.code == 0, ended.err
     assert "done song.flac" in ended.out
+    assert not left.exists(), "of a conversion that was killed"
     stems = tmp_path / "song.stem.mp4"
     good = libsep("verify", stems)
     assert (good.code, good.out.count("ok ")) == (0, 1)

@@ -1,7 +1,6 @@
 """Stems as plain audio files: the same samples, the same tags, and only what is missing."""
 
 import dataclasses
-import io
 import os
 import threading
 import wave
@@ -13,68 +12,22 @@ import mutagen
 import numpy as np
 import pytest
 from mutagen.mp4 import MP4
-from PIL import Image
 
-from libsep.config import StorageConfig
 from libsep.datasets.audio_cache import AudioCache
 from libsep.datasets.songs import find_songs, load_song
 from libsep.errors import ConfigError
 from libsep.extraction.extract import Extracted, Job, Stopped, extract
 from libsep.extraction.selection import Part, Selection, goal_of, plain_names
-from libsep.extraction.tree import extract_all
 from libsep.media.audio_file import FORMATS
 from libsep.media.decode import decode_file
-from libsep.media.tags import Picture, Tags, read_tags, write_tags
+from libsep.media.tags import Tags, read_tags, write_tags
 from libsep.track import TARGETS
 
 from ..media.conftest import write_stem_file
+from .conftest import PNG, TAGS
 
 HALF_STEP = 2.0**-24
 """Largest error of rounding to 24 bits."""
-
-
-def _png() -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (8, 8), "teal").save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-PNG = _png()
-
-TAGS = Tags(
-    fields={
-        "title": ("Größen & <b>",),
-        "artist": ("One", "Two"),
-        "genre": ("Techno",),
-        "bpm": ("127.5",),
-        "track": ("3",),
-        "track_total": ("12",),
-        "comment": ("line one\nline two",),
-        "musicbrainz_recording": ("0b2d3b5f-0000-4000-8000-000000000000",),
-        "website": ("https://example.org/",),
-    },
-    extras={"MYKEY": ("mine",)},
-    pictures=(Picture(data=PNG),),
-    rating=80,
-)
-
-
-@pytest.fixture(scope="session")
-def stem_file(tmp_path_factory: pytest.TempPathFactory, ffmpeg: Path) -> Path:
-    """Return a tagged stem file of 1.1 s, lossless, at a length that fits no frame."""
-    rng = np.random.default_rng(20261128)
-    stems = 0.02 * rng.standard_normal((4, 2, 48_123))
-    stems[..., 1:] += 0.9 * stems[..., :-1]
-    sources = np.concatenate([stems.sum(axis=0)[None], stems]).astype(np.float32)
-    path: Path = tmp_path_factory.mktemp("library") / "Track.stem.mp4"
-    write_stem_file(path, sources, ffmpeg, codec="alac")
-    assert write_tags(path, TAGS) == ()
-    return path
-
-
-@pytest.fixture
-def job(tmp_path: Path, ffmpeg: Path) -> Job:
-    return Job(selection=Selection(), format_name="wav", output=tmp_path / "out", ffmpeg=ffmpeg)
 
 
 def run(path: Path, job: Job, **changes: object) -> Extracted:
@@ -253,71 +206,6 @@ def test_names_that_would_be_too_long_are_cut_and_stay_apart() -> None:
     assert all(len(name.encode()) <= 255 for name in names)
     assert names[0].endswith(f" - {drums}.wav")
     assert names[1].endswith(" - vocals.wav")
-
-
-def test_a_stem_file_that_is_given_by_two_spellings_is_extracted_once(
-    stem_file: Path, job: Job, tmp_path: Path
-) -> None:
-    name = stem_file.name
-    (tmp_path / "links").mkdir()
-    (tmp_path / "links" / name).symlink_to(stem_file)
-    beside = Path(os.path.relpath(stem_file, Path.cwd()))
-    places = [str(stem_file), str(tmp_path / "links" / name), str(beside)]
-    (ended,) = extract_all(places, job, StorageConfig())
-    assert ended.status == "done"
-
-
-@pytest.mark.parametrize("is_turned", [False, True])
-def test_a_stem_file_that_is_given_beside_its_folder_keeps_its_place_in_that(
-    stem_file: Path, job: Job, tmp_path: Path, is_turned: bool
-) -> None:
-    path = tmp_path / "tree" / "a" / stem_file.name
-    path.parent.mkdir(parents=True)
-    path.write_bytes(stem_file.read_bytes())
-    places = [str(tmp_path / "tree"), str(path), os.path.relpath(path, Path.cwd())]
-    if is_turned:
-        places.reverse()
-    (ended,) = extract_all(places, job, StorageConfig())
-    assert ended.status == "done"
-    assert [each.name for each in job.output.iterdir()] == ["a"]
-
-
-def test_files_lie_where_the_stem_file_lay(job: Job) -> None:
-    part = Part("vocals", (4,))
-    source = Path("a/b/Track.STEM.mp4")
-    assert goal_of(source, part, Selection(), ".wav") == Path("a/b/Track/vocals.wav")
-    flat = Selection(layout="files")
-    assert goal_of(source, part, flat, ".wav") == Path("a/b/Track - vocals.wav")
-
-
-def test_a_tree_is_extracted_and_one_bad_file_stops_nothing(
-    stem_file: Path, job: Job, tmp_path: Path
-) -> None:
-    tree = tmp_path / "tree"
-    for name in ("a/One.stem.mp4", "b/Two.stem.mp4", "Three.stem.mp4"):
-        (tree / name).parent.mkdir(parents=True, exist_ok=True)
-        (tree / name).write_bytes(stem_file.read_bytes())
-    (tree / "b" / "broken.stem.mp4").write_bytes(stem_file.read_bytes()[:500])
-    (tree / os.fsdecode(b"caf\xe9.stem.mp4")).write_bytes(stem_file.read_bytes())
-    told: list[Extracted] = []
-    places = [str(tree), str(tree / "Three.stem.mp4"), str(stem_file), str(tmp_path / "none")]
-    found = extract_all(places[:3], job, StorageConfig(), on_end=told.append)
-    assert told == found
-    by_name = {Path(each.source).name: each.status for each in found}
-    assert by_name == {
-        "One.stem.mp4": "done", "Two.stem.mp4": "done", "Three.stem.mp4": "done",
-        "broken.stem.mp4": "failed", os.fsdecode(b"caf\xe9.stem.mp4"): "done",
-        "Track.stem.mp4": "done",
-    }  # fmt: skip
-    for folder in ("a/One", "b/Two", "Three", os.fsdecode(b"caf\xe9"), "Track"):
-        names = sorted(file.name for file in (job.output / folder).iterdir())
-        assert names == sorted(f"{target}.wav" for target in TARGETS)
-    other = tmp_path / "other" / "Three.stem.mp4"
-    other.parent.mkdir()
-    other.write_bytes(stem_file.read_bytes())
-    in_the_way = extract_all([str(tree), str(other)], job, StorageConfig())
-    assert [each.status for each in in_the_way].count("failed") == 2
-    assert any("would replace those of" in each.message for each in in_the_way)
 
 
 def test_training_reads_the_folders_back(

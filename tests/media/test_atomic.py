@@ -1,11 +1,13 @@
 import errno
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from libsep.errors import ConfigError, StemsError
 from libsep.media.atomic import (
+    NOBODYS_S,
     refuse_to_replace,
     remove_stale,
     replacing,
@@ -145,6 +147,18 @@ def test_what_a_crash_left_is_removed_and_nothing_else(tmp_path) -> None:
     before = set(names(tmp_path))
     assert remove_stale(tmp_path) == [tmp_path / left]
     assert before - set(names(tmp_path)) == {left}
+
+
+def test_of_others_only_what_nobody_wrote_to_for_long_is_removed(tmp_path: Path) -> None:
+    parts = []
+    for name, age_s in (("dead.wav", NOBODYS_S + 60), ("at-work.wav", NOBODYS_S - 60)):
+        with temporary(tmp_path / name) as part:
+            pass
+        part.write_bytes(b"half")
+        os.utime(part, (time.time() - age_s, time.time() - age_s))
+        parts.append(part)
+    assert remove_stale(tmp_path, untouched_s=NOBODYS_S) == parts[:1]
+    assert names(tmp_path) == [parts[1].name]
 
 
 def test_a_disk_that_is_read_only_is_said_once(
