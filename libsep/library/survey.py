@@ -102,14 +102,8 @@ def survey(
         Last outcome of each source (`libsep.ledger.Ledger.latest`).
     config
         Which files are tracks.
-    assign
-        Gives each track the model that it would be converted with now.
-    config_sha256
-        The settings that tracks would be converted with now, or what tells them.
-    retry_failed
-        Whether failed tracks that have not changed are tried again.
-    only_model_sha256
-        The model that a track gets whatever is heard of it; empty if that depends.
+    assign, config_sha256, retry_failed, only_model_sha256
+        As for `plan_tracks`.
     root
         The local folder that the tracks lie in which ``library`` lists, if there is one.
 
