@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from libsep.errors import ConfigError
 from libsep.track import path_to_text
@@ -78,7 +78,7 @@ def place_to_text(place: Path | RemoteFolder) -> str:
 
 
 def _local(rest: str) -> Path:
-    host, path = urlsplit(f"file://{rest}").netloc, rest.partition("/")[2]
+    host, _, path = rest.partition("/")
     if host not in ("", "localhost"):
         raise ConfigError(f"file://{rest}: expected file:///PATH, found the name of a host")
     return Path("/", unquote(path, errors="surrogateescape"))

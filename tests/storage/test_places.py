@@ -33,6 +33,7 @@ def test_a_place_is_a_path_or_a_folder_of_a_store(text: str, place: Path | Remot
     [
         ("http://host/music", "expected a path, or a URI that begins with file://, s3://, gs://"),
         ("file://host/music", "found the name of a host"),
+        ("file://[Albums]/music", "found the name of a host"),
         ("s3:///music", "expected s3://BUCKET/FOLDER"),
         ("s3://bucket/a//b", "without empty parts"),
         ("s3://bucket/../b", "without empty parts"),
