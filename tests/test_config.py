@@ -133,3 +133,32 @@ def test_a_night_that_cannot_be_is_refused(tmp_path: Path, text: str, message: s
     path.write_text(f"night: {text}")
     with pytest.raises(ConfigError, match=message):
         load(Config, path)
+
+
+def test_paths_may_begin_with_the_folder_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        "storage: {scratch: ~/scratch, state: ~/state}\n"
+        "decode: {ffmpeg: ~/ffmpeg}\n"
+        "separation: {model: ~/models/mine}\n"
+        "library: {path_map: {'D:/Music': ~/Music}}\n"
+        "routing: {table: ~/g.yaml, playlists: {~/rock.m3u: rock}, models: {rock: ~/models/r}}\n"
+        "run: {report: ~/night.html}\n"
+        "night: {order: ['playlist:~/played.m3u']}\n"
+    )
+    config = load(Config, file)
+    assert config.storage.scratch == tmp_path / "scratch"
+    assert config.storage.state == tmp_path / "state"
+    assert config.decode.ffmpeg == tmp_path / "ffmpeg"
+    assert config.separation.model == f"{tmp_path}/models/mine"
+    assert config.library.path_map == {"D:/Music": f"{tmp_path}/Music"}
+    assert config.routing.table == tmp_path / "g.yaml"
+    assert config.routing.playlists == {tmp_path / "rock.m3u": "rock"}
+    assert config.routing.models == {"rock": f"{tmp_path}/models/r"}
+    assert config.run.report == tmp_path / "night.html"
+    assert config.separation.model == config.anchored().separation.model
+    named = load(Config, write(file, "separation: {model: small}"))
+    assert named.anchored().separation.model == "small"

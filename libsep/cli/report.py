@@ -71,7 +71,7 @@ def report_after_run(path: Path, ends: Ends, ledger: Ledger) -> None:
     try:
         write_report(
             ledger,
-            path.expanduser(),
+            path,
             place=place_to_text(ends.stems),
             library=place_to_text(ends.library),
             in_work="",

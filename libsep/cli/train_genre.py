@@ -29,7 +29,7 @@ def train_genre(
         )
     job = GenreJob(
         config=settings,
-        library=libraries[0].expanduser(),
+        library=libraries[0],
         out=out,
         cache=cache or out / "cache",
         model=model or out / "model",

@@ -24,7 +24,7 @@ from libsep.config.restoration_training import (
     RestorationTrainingConfig,
 )
 from libsep.config.routing import AnyGenre, Genre, RoutingConfig
-from libsep.config.section import Section, SectionType, load, parse
+from libsep.config.section import Section, SectionType, UserPath, load, parse
 from libsep.config.storage import StorageConfig
 from libsep.config.training import (
     AdversarialConfig,
@@ -79,6 +79,7 @@ __all__ = [
     "StorageConfig",
     "TrainingConfig",
     "TransientsConfig",
+    "UserPath",
     "load",
     "load_training",
     "parse",

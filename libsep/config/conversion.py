@@ -14,7 +14,7 @@ from libsep.config.library import LibraryConfig
 from libsep.config.night import NightConfig
 from libsep.config.restoration import RestorationConfig
 from libsep.config.routing import RoutingConfig
-from libsep.config.section import Section, parse
+from libsep.config.section import Place, Section, UserPath, parse
 from libsep.config.storage import StorageConfig
 from libsep.config.transients import TransientsConfig
 
@@ -46,7 +46,7 @@ class ScanConfig(Section):
 class DecodeConfig(Section):
     """How a track becomes samples."""
 
-    ffmpeg: Path | None = None
+    ffmpeg: UserPath | None = None
     """The ffmpeg program; without it LIBSEP_FFMPEG, else the one of imageio-ffmpeg."""
 
     stall_timeout_s: Annotated[float, Field(gt=0)] = 60.0
@@ -59,7 +59,7 @@ class DecodeConfig(Section):
 class SeparationConfig(Section):
     """Which model separates, and where."""
 
-    model: str = "generic"
+    model: Place = "generic"
     """Name of a model in models/, or the path of a model folder."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -124,8 +124,8 @@ class RunConfig(Section):
     track_timeout_s: Annotated[float, Field(gt=0)] = 6 * 3600.0
     """Seconds after which a track that has not ended is stopped and failed."""
 
-    report: Path | None = None
-    """HTML file in which each run that ends in order tells what the output holds; None: in none."""
+    report: UserPath | None = None
+    """HTML file in which each run that ends in order tells what the output holds."""
 
     min_free_bytes: Annotated[int, Field(ge=0)] = 2_000_000_000
     """Free space on the disk of the output, or of ``storage.state`` where that is in a store, below
@@ -229,8 +229,8 @@ def _fingerprint(
 
 
 def _anchored(place: Path | str | None) -> Path | str | None:
-    """Return a path as an absolute one; the name of a model, and what begins with ``~``, as is."""
-    if place is None or str(place).startswith("~"):
+    """Return a path as an absolute one; the name of a model as it is."""
+    if place is None:
         return place
     if isinstance(place, Path):
         return place.absolute()

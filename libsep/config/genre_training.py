@@ -10,7 +10,7 @@ from libsep.config.conversion import ScanConfig
 from libsep.config.presence_training import PresenceTrainingConfig
 from libsep.config.restoration_training import RestorationTrainingConfig
 from libsep.config.routing import RoutingConfig
-from libsep.config.section import Section, parse, read_values
+from libsep.config.section import Place, Section, UserPath, parse, read_values
 from libsep.config.training import TrainingConfig
 from libsep.config.transients_training import DrumHitTrainingConfig, DrumSoundTrainingConfig
 from libsep.errors import ConfigError
@@ -22,7 +22,7 @@ class GenreTrainingConfig(Section):
     kind: Literal["genre"]
     """Must be there: it tells such a file from one that trains a separator."""
 
-    library: Path | None = None
+    library: UserPath | None = None
     """Folder of music; tracks whose tags or hints name a genre are the examples."""
 
     scan: ScanConfig = ScanConfig()
@@ -46,7 +46,7 @@ class GenreTrainingConfig(Section):
     A table needs the least music, and a person can read it; a network needs thousands of tracks.
     """
 
-    start: str = "genre"
+    start: Place = "genre"
     """Name or folder of the tagger whose table or last layer learns; the rest of it stays."""
 
     pull: Annotated[float, Field(gt=0)] | None = None

@@ -6,7 +6,7 @@ from typing import Annotated
 import pydantic
 from pydantic import Field
 
-from libsep.config.section import Section
+from libsep.config.section import Place, Section
 
 
 class LibraryConfig(Section):
@@ -16,7 +16,7 @@ class LibraryConfig(Section):
     Nothing here is part of a stem file's fingerprint.
     """
 
-    path_map: dict[str, str] = Field(default_factory=dict)
+    path_map: dict[str, Place] = Field(default_factory=dict)
     """Begins of paths as the lists write them (``D:/Music``), and the folder that is the same here;
     the longest that fits counts."""
 

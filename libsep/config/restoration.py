@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from libsep.config.section import Section
+from libsep.config.section import Place, Section
 from libsep.track import HIGHEST_CUTOFF_HZ
 
 SuperResolution = Literal["off", "auto", "on"]
@@ -20,7 +20,7 @@ class RestorationConfig(Section):
     super_resolution: SuperResolution = "off"
     """``auto`` restores tracks with a cut-off that is low and sure enough, ``on`` all with any."""
 
-    model: str = "super_resolution"
+    model: Place = "super_resolution"
     """Name of a super-resolution network in models/, or the path of its folder."""
 
     max_cutoff_hz: Annotated[float, Field(ge=3_000, le=HIGHEST_CUTOFF_HZ)] = 17_000.0

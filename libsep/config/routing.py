@@ -1,11 +1,10 @@
 """The knobs of genre routing: which model a track is given, and how its genre is found."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from libsep.config.section import Section
+from libsep.config.section import Place, Section, UserPath
 
 Genre = Literal["electronic", "hiphop", "rock", "pop", "jazz", "acoustic"]
 """What a track can be: classes of drum and bass production, few enough to train a model each."""
@@ -26,13 +25,13 @@ class RoutingConfig(Section):
     genre: AnyGenre | None = None
     """Genre of every track, whatever its tags say; without it each track has its own."""
 
-    table: Path | None = None
+    table: UserPath | None = None
     """YAML file of labels and /regular expressions/ with their genre or model, before all tags."""
 
     folders: dict[str, AnyGenre] = Field(default_factory=dict)
     """Glob patterns of folders and files, relative to the library (``**`` is any depth)."""
 
-    playlists: dict[Path, AnyGenre] = Field(default_factory=dict)
+    playlists: dict[UserPath, AnyGenre] = Field(default_factory=dict)
     """Playlist files (m3u, m3u8, pls): the genre of the tracks that they name."""
 
     hints_first: bool = False
@@ -41,7 +40,7 @@ class RoutingConfig(Section):
     listen: bool = True
     """Whether tracks that tags and hints leave open are judged by their sound."""
 
-    classifier: str = "genre"
+    classifier: Place = "genre"
     """Name of the network that listens, in models/, or the path of its folder."""
 
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -50,5 +49,5 @@ class RoutingConfig(Section):
     By default it is what the classifier's own description says.
     """
 
-    models: dict[AnyGenre, str] = Field(default_factory=dict)
+    models: dict[AnyGenre, Place] = Field(default_factory=dict)
     """Model of a genre, by name or path; otherwise the one of the genre's name, or generic."""

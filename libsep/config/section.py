@@ -1,11 +1,12 @@
 """What every part of the configuration is, and how it is read."""
 
+import os
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import pydantic
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from libsep.config.faults import sentence_of, why_unreadable
 from libsep.config.plain_values import plain_values
@@ -17,6 +18,17 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+
+def _at_home(place: Path | str) -> Path | str:
+    """Return a path with the folder of the user in place of the ``~`` that it begins with."""
+    return type(place)(os.path.expanduser(place))  # noqa: PTH111 (a name is no path)
+
+
+UserPath = Annotated[Path, AfterValidator(_at_home)]
+"""A path; it may begin with ``~``."""
+
+Place = Annotated[str, AfterValidator(_at_home)]
+"""A path, which may begin with ``~``, or the name of a model."""
 
 SectionType = TypeVar("SectionType", bound=Section)
 

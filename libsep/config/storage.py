@@ -1,11 +1,10 @@
 """The knobs of libraries and outputs that lie in an object store."""
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
-from libsep.config.section import Section
+from libsep.config.section import Section, UserPath
 
 
 class StorageConfig(Section):
@@ -26,7 +25,7 @@ class StorageConfig(Section):
     n_readers: Annotated[int, Field(ge=1, le=256)] = 16
     """Headers that the scan reads at once; it waits for the store, not for the processor."""
 
-    scratch: Path | None = None
+    scratch: UserPath | None = None
     """Folder, on each machine, where tracks lie while they are converted; by default a temporary
     one. It should be on a local disk."""
 
@@ -36,7 +35,7 @@ class StorageConfig(Section):
     scratch_wait_s: Annotated[float, Field(gt=0)] = 3600.0
     """Seconds that a track waits for room in the scratch folder before it fails for this run."""
 
-    state: Path | None = None
+    state: UserPath | None = None
     """Folder, on the machine of the run, of its journals and logs; by default ``libsep`` in
     XDG_STATE_HOME, or in ``~/.local/state``."""
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
-from libsep.config.section import Section
+from libsep.config.section import Place, Section
 from libsep.track import TARGETS
 
 Target = Literal["drums", "bass", "other", "vocals"]
@@ -75,7 +75,7 @@ class MaterialConfig(Section):
     """Share of the mixed examples in which some targets are only known as a sum, where there are
     such songs or recordings; without it, as often as there are recordings of its rarest part."""
 
-    vocals_stage: Annotated[str, Field(min_length=1)] | None = None
+    vocals_stage: Annotated[Place, Field(min_length=1)] | None = None
     """A model that has taken the vocals off: all songs, rendered or real, are what it leaves."""
 
     memory: Literal["auto", "disk", "cpu", "cuda"] = "auto"
@@ -202,7 +202,7 @@ class JudgedConfig(Section):
 class AdversarialConfig(JudgedConfig):
     """The adversarial stage: discriminators and the weights of what they say.
 
-    It starts from a trained generator. The weights are on top of `LossConfig`; a weight of 0 turns
+    It starts from a trained generator. The weights are on top of ``loss``; a weight of 0 turns
     its part off, with the discriminators that only it needs.
     """
 
@@ -248,7 +248,7 @@ class FrameAdversarialConfig(JudgedConfig):
     """
 
     generator: Annotated[float, Field(gt=0)] = 0.1
-    """Weight of what the discriminator says, on top of `LossConfig`."""
+    """Weight of what the discriminator says, on top of ``loss``."""
 
     hidden: Annotated[int, Field(ge=1, le=8192)] = 512
     """Features of each of the discriminator's three layers."""

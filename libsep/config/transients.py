@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import field_validator
 
-from libsep.config.section import Section
+from libsep.config.section import Place, Section
 
 DrumTransients = Literal["off", "own", "generated"]
 
@@ -16,10 +16,10 @@ class TransientsConfig(Section):
     """``own`` takes the clean sound of a drum from the track itself: its cleanest strokes;
     ``generated`` the sound that is most like it of those that a generative network can make."""
 
-    hits_model: str = "drum-hits"
+    hits_model: Place = "drum-hits"
     """Name of a model for hits of drums in models/, or the path of its folder."""
 
-    sounds_model: str = "drum-sounds"
+    sounds_model: Place = "drum-sounds"
     """Name of a model for sounds of drums in models/, or the path of its folder."""
 
     @field_validator("drum_transients", mode="before")

@@ -17,7 +17,7 @@ Genre = Annotated[str, Field(min_length=1)]
 class SongList(config.Section):
     """A YAML file that says which files of a folder are the sources of which song."""
 
-    root: Path = Path()
+    root: config.UserPath = Path()
     """Folder that the files are relative to; itself relative to the YAML file."""
 
     songs: Annotated[dict[str, dict[str, tuple[Path, ...]]], Field(min_length=1)]

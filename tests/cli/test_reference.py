@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from libsep.cli.app import app
 from libsep.cli.examples import EXAMPLES
 from libsep.cli.reference import commands, reference
+from libsep.cli.settings_reference import reference as settings_reference
 
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 
@@ -19,6 +20,14 @@ PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 def test_the_reference_is_what_the_commands_say() -> None:
     # python -m libsep.cli.reference > docs/commands.md
     assert PAGE.read_text(encoding="utf-8") == reference()
+
+
+def test_the_page_of_settings_is_what_the_settings_say() -> None:
+    # python -m libsep.cli.settings_reference > docs/settings.md
+    assert (PAGE.parent / "settings.md").read_text(encoding="utf-8") == settings_reference()
+    rows = [line.split(" | ") for line in settings_reference().splitlines() if "| `" in line]
+    assert len(rows) > 200
+    assert [row[0] for row in rows if len(row) != 3 or len(row[2]) < 10] == []
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -131,6 +131,8 @@ def test_ray_up_takes_the_cluster(name: str) -> None:
     assert "--dashboard-host=127.0.0.1" in start
     for line in (*config["head_start_ray_commands"], *config["worker_start_ray_commands"]):
         assert "ray start" not in line or "RAY_AUTH_MODE=token" in line
+        # Jobs find `libsep` and `python` where Ray found them.
+        assert "ray start" not in line or name == "aws" or "PATH=/opt/libsep/.venv/bin:" in line
     assert "/home/libsep/.ray/auth_token" in config["file_mounts"]
 
 
