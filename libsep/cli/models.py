@@ -1,6 +1,7 @@
 """``libsep models``: what is there, its licence and quality; fetch a public model."""
 
 import contextlib
+import difflib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -75,7 +76,7 @@ def show(name: NameArgument, as_json: JsonOption = False) -> None:
     """Print all that is known of a model: its description, then its card."""
     from libsep.genre.description import KIND as CLASSIFIER
     from libsep.genre.description import find_classifier
-    from libsep.model_folder.description import CARD_FILE, Stored, kind_of
+    from libsep.model_folder.description import CARD_FILE, Stored, folder_of, kind_of
     from libsep.restoration.model import KIND as RESTORER
     from libsep.restoration.model import find_restoration_model
     from libsep.separation.card import model_card
@@ -92,7 +93,10 @@ def show(name: NameArgument, as_json: JsonOption = False) -> None:
         finders: dict[str | None, Callable[[str], Stored]]
         finders = {RESTORER: find_restoration_model, CLASSIFIER: find_classifier}
         finders |= {HITS: find_hit_model, SOUNDS: find_sound_model}
-        model = finders.get(kind_of(name), find_model)(name)
+        kind = kind_of(name)
+        if kind is None and folder_of(name) is None:
+            raise ModelError(_unknown(name))
+        model = finders.get(kind, find_model)(name)
         path = model.folder / CARD_FILE
         card = path.read_text(encoding="utf-8") if path.is_file() else ""
         description = model.model_dump(mode="json") | {"folder": str(model.folder)}
@@ -205,6 +209,15 @@ def _all_models() -> Iterator[tuple[AnyInfo, int | None, str, list[str]]]:
     for entry in read_catalogue():
         if entry.name not in names:
             yield entry, entry.size_bytes, "can be pulled", []
+
+
+def _unknown(name: str) -> str:
+    """Return that no model is called so, which ones are nearly, and all that there are."""
+    names = [info.name for info, *_ in _all_models()]
+    close = difflib.get_close_matches(name, names, cutoff=0.5)
+    meant = f"did you mean {' or '.join(close)}? " if close else ""
+    listed = ", ".join(names)
+    return f"no model is called {name!r}: {meant}there are {listed} (a path needs a slash)"
 
 
 def _row(info: AnyInfo, size_bytes: int | None, place: str, shared: list[str]) -> dict[str, Any]:

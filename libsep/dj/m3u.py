@@ -1,6 +1,7 @@
 """Playlists as files of their own (M3U, M3U8, PLS); nothing that they name is opened."""
 
 import codecs
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ EXTENSIONS = (".m3u", ".m3u8", ".pls")
 MAX_BYTES = 32 << 20
 """Largest playlist that is read: about 300,000 tracks."""
 
-_PLS_ENTRY = re.compile(r"\s*File\d+\s*=\s*(.*)", re.IGNORECASE)
+_PLS_ENTRY = re.compile(r"\s*File\d+\s*=(.*)", re.IGNORECASE)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 """Names may have other characters that Python takes for ends of lines."""
@@ -26,9 +27,10 @@ _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 def read_playlist(path: Path) -> tuple[Path, ...]:
     """Return the files that a playlist (m3u, m3u8, pls) names, in its order.
 
-    Relative names are relative to the playlist's folder. Links other than ``file://`` are left
-    out. A line that is no UTF-8 is taken for Windows' Latin letters, if the playlist is not marked
-    as UTF-16: lists of a library that was renamed in part mix both.
+    Relative names are relative to the playlist's folder; spaces at their begin and end may be part
+    of them, and so may ``#``, where such a file lies there: else it begins a comment. Links other
+    than ``file://`` are left out. A line that is no UTF-8 is taken for Windows' Latin letters, if
+    the playlist is not marked as UTF-16: lists of a library that was renamed in part mix both.
 
     Raises
     ------
@@ -36,8 +38,9 @@ def read_playlist(path: Path) -> tuple[Path, ...]:
         The playlist cannot be read, is larger than `MAX_BYTES`, or is no playlist.
     """
     text = _text(path)
-    entries = _pls(text) if path.suffix.lower() == ".pls" else _m3u(text)
-    files = (_file(path.absolute().parent, entry) for entry in entries)
+    folder = path.absolute().parent
+    entries = _pls(text) if path.suffix.lower() == ".pls" else _m3u(text, folder)
+    files = (_file(folder, entry) for entry in entries)
     return tuple(file for file in files if file is not None)
 
 
@@ -71,22 +74,28 @@ def _text(path: Path) -> str:
     return "\n".join(text_of(line) for line in content.removeprefix(codecs.BOM_UTF8).splitlines())
 
 
-def _m3u(text: str) -> Iterator[str]:
-    lines = (line.strip() for line in _LINE_END.split(text))
-    return (line for line in lines if line and not line.startswith("#"))
+def _m3u(text: str, folder: Path) -> Iterator[str]:
+    for line in _LINE_END.split(text):
+        is_comment = line.lstrip().startswith("#")
+        # isfile may not raise, as that of Path does
+        if line.strip() and not (is_comment and not os.path.isfile(folder / line)):  # noqa: PTH113
+            yield line
 
 
 def _pls(text: str) -> Iterator[str]:
     matches = (_PLS_ENTRY.fullmatch(line) for line in _LINE_END.split(text))
-    return (match.group(1).strip() for match in matches if match and match.group(1).strip())
+    return (match.group(1) for match in matches if match and match.group(1).strip())
 
 
 def _file(folder: Path, entry: str) -> Path | None:
     """Return the file of an entry, one with a drive of Windows as it stands; None for a link."""
-    if entry[:6].lower() == "file:/":
-        entry = location_of_url(entry)
-    elif _URL.match(entry):
+    bare = entry.strip()
+    if bare[:6].lower() == "file:/":
+        entry = location_of_url(bare)
+    elif _URL.match(bare):
         return None
+    elif bare.startswith("/") or _DRIVE.match(bare):
+        entry = entry.lstrip()
     if _DRIVE.match(entry):
         return Path(entry.replace("\\", "/"))
     is_windows = "\\" in entry and "/" not in entry

@@ -9,6 +9,9 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 _BYTE = re.compile("[\udc80-\udcff]")
 """A byte that is no UTF-8, as Python puts it into the name of a file."""
 
+_SPACES = re.compile(r"[ \t]+(?=/|$)|(?:(?<=/)|^)[ \t]+")
+"""Around the names of a path."""
+
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
@@ -30,13 +33,19 @@ def location_of_url(url: str) -> str:
 
 
 def spellings(location: str) -> Iterator[str]:
-    r"""Yield what a path may mean, the likeliest first: as it stands, with ``\`` and ``%`` read."""
+    r"""Yield what a path may mean, the likeliest first: as it stands, with ``\`` and ``%`` read.
+
+    The last one is without spaces around names, which may be no part of them.
+    """
     yield location
     plain = location.replace("\\", "/")
     if plain != location:
         yield plain
     if _ESCAPE.search(plain):
         yield _decoded(plain)
+    bare = _SPACES.sub("", plain)
+    if bare != plain:
+        yield bare
 
 
 def with_letters(name: str) -> str:

@@ -145,6 +145,18 @@ def test_a_file_is_no_folder_for_a_model(
     assert ended.err == f"libsep: {tmp_path}/file: expected a folder, found a file\n"
 
 
+def test_an_unknown_model_is_answered_with_all_of_any_kind_and_what_is_near(
+    libsep: LibsepModels,
+) -> None:
+    ended = libsep("models", "show", "drum-hit")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("libsep: no model is called 'drum-hit': did you mean drum-hits")
+    for name in ("generic", "genre", "super_resolution", "drum-sounds", "little"):
+        assert f" {name}" in ended.err
+    assert ended.err.count("\n") == 1
+    assert "did you mean" not in libsep("models", "show", "xyzzy").err
+
+
 def test_a_shipped_model_is_shown_with_its_card(libsep: LibsepModels) -> None:
     ended = libsep("models", "show", "generic")
     assert ended.code == 0

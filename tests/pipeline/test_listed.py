@@ -234,6 +234,15 @@ def test_of_two_names_that_differ_in_case_only_the_exact_one_is_taken(tmp_path: 
     assert find_here(f"{tmp_path}/x.MP3", {}, Disk()) is None
 
 
+def test_spaces_around_a_name_are_part_of_it_if_there_is_such_a_file(tmp_path: Path) -> None:
+    for name in ("x.mp3", " x.mp3", "y.flac ", "z.mp3"):
+        (tmp_path / name).touch()
+    for name in ("x.mp3", " x.mp3", "y.flac "):
+        assert find_here(f"{tmp_path}/{name}", {}, Disk()) == tmp_path / name
+    for name in (" z.mp3", "z.mp3 ", "\tz.mp3"):
+        assert find_here(f"{tmp_path}/{name}", {}, Disk()) == tmp_path / "z.mp3"
+
+
 def test_a_name_in_unicode_comes_before_one_in_latin_letters(tmp_path: Path) -> None:
     latin = os.fsdecode(b"caf\xe9.mp3")
     for name in ("café.mp3", latin, os.fsdecode(b"\x81.mp3"), os.fsdecode(b"\x9d.mp3")):

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page
 
 from ..contrasts import CONTRASTS
-from .pages import names
+from .pages import converted, names, report_on
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -35,6 +35,13 @@ def test_everything_has_a_name_and_tables_have_heads(page: Page, report: Path) -
     table = page.locator("#table")
     assert table.get_attribute("aria-rowcount") == "207"
     assert page.locator("#body tr[aria-rowindex]").first.get_attribute("aria-rowindex") == "2"
+
+
+def test_a_phone_scrolls_down_only(page: Page, tmp_path: Path) -> None:
+    long = {"genre": "Progressive_electronica", "duration_s": 4_000_000.0}
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(report_on(tmp_path, [converted(0, **long), converted(1)]).as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 def test_it_prints_more_than_the_screen_shows(page: Page, report: Path) -> None:
