@@ -36,7 +36,7 @@ def has_gone(row: Outcome, library: Path, found: FoundFile) -> bool:
         path = folder / part
         try:
             path.lstat()
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             return _is_on_this_disk(row, folder, found, is_file=depth == len(source.parts))
         except OSError:
             return False
@@ -68,7 +68,7 @@ def was_edited(track: Track) -> bool:
     try:
         now = track.path.stat()
         return (now.st_size, now.st_mtime_ns) != (track.size_bytes, track.mtime_ns)
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         n_folders = 1 if _is_outside(track.source) else len(track.source.parts)
         return _was_taken(track.path, n_folders)
     except OSError:
@@ -94,7 +94,7 @@ def closed_failures(failed: Iterable[Outcome], library: Path) -> Iterator[Outcom
         path = library / source
         try:
             path.lstat()
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             if _was_taken(path, len(source.parts)):
                 yield dataclasses.replace(row, action="gone")
         except OSError:

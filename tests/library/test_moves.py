@@ -207,6 +207,8 @@ def test_two_tracks_that_swapped_their_names_are_both_looked_at_under_their_own(
     for source, planned in work.items():
         assert planned.decision.action == "check", "the audio decides, and is another"
         assert planned.previous == shelf.rows[source]
+    (shelf.library / "a/One.mp3").unlink()
+    assert shelf.moved() == {}, "the other has a stem file of its own"
 
 
 def test_a_folder_that_was_emptied_or_removed_after_the_conversion_is_no_disk_that_is_away(
@@ -222,11 +224,13 @@ def test_a_folder_that_was_emptied_or_removed_after_the_conversion_is_no_disk_th
 def test_the_folder_of_a_disk_that_has_vanished_is_not_taken_for_one_that_was_removed(
     shelf: Shelf,
 ) -> None:
-    shutil.rmtree(shelf.library / "a")
     row = shelf.rows["a/One.mp3"]
     found = {"source_name": "b/One.mp3", "size_bytes": 1, "mtime_ns": 10**18}
     here = FoundFile(path_name=str(shelf.library), **found)
     elsewhere = FoundFile(path_name="/proc/self/status", **found)
+    (shelf.library / "a/One.mp3").unlink()
+    assert has_gone(row, shelf.library, elsewhere), "its disk is there: others lie beside it"
+    shutil.rmtree(shelf.library / "a")
     assert has_gone(row, shelf.library, here)
     assert not has_gone(row, shelf.library, elsewhere)
 
@@ -253,11 +257,14 @@ def test_of_several_with_one_size_and_time_names_tell_and_each_is_followed_once(
 ) -> None:
     shelf.add("a/Stays.mp3", 10**18)
     shelf.add("a/Other.mp3", 10**18)
+    shelf.add("a/Third.mp3", 10**18)
     shelf.move("a/One.mp3", "b/One.mp3")
     shelf.move("a/Other.mp3", "b/A.mp3")
+    shelf.move("a/Third.mp3", "b/Z.mp3")
     (shelf.library / "c").mkdir()
     shutil.copy2(shelf.library / "b/A.mp3", shelf.library / "c/Copy.mp3")
-    assert shelf.moved() == {"b/One.mp3": "a/One.mp3", "b/A.mp3": "a/Other.mp3"}
+    followed = {"b/One.mp3": "a/One.mp3", "b/A.mp3": "a/Other.mp3", "b/Z.mp3": "a/Third.mp3"}
+    assert shelf.moved() == followed
 
 
 def test_other_letters_of_a_name_get_the_name_that_they_ask_for(shelf: Shelf) -> None:
