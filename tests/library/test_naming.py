@@ -134,3 +134,9 @@ def test_a_name_that_the_ledger_knows_from_elsewhere_stays_when_another_is_free(
     """As after a stem file was renamed by hand, and the ledger rebuilt from the stem files."""
     namer = Namer({"gone.mp3": "gone.stem.mp4", "a.mp3": "by hand.stem.mp4"})
     assert namer.output_instead_of("gone.mp3", "a.mp3") == "by hand.stem.mp4"
+
+
+@pytest.mark.parametrize("gone", ["A.flac", "of the same name.mp3"])
+def test_a_name_stays_if_what_has_gone_had_a_worse_one_or_none(gone: str) -> None:
+    known = {"A.flac": "A.flac.stem.mp4", "of the same name.mp3": "A.flac.stem.mp4"}
+    assert Namer(known).output_instead_of(gone, "a.flac") == "a.stem.mp4"
