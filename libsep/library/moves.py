@@ -119,9 +119,8 @@ def _may_be(track: Track, row: Outcome, places: Places) -> bool:
 def _followed(planned: PlannedTrack, was: Outcome, places: Places, plan: Planner) -> PlannedTrack:
     """Return a track with what it may have been, unless it is to be converted all the same."""
     track = planned.track
-    texts = path_to_text(track.source_name), path_to_text(track.output_name)
-    previous = dataclasses.replace(was, source=texts[0], output=texts[1])
-    (as_old,) = plan([track], {texts[0]: previous}, lambda _: was.output_size_bytes)
+    as_was = {path_to_text(track.source_name): was}
+    (as_old,) = plan([track], as_was, lambda _: was.output_size_bytes)
     if as_old.decision.action is Action.CONVERT:
         return planned
     move = Move(

@@ -199,18 +199,27 @@ def test_a_file_that_somebody_else_made_is_not_overwritten_now_or_in_the_next_ru
         decide_by_content(outcome(), previous, goal)
 
 
-def test_a_track_that_gets_its_model_whatever_is_heard_is_not_listened_to(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("previous", "only_model", "expected"),
+    [
+        (outcome(), "", Action.CHECK),
+        (outcome(), "model", Action.SKIP),
+        (outcome(status="failed", kind="file"), "", Action.SKIP),
+    ],
+)
+def test_a_track_is_listened_to_only_if_its_model_and_its_end_depend_on_what_is_heard(
+    tmp_path: Path, previous: Outcome, only_model: str, expected: Action
+) -> None:
     (tmp_path / "x.stem.mp4").write_bytes(bytes(30))
-    for only_model, expected in (("model", Action.SKIP), ("", Action.CHECK)):
-        (planned,) = plan_tracks(
-            [track()],
-            {"x.mp3": outcome()},
-            tmp_path,
-            assign=lambda *_: None,
-            config_sha256="config",
-            only_model_sha256=only_model,
-        )
-        assert planned.decision.action is expected
+    (planned,) = plan_tracks(
+        [track()],
+        {"x.mp3": previous},
+        tmp_path,
+        assign=lambda *_: None,
+        config_sha256="config",
+        only_model_sha256=only_model,
+    )
+    assert planned.decision.action is expected
 
 
 def test_settings_that_depend_on_the_cut_off_convert_again_only_what_they_change(
