@@ -1,6 +1,7 @@
 """Encode the mixture and its four stems into one MP4, while they are being made."""
 
 import collections
+import math
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -136,7 +137,7 @@ class StemEncoder:
     def warnings(self) -> list[str]:
         """What was odd about the samples."""
         over_db = amplitude_to_db(self._peak)
-        advice = f"a gain_db of {-over_db:.1f} would avoid it"
+        advice = f"a gain_db lower by {math.ceil(10 * over_db) / 10:.1f} would avoid it"
         if self.n_clipped:
             return [f"{self.n_clipped} samples clipped, by up to {over_db:.1f} dB; {advice}"]
         if self._codec == "aac" and over_db > AAC_HEADROOM_DB:

@@ -98,3 +98,13 @@ def test_a_reader_sees_all_rows_though_files_are_merged_meanwhile(
     assert [path.name for path in (tmp_path / "ledger").iterdir()] == ["merged-36.parquet"]
     read += [row.source for row in rows]
     assert read == [f"{run}-{number}" for run in range(2) for number in range(8)]
+
+
+def test_a_track_that_moved_parts_later_has_its_new_name_only_unless_that_failed(
+    tmp_path: Path,
+) -> None:
+    ledger = Ledger(tmp_path)
+    moved = outcome("new", moved_from="7")
+    failed = outcome("other", moved_from="6", status="failed")
+    record(ledger, "r", *(outcome(f"{number}") for number in range(8)), moved, failed)
+    assert list(ledger.latest()) == ["0", "1", "2", "3", "4", "5", "6", "new", "other"]

@@ -68,7 +68,7 @@ def test_alac_clips_what_is_above_full_scale_and_says_so(ffmpeg, tmp_path) -> No
     assert np.allclose(decoded, [1.0, -1.0, 1.0], atol=1e-6)
     assert encoder.n_clipped == 2
     assert encoder.warnings == [
-        "2 samples clipped, by up to 6.0 dB; a gain_db of -6.0 would avoid it"
+        "2 samples clipped, by up to 6.0 dB; a gain_db lower by 6.1 would avoid it"
     ]
 
 
