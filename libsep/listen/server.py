@@ -17,7 +17,7 @@ from typing import Any
 
 from libsep.errors import LibsepError, ProbeError, TrackError
 from libsep.listen.mix import BYTES_PER_FRAME, mixed, pcm24, wav_header
-from libsep.listen.query import RequestError, Stretch, read_gains, read_stretch
+from libsep.listen.query import Query, RequestError, Stretch, read_gains, read_stretch
 from libsep.listen.shelf import Shelf
 from libsep.listen.waveform import bin_samples, waveform
 from libsep.media.sheet import Sheet, read_sheet
@@ -104,8 +104,8 @@ class ListenServer(http.server.ThreadingHTTPServer):
             return  # the browser has gone
         logger.exception("a request could not be answered")
 
-    def sheet(self, text: str) -> Sheet:
-        """Return the sheet of the track whose number is ``text``.
+    def sheet(self, text: str) -> tuple[Sheet, str]:
+        """Return the sheet of the track whose number is ``text``, and a text for its state.
 
         Raises
         ------
@@ -122,7 +122,8 @@ class ListenServer(http.server.ThreadingHTTPServer):
             status = path.stat()
         except OSError as exc:
             raise ProbeError(path, f"cannot be opened: {exc.strerror}") from exc
-        return _sheet_of(path, status.st_mtime_ns, status.st_size)
+        state = f"{status.st_mtime_ns}-{status.st_size}"
+        return _sheet_of(path, state), state
 
 
 def hosts_of(port: int) -> frozenset[str]:
@@ -133,7 +134,7 @@ def hosts_of(port: int) -> frozenset[str]:
 
 
 @functools.lru_cache(maxsize=16)
-def _sheet_of(path: Path, mtime_ns: int, size_bytes: int) -> Sheet:
+def _sheet_of(path: Path, state: str) -> Sheet:
     """Read a sheet once for each state of its file."""
     return read_sheet(path)
 
@@ -179,17 +180,27 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self._send_asset(name)
             case ["tracks"]:
                 self._send_json(self._list())
-            case ["tracks", number]:
-                self._send_sheet(self.server.sheet(number))
-            case ["tracks", number, "cover"]:
-                self._send_cover(self.server.sheet(number))
-            case ["tracks", number, "waveform"]:
-                self._send_waveform(self.server.sheet(number))
-            case ["tracks", number, "samples"]:
-                sheet = self.server.sheet(number)
+            case ["tracks", number, *part]:
+                self._answer_track(number, part, query)
+            case _:
+                raise RequestError(404, "there is nothing of this name")
+
+    def _answer_track(self, number: str, part: list[str], query: Query) -> None:
+        """Send a part of a track; of a file that is another one by now only if none was named."""
+        sheet, state = self.server.sheet(number)
+        if query.get("state", [state])[0] != state:
+            raise RequestError(409, f"{sheet.path.name}: has changed since the page read it")
+        match part:
+            case []:
+                bins = {"binSamples": bin_samples(sheet.n_samples)}
+                self._send_json(sheet.as_json() | bins | {"state": state})
+            case ["cover"]:
+                self._send_cover(sheet)
+            case ["waveform"]:
+                self._send_waveform(sheet)
+            case ["samples"]:
                 self._send_samples(sheet, read_stretch(query, sheet, longest=CHUNK_SAMPLES))
-            case ["tracks", number, "mix.wav"]:
-                sheet = self.server.sheet(number)
+            case ["mix.wav"]:
                 gains = read_gains(query, sheet)
                 self._send_mix(sheet, gains, read_stretch(query, sheet, longest=sheet.n_samples))
             case _:
@@ -219,9 +230,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _send_json(self, values: Any) -> None:
         self._send(json.dumps(values).encode(), "application/json")
-
-    def _send_sheet(self, sheet: Sheet) -> None:
-        self._send_json(sheet.as_json() | {"binSamples": bin_samples(sheet.n_samples)})
 
     def _send_cover(self, sheet: Sheet) -> None:
         if sheet.cover is None:

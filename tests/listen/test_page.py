@@ -189,6 +189,45 @@ def test_a_broken_file_is_told_on_the_page_and_the_next_one_plays(
     page.close()
 
 
+def test_a_file_that_is_replaced_while_it_plays_is_read_again_and_goes_on(
+    browser: Browser, shelf_folder: Path, ffmpeg: Path, tmp_path: Path
+) -> None:
+    """Not the page of the fixture, as for a broken file. What was loaded is forgotten."""
+    goal, other = tmp_path / "a.stem.mp4", tmp_path / "other"
+    goal.write_bytes((shelf_folder / "First.stem.mp4").read_bytes())
+    other.write_bytes(next((shelf_folder / "deep & wide").iterdir()).read_bytes())
+    page = browser.new_page()
+    for server in served(tmp_path, ffmpeg):
+        page.goto(server.url)
+        until(page, "window.app?.player && app.waveform.filled === app.waveform.nBins")
+        before = page.evaluate("app.sheet.samples")
+        page.evaluate("app.switchStem(1, 'mute')")
+        other.replace(goal)
+        page.evaluate("app.player.stored.clear(); app.player.sent.clear(); app.seek(70000)")
+        until(page, f"app.player && app.sheet && app.sheet.samples < {before}")
+        until(page, "!document.querySelector('#problem').hidden")
+        assert page.text_content("#problem") == (
+            "a.stem.mp4: has changed since the page read it, and was read again."
+        )
+        assert page.evaluate("[app.position, app.stems[1].mute]") == [70_000, True]
+    page.close()
+
+
+def test_the_keyboard_passes_the_list_and_opens_it_on_a_narrow_screen(opened: Page) -> None:
+    opened.keyboard.press("Tab")
+    assert opened.evaluate("document.activeElement.id") == "skip"
+    opened.keyboard.press("Enter")
+    opened.keyboard.press("Tab")
+    assert opened.evaluate("document.activeElement.closest('main') !== null")
+    opened.set_viewport_size({"width": 600, "height": 844})
+    opened.focus("#open-library")
+    opened.keyboard.press("Enter")
+    assert opened.evaluate("document.activeElement.classList.contains('current')")
+    opened.keyboard.press("Escape")
+    assert opened.evaluate("document.activeElement.id") == "open-library"
+    assert opened.is_hidden("#shade")
+
+
 def test_twenty_thousand_tracks_are_found_and_scrolled_at_once(
     page: Page, server: ListenServer
 ) -> None:

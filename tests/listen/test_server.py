@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import shutil
 import socket
 import urllib.parse
 from pathlib import Path
@@ -188,6 +189,23 @@ def test_a_file_that_vanishes_meanwhile_is_told(
     status, body, _ = ask(server, f"/{server.token}/tracks/0")
     assert status == 422
     assert "cannot be opened" in json.loads(body)["error"]
+
+
+def test_a_file_that_was_replaced_is_not_taken_for_the_one_before(
+    shelf_folder: Path, ffmpeg: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(shelf_folder, tmp_path, dirs_exist_ok=True)
+    for server in served(tmp_path, ffmpeg):
+        state = json.loads(get(server, "tracks/0"))["state"]
+        parts = ("samples?start=0&count=9", "waveform?", "mix.wav?gains=1,1,1,1,1&count=9")
+        for part in parts:
+            get(server, f"tracks/0/{part}&state={state}")
+        shutil.copy(next((tmp_path / "deep & wide").iterdir()), tmp_path / "First.stem.mp4")
+        for part in parts:
+            status, body, _ = ask(server, f"/{server.token}/tracks/0/{part}&state={state}")
+            assert status == 409
+            assert "First.stem.mp4: has changed" in json.loads(body)["error"]
+        assert json.loads(get(server, "tracks/0"))["state"] != state
 
 
 def test_a_browser_leaves_out_the_port_of_http() -> None:

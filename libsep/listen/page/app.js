@@ -2,6 +2,7 @@
 
 import { getChunk, getJson, readLines } from "./server.js";
 import { Desk, setFader } from "./desk.js";
+import { Drawer } from "./drawer.js";
 import { fillHelp, listen } from "./keys.js";
 import { TrackList } from "./list.js";
 import { dbToGain, formatDb, gainToDb, loopOf, matchedGain, mixName, stemGains, streamGains } from "./mixer.js";
@@ -16,6 +17,7 @@ const KEPT = 20; // waveforms of tracks heard before
 class App {
   constructor() {
     this.desk = new Desk(this);
+    this.drawer = new Drawer();
     this.list = new TrackList($("rows"), $("search"), $("count"), (number) => this.open(number));
     this.waveforms = new Map();
     this.view = new View();
@@ -34,8 +36,7 @@ class App {
     this.names = tracks;
     this.chunkSamples = chunkSamples;
     if (folder !== null) {
-      $("library").hidden = false;
-      $("open-library").hidden = false;
+      this.drawer.offer();
       this.list.fill(tracks);
     }
     const wanted = Number(/^#(\d+)$/.exec(location.hash)?.[1] ?? 0);
@@ -44,19 +45,20 @@ class App {
 
   // Tracks
 
-  async open(number) {
+  async open(number, position = 0) {
     const wasPlaying = this.playing;
     this.close();
     const opening = (this.opening = {});
     this.number = number;
     this.list.show(number);
-    this.showLibrary(false);
+    this.drawer.show(false);
     this.problem(null);
     history.replaceState(null, "", `#${number}`);
     try {
       const sheet = await getJson(`tracks/${number}`);
       if (this.opening !== opening) return;
       await this.load(number, sheet, opening);
+      if (position && this.opening === opening) this.seek(position);
       if (wasPlaying && this.opening === opening) await this.play();
     } catch (error) {
       if (this.opening === opening) this.fail(error);
@@ -69,6 +71,13 @@ class App {
     if (!this.sheet) this.desk.clear(this.names[this.number]);
     this.desk.update();
     this.problem(error.message);
+  }
+
+  // A file that was replaced is read anew, and goes on where it was.
+  async trouble(error) {
+    if (!error.isOther) return this.problem(error.message);
+    await this.open(this.number, this.position);
+    if (!this.failed) this.problem(`${error.message}, and was read again.`);
   }
 
   get isPlayable() { return !this.failed || this.player !== null; }
@@ -92,12 +101,12 @@ class App {
     }
     const streams = { ...sheet, streams: 1 + sheet.stems.length, chunkSamples: this.chunkSamples };
     const player = await Player.create(this.context, streams, (index, signal) =>
-      getChunk(number, index * this.chunkSamples, this.chunkSamples, signal));
+      getChunk(number, index * this.chunkSamples, this.chunkSamples, signal, sheet.state));
     if (this.opening !== opening) return player.close();
     this.player = player;
     player.node.connect(this.volume);
     player.onstate = (state) => this.follow(state);
-    player.onerror = (error) => this.problem(error.message);
+    player.onerror = (error) => { if (this.player === player) this.trouble(error); };
     this.mix();
   }
 
@@ -117,21 +126,22 @@ class App {
   }
 
   async readWaveform(number, sheet, signal) {
-    const kept = this.waveforms.get(number);
+    const address = `tracks/${number}/waveform?state=${sheet.state}`;
+    const kept = this.waveforms.get(address);
     this.waveform = kept ?? new Waveform(1 + sheet.stems.length, sheet.samples, sheet.binSamples);
     this.desk.draw();
     if (kept) return;
     const waveform = this.waveform;
     try {
-      await readLines(`tracks/${number}/waveform`, signal, (part) => {
+      await readLines(address, signal, (part) => {
         waveform.add(part);
         this.desk.draw();
         if (this.original) this.mix();
       });
-      this.waveforms.set(number, waveform);
+      this.waveforms.set(address, waveform);
       if (this.waveforms.size > KEPT) this.waveforms.delete(this.waveforms.keys().next().value);
     } catch (error) {
-      if (!signal.aborted) this.problem(error.message);
+      if (!signal.aborted) this.trouble(error);
     }
   }
 
@@ -272,7 +282,7 @@ class App {
     const stretch = this.loops ? `&start=${this.loop.start}&count=${this.loop.end - this.loop.start}` : "";
     const title = this.names[this.number].split("/").at(-1).replace(/\.stem\.(mp4|m4a)$/i, "");
     const link = document.createElement("a");
-    link.href = `tracks/${this.number}/mix.wav?gains=${gains}${stretch}`;
+    link.href = `tracks/${this.number}/mix.wav?state=${this.sheet.state}&gains=${gains}${stretch}`;
     link.download = `${title} (${mixName(this.stems.map((stem) => stem.name), this.stems)}).wav`;
     link.click();
   }
@@ -282,16 +292,6 @@ class App {
   problem(text) {
     $("problem").hidden = text === null;
     $("problem").textContent = text ?? "";
-  }
-
-  showLibrary(isOpen) {
-    $("library").classList.toggle("open", isOpen);
-    $("shade").hidden = !isOpen;
-  }
-
-  focusSearch() {
-    this.showLibrary(true);
-    $("search").select();
   }
 
   toggleTheme() {
@@ -315,8 +315,6 @@ class App {
     on("download", () => this.download());
     on("theme", () => this.toggleTheme());
     on("help-button", () => this.toggleHelp());
-    on("open-library", () => this.showLibrary(true));
-    on("shade", () => this.showLibrary(false));
     $("volume").addEventListener("input", () => this.setVolume());
     follow($("ruler"), this.loopDrag());
     fillHelp($("keys"));

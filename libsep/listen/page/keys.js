@@ -15,7 +15,7 @@ export const KEYS = [
     ["+", "=", "-", "0"], (app, event) => (event.key === "0" ? app.zoom(0) : app.zoom(event.key === "-" ? 0.5 : 2))],
   ["↑ ↓", "track before, track after", ["ArrowUp", "ArrowDown"],
     (app, event) => app.openNeighbour(event.key === "ArrowUp" ? -1 : 1)],
-  ["/", "search the tracks", ["/"], (app) => app.focusSearch()],
+  ["/", "search the tracks", ["/"], (app) => app.drawer.search()],
   ["T", "dark or light", ["t"], (app) => app.toggleTheme()],
   ["?", "this help", ["?"], (app) => app.toggleHelp()],
 ];

@@ -10,14 +10,16 @@ async function ask(address, signal) {
   }
   if (answer.ok) return answer;
   const { error } = await answer.json().catch(() => ({ error: `HTTP ${answer.status}` }));
-  throw new Error(error);
+  throw Object.assign(new Error(error), { isOther: answer.status === 409 }); // another file is there now
 }
 
 export async function getJson(address) { return (await ask(address)).json(); }
 
 // Samples of all streams from `start` on, channel by channel, as the bytes of a Float32Array.
-export async function getChunk(number, start, count, signal) {
-  const answer = await ask(`tracks/${number}/samples?start=${start}&count=${count}`, signal);
+// With the `state` of a sheet, they are those of the file that it describes, or an error.
+export async function getChunk(number, start, count, signal, state) {
+  const of = state === undefined ? "" : `&state=${state}`;
+  const answer = await ask(`tracks/${number}/samples?start=${start}&count=${count}${of}`, signal);
   return answer.arrayBuffer();
 }
 
