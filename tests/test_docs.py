@@ -152,6 +152,15 @@ def names_a_setting(root: type[Section], parts: list[str]) -> bool:
     return True
 
 
+def test_the_page_of_benchmarks_names_every_script() -> None:
+    text = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| `([a-z_]+\.py)` \|", text, re.MULTILINE))
+    programs = {
+        path.name for path in ROOT.glob("benchmarks/*.py") if "__main__" in path.read_text("utf-8")
+    }
+    assert named == programs
+
+
 def test_what_is_new_stands_in_groups_and_once() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     new = re.split(r"^## ", text, flags=re.MULTILINE)[1]
