@@ -6,6 +6,9 @@ from rich.markup import escape
 from libsep.track import Outcome
 from libsep.units import format_duration
 
+_JOINERS = "\u200c\u200d"
+"""Parts of Persian and Indian words, and of emoji; they change the shape of letters only."""
+
 
 def print_error(text: str) -> Console:
     """Print why a command ends, and return where."""
@@ -48,4 +51,4 @@ def describe_drums(outcome: Outcome) -> str:
 
 def markup(text: str) -> str:
     """Return text of a user so that rich prints it as it is, without control characters."""
-    return escape("".join(char if char.isprintable() else "�" for char in text))
+    return escape("".join(char if char.isprintable() or char in _JOINERS else "�" for char in text))

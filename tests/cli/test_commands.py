@@ -304,6 +304,9 @@ def test_a_folder_that_cannot_even_be_looked_at_is_told_in_one_line(
 
 def test_names_cannot_write_markup_or_control_the_terminal() -> None:
     assert markup("[bold]x[/]\x1b[31m\n") == r"\[bold]x\[/]�[31m�"
+    assert markup("a\u202eb\u200bc") == "a�b�c"
+    whole = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \U0001f469\u200d\U0001f467"
+    assert markup(whole) == whole, "joiners are parts of letters"
     line = describe(Outcome(source="[x].mp3", output="", status="done", duration_s=60.0))
     assert r"\[x].mp3" in line
 

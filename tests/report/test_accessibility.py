@@ -42,6 +42,10 @@ def test_a_phone_scrolls_down_only(page: Page, tmp_path: Path) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(report_on(tmp_path, [converted(0, **long), converted(1)]).as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+    heights = page.locator(".chart .tick").evaluate_all(
+        "all => all.map((each) => each.getBoundingClientRect().height)"
+    )
+    assert min(heights) > 7, "figures are large enough to be read"
 
 
 def test_it_prints_more_than_the_screen_shows(page: Page, report: Path) -> None:
