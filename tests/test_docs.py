@@ -11,7 +11,14 @@ from typer.testing import CliRunner
 
 from libsep.cli.app import app
 from libsep.cli.reference import commands
-from libsep.config import Config, DistillationConfig, Section, TrainingConfig, parse
+from libsep.config import (
+    Config,
+    DistillationConfig,
+    GenreTrainingConfig,
+    Section,
+    TrainingConfig,
+    parse,
+)
 from libsep.datasets.song_list import SongList
 from libsep.errors import ConfigError
 from libsep.separation.registry import ModelInfo
@@ -105,7 +112,14 @@ def test_every_option_of_libsep_exists(page: Path) -> None:
     assert unknown == []
 
 
-FILES: tuple[type[Section], ...] = (Config, DistillationConfig, TrainingConfig, SongList, ModelInfo)
+FILES: tuple[type[Section], ...] = (
+    Config,
+    DistillationConfig,
+    TrainingConfig,
+    GenreTrainingConfig,
+    SongList,
+    ModelInfo,
+)
 """What the YAML in the pages may be."""
 
 NOT_MADE = [page for page in PAGES if page.name != "settings.md"]
