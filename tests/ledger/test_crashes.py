@@ -64,6 +64,19 @@ def test_a_process_that_died_counts_though_its_run_ended_in_order(tmp_path: Path
     assert rows == ["started", "crashed", "end"]
 
 
+def test_compaction_changes_no_count_of_crashes(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.begin("r1")
+    ledger.started("again")
+    ledger.append(outcome("again", status="failed"))
+    ledger.started("again")
+    ledger.close()  # killed
+    assert Ledger(tmp_path).crashed() == {}
+    ledger.begin("r2")
+    assert not (tmp_path / "journal" / "r1.jsonl").exists()
+    assert ledger.crashed() == {}
+
+
 def test_a_ledger_of_0_1_is_moved_over_and_a_crash_on_the_way_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

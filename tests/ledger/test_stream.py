@@ -105,6 +105,7 @@ def test_a_track_that_moved_parts_later_has_its_new_name_only_unless_that_failed
 ) -> None:
     ledger = Ledger(tmp_path)
     moved = outcome("new", moved_from="7")
+    unknown = outcome("old", moved_from="of a ledger that was lost")
     failed = outcome("other", moved_from="6", status="failed")
-    record(ledger, "r", *(outcome(f"{number}") for number in range(8)), moved, failed)
-    assert list(ledger.latest()) == ["0", "1", "2", "3", "4", "5", "6", "new", "other"]
+    record(ledger, "r", *(outcome(f"{number}") for number in range(8)), moved, unknown, failed)
+    assert list(ledger.latest()) == ["0", "1", "2", "3", "4", "5", "6", "new", "old", "other"]
