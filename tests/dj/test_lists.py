@@ -286,31 +286,6 @@ def test_names_with_signs_of_urls_and_lines_are_whole(tmp_path: Path) -> None:
     ]
 
 
-def test_spaces_and_a_hash_may_be_part_of_a_name(tmp_path: Path) -> None:
-    lines = (
-        " leading.mp3",
-        "trailing.flac ",
-        "/m/Album /x.mp3 ",
-        "  /m/y.mp3",
-        "#1 hit.mp3",
-        "#2.mp3",
-    )
-    (tmp_path / "#1 hit.mp3").touch()
-    playlist = tmp_path / "set.m3u8"
-    playlist.write_text("#EXTM3U\r\n" + "\r\n".join((*lines, " ", "  # x", "")), encoding="utf-8")
-    expected = [
-        f"{tmp_path}/ leading.mp3",
-        f"{tmp_path}/trailing.flac ",
-        "/m/Album /x.mp3 ",
-        "/m/y.mp3",
-        f"{tmp_path}/#1 hit.mp3",
-    ]
-    assert [entry.location for entry in read_m3u(playlist).entries] == expected
-    pls = tmp_path / "set.pls"
-    pls.write_text("[playlist]\nFile1= leading.mp3\nFile2=trailing.flac \n", encoding="utf-8")
-    assert [entry.location for entry in read_m3u(pls).entries] == expected[:2]
-
-
 def test_a_playlist_with_a_relative_path_names_files_beside_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

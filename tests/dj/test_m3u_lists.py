@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from libsep.cli.app import app
 from libsep.dj.collection import Entry, Playlist
 from libsep.dj.export import told_apart
+from libsep.dj.m3u import read_m3u
 from libsep.dj.m3u_lists import write_lists
 from libsep.errors import ConfigError
 
@@ -70,3 +71,28 @@ def test_lists_whose_names_are_no_unicode_are_written_as_text(
     assert result.exit_code == 0, result.exception
     written = (path for path in stems.rglob("*") if path.suffix in (".m3u8", ".nml", ".xml"))
     assert any("Frühling" in path.read_text(encoding="utf-8") for path in written)
+
+
+def test_spaces_and_a_hash_may_be_part_of_a_name(tmp_path: Path) -> None:
+    lines = (
+        " leading.mp3",
+        "trailing.flac ",
+        "/m/Album /x.mp3 ",
+        "  /m/y.mp3",
+        "#1 hit.mp3",
+        "#2.mp3",
+    )
+    (tmp_path / "#1 hit.mp3").touch()
+    playlist = tmp_path / "set.m3u8"
+    playlist.write_text("#EXTM3U\r\n" + "\r\n".join((*lines, " ", "  # x", "")), encoding="utf-8")
+    expected = [
+        f"{tmp_path}/ leading.mp3",
+        f"{tmp_path}/trailing.flac ",
+        "/m/Album /x.mp3 ",
+        "/m/y.mp3",
+        f"{tmp_path}/#1 hit.mp3",
+    ]
+    assert [entry.location for entry in read_m3u(playlist).entries] == expected
+    pls = tmp_path / "set.pls"
+    pls.write_text("[playlist]\nFile1= leading.mp3\nFile2=trailing.flac \n", encoding="utf-8")
+    assert [entry.location for entry in read_m3u(pls).entries] == expected[:2]
