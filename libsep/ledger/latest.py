@@ -95,7 +95,7 @@ class Latest(Mapping[str, Outcome]):
 
     def failed(self) -> list[Outcome]:
         """Return the outcomes that are failures; of the others, none is made."""
-        rows = self._rows.filter(pc.equal(self._rows["status"], "failed"))
+        rows = self._rows.filter(pc.equal(self._rows["status"], table.text("failed")))
         return list(table.outcomes(rows)) if len(rows) else []  # without rows, it takes pandas
 
     def __getitem__(self, source: str) -> Outcome:

@@ -151,7 +151,7 @@ def event_rows(table: Any) -> Any:
 
 
 def _is_outcome(table: Any) -> Any:
-    return pc.equal(table["event"], _text("outcome"))
+    return pc.equal(table["event"], text("outcome"))
 
 
 def united(tables: Iterable[Any]) -> Any:
@@ -179,8 +179,8 @@ def _default_scalar(column: Any) -> Any:
     return array_of([DEFAULTS[column.name]], column.type)[0]
 
 
-def _text(value: str) -> Any:
-    """Return a text as a scalar of Arrow."""
+def text(value: str) -> Any:
+    """Return a text as a scalar of Arrow, which takes pandas for one of Python."""
     return array_of([value], pa.string())[0]
 
 
