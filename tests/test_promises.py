@@ -162,6 +162,19 @@ def test_every_shipped_model_loads_and_separates_its_targets() -> None:
         assert (model.folder / "README.md").is_file()
 
 
+@pytest.mark.parametrize("name", ["generic", "fast"])
+def test_the_level_of_a_track_does_not_matter(name: str, rng: np.random.Generator) -> None:
+    """Spleeter's networks find half as much in music that is 20 dB quieter than most."""
+    noise = rng.standard_normal((1, 2, 3 * 44100)).astype(np.float32)
+    tone = np.sin(np.arange(3 * 44100, dtype=np.float32) * 0.06)
+    mixture = 0.1 * tone + 0.03 * np.cumsum(noise - noise.mean(axis=2, keepdims=True), axis=2) / 50
+    separator = Separator(find_model(name), device="cpu", precision="float32")
+    expected = separator.separate(mixture)
+    for gain in (0.01, 3.0):
+        found = separator.separate(np.float32(gain) * mixture) / gain
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
 def test_all_models_together_fit_into_a_small_wheel() -> None:
     sizes = [path.stat().st_size for path in models_folder().rglob("*") if path.is_file()]
     assert sum(sizes) < 60_000_000

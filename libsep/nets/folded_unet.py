@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from libsep.dsp.hpss import harmonic_share_by_means
 from libsep.nets.folded import FoldedNetwork
 from libsep.nets.inference import in_parts, kept, kept_kernel
+from libsep.nets.level import gain_to_level
 from libsep.nets.subpixel import parity_kernels, subpixel_kernel
 from libsep.nets.unet import DownBlock, SourceUNet, UNet, UpBlock, activation
 
@@ -43,7 +44,7 @@ class FoldedUNet(FoldedNetwork):
             wiener=network.wiener,
         )
         self.n_seen_bins, self.multiple = network.n_seen_bins, network.multiple
-        self.hpss, self.dtype = network.hpss, dtype
+        self.hpss, self.level_db, self.dtype = network.hpss, network.level_db, dtype
         sources = network.networks.values()
         self.networks = nn.ModuleList(_Source(source, dtype) for source in sources)
         self._masks = network.masking
@@ -54,6 +55,8 @@ class FoldedUNet(FoldedNetwork):
         """Yield the spectra of all targets but the last, in the parts of `in_parts`."""
         seen = spectrum[..., : self.n_seen_bins]
         magnitude = seen.real.square().addcmul_(seen.imag, seen.imag).sqrt_()
+        if self.level_db is not None:
+            magnitude *= gain_to_level(magnitude, self.n_fft, self.level_db)
         padded = self._padded(magnitude)
         logits = [network(padded)[..., : spectrum.shape[2], :] for network in self.networks]
         for *parts, heard, mixture in in_parts(-2, *logits, magnitude, spectrum):

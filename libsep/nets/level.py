@@ -9,6 +9,9 @@ from libsep.nets.network import with_last
 SILENCE = 1e-10
 """RMS below which a mixture is not made louder."""
 
+HEARD_SHARE = 1e-6
+"""Frames with less power than this share of the loudest one's do not count for a level: 60 dB."""
+
 
 def at_unit_level(
     mixture: Float[Tensor, "B C T"],
@@ -16,6 +19,30 @@ def at_unit_level(
     """Return a mixture with an RMS of 1, and the RMS that it had; silence stays silence."""
     level = mixture.square().mean(dim=(1, 2), keepdim=True).sqrt()
     return mixture / level.clamp(min=SILENCE), level
+
+
+def gain_to_level(
+    magnitude: Float[Tensor, "B C N F"], n_fft: int, level_db: float
+) -> Float[Tensor, "B 1 1 1"]:
+    """Return the factor that brings spectrograms to a level; silence gets a finite one.
+
+    Frames far below the loudest, such as silence after the end of a track, do not count.
+
+    Parameters
+    ----------
+    magnitude
+        Of `libsep.dsp.stft`, whose Hann windows have ``n_fft`` samples.
+    n_fft
+        Length of the windows.
+    level_db
+        RMS of the samples, in dB relative to full scale.
+    """
+    windows_power = n_fft * n_fft * 3 / 16  # of all samples under a Hann window, both halves
+    power = magnitude.square().sum(-1).mean(1) / windows_power  # (B, N)
+    counts = power > HEARD_SHARE * power.amax(1, keepdim=True)
+    mean = (power * counts).sum(1) / counts.sum(1).clamp(min=1)
+    gain = 10 ** (level_db / 20) * mean.clamp(min=SILENCE**2).rsqrt()
+    return gain[:, None, None, None]
 
 
 def add_up(

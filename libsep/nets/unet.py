@@ -18,6 +18,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
 from libsep.dsp.hpss import harmonic_share_by_means
+from libsep.nets.level import gain_to_level
 from libsep.nets.masking import MaskingNetwork
 
 EPSILON = 1e-10
@@ -196,8 +197,8 @@ class UNet(MaskingNetwork):
     """A `SourceUNet` for each source, or for all; masks of their estimates on the mixture.
 
     The estimates add up to the mixture. Above the bins that the networks see, a frame's mask is the
-    mean of its mask below. The networks hear the level of the mixture, which they expect near that
-    of released music.
+    mean of its mask below. What the networks find depends on the level at which they hear the
+    mixture; those that learnt from released music expect its level.
 
     Parameters
     ----------
@@ -229,6 +230,9 @@ class UNet(MaskingNetwork):
     hpss
         Whether the networks see the magnitudes of what is harmonic and of what is percussive, which
         add up to those of the mixture, in place of these; see `libsep.dsp.hpss`.
+    level_db
+        RMS level at which the networks hear each mixture, in dB relative to full scale; None: its
+        own.
 
     Raises
     ------
@@ -258,6 +262,7 @@ class UNet(MaskingNetwork):
         masks: Literal["ratio", "shared"] = "ratio",
         fixed_norms: bool = False,
         hpss: bool = False,
+        level_db: float | None = None,
     ) -> None:
         super().__init__()
         self.targets = tuple(targets)
@@ -268,7 +273,7 @@ class UNet(MaskingNetwork):
         self.n_seen_bins = n_seen_bins
         self.n_levels = len(channels)
         self.multiple = 2**self.n_levels
-        self.hpss, self.fixed_norms = hpss, fixed_norms
+        self.hpss, self.fixed_norms, self.level_db = hpss, fixed_norms, level_db
         self.masking = Masking(self.targets, self.joined, gains, masks, rest)
         if not channels:
             raise ValueError("channels: none, expected those of one level at least")
@@ -305,6 +310,8 @@ class UNet(MaskingNetwork):
         """Return the factor of each cell and target, from zero to one; they sum to one."""
         n_frames = spectrum.shape[-1]
         magnitude = spectrum.abs()[:, :, : self.n_seen_bins].transpose(-1, -2)  # (B, C, N, F)
+        if self.level_db is not None:
+            magnitude = magnitude * gain_to_level(magnitude, self.n_fft, self.level_db)
         seen = magnitude
         if self.hpss:
             harmonic = magnitude * harmonic_share_by_means(magnitude.mT).mT

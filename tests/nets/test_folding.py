@@ -47,7 +47,10 @@ NETWORKS: dict[str, Callable[[], SeparationNetwork]] = {
     "magnitudes of one source and the rest": lambda: UNet(
         **MAGNITUDES, targets=["vocals", "rest"], rest="rest", masks="shared"
     ),
-    "magnitudes, one network for all": lambda: UNet(**MAGNITUDES, joint=True, gains="softmax"),
+    "magnitudes, one network for all, at one level": lambda: UNet(
+        **MAGNITUDES, joint=True, gains="softmax", level_db=-20.0
+    ),
+    "magnitudes of harmonics, at one level": lambda: UNet(**MAGNITUDES, hpss=True, level_db=3.0),
     "blend of one transform": lambda: Blend(
         [BandSplitUNet(**BAND_SPLIT), UNet(**MAGNITUDES)], [3.0, 1.0]
     ),

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from libsep.dsp.stft import stft
+from libsep.nets.level import gain_to_level
 from libsep.nets.unet import UNet
 
 SMALL = {"n_fft": 256, "hop_length": 64, "n_seen_bins": 96, "channels": [4, 6, 8]}
@@ -135,3 +137,37 @@ def test_the_public_sizes_have_their_parameters() -> None:
     with torch.device("meta"):
         two = UNet(targets=["vocals", "accompaniment"])
     assert sum(p.numel() for p in two.networks["vocals"].parameters()) == 9_822_725
+
+
+@torch.inference_mode()
+def test_networks_that_hear_one_level_find_the_same_in_quiet_and_in_loud_music(
+    rng: np.random.Generator,
+) -> None:
+    mixture = torch.from_numpy(rng.standard_normal((2, 2, 4000)).astype(np.float32))
+    quiet = torch.stack([1e-3 * mixture[0], 30 * mixture[1]])  # of a batch, each has its own
+    scale = torch.tensor([1e-3, 30.0])[:, None, None, None]
+    as_heard, at_one_level = network(), network(level_db=-16.0)
+    changes = {
+        name: ((model.separate(quiet) / scale - model.separate(mixture)).abs().max()).item()
+        for name, model in {"as heard": as_heard, "at one level": at_one_level}.items()
+    }
+    assert changes["at one level"] < 1e-5
+    assert changes["as heard"] > 1e-2
+    at_that_level = mixture * 10 ** (-16 / 20)
+    torch.testing.assert_close(
+        at_one_level.separate(at_that_level), as_heard.separate(at_that_level), atol=0.02, rtol=0
+    )
+    silence = torch.zeros(1, 2, 4000)
+    assert not at_one_level.separate(silence).any()
+
+
+def test_a_level_is_that_of_the_samples_and_silence_after_them_does_not_count(
+    rng: np.random.Generator,
+) -> None:
+    mixture = torch.from_numpy(rng.standard_normal((1, 2, 100_000)).astype(np.float32))
+    mixture *= torch.tensor([0.02, 0.1])[:, None]
+    level_db = 10 * mixture.square().mean().log10().item()
+    for n_silent in (0, 300_000):
+        magnitude = stft(torch.nn.functional.pad(mixture, (0, n_silent)), 1024, 256).abs().mT
+        gain_db = 20 * gain_to_level(magnitude, 1024, -18.0).log10().item()
+        assert level_db + gain_db == pytest.approx(-18, abs=0.1)
