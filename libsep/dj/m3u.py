@@ -16,7 +16,8 @@ EXTENSIONS = (".m3u", ".m3u8", ".pls")
 MAX_BYTES = 32 << 20
 """Largest playlist that is read: about 300,000 tracks."""
 
-_PLS_ENTRY = re.compile(r"\s*File\d+\s*=(.*)", re.IGNORECASE)
+_PLS_ENTRY = re.compile(r"\s*File\d+(?:=|\s+=\s*)(.*)", re.IGNORECASE)
+"""Spaces after the sign belong to the name, unless there are some before it, too."""
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 """Names may have other characters that Python takes for ends of lines."""

@@ -137,6 +137,8 @@ class StemEncoder:
     def warnings(self) -> list[str]:
         """What was odd about the samples."""
         over_db = amplitude_to_db(self._peak)
+        if over_db <= 0:  # silence has no finite one
+            return []
         advice = f"a gain_db lower by {math.ceil(10 * over_db) / 10:.1f} would avoid it"
         if self.n_clipped:
             return [f"{self.n_clipped} samples clipped, by up to {over_db:.1f} dB; {advice}"]
