@@ -200,8 +200,11 @@ def _docstrings(section: type) -> dict[str, str]:
     texts = {}
     for field, below in zip(tree.body, [*tree.body[1:], None], strict=True):
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-            has_text = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
-            texts[field.target.id] = _plain(str(below.value.value)) if has_text else ""  # type: ignore[union-attr]
+            match below:
+                case ast.Expr(value=ast.Constant(value=text)):
+                    texts[field.target.id] = _plain(str(text))
+                case _:
+                    texts[field.target.id] = ""
     return texts
 
 

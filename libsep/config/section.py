@@ -21,7 +21,7 @@ class Section(BaseModel):
 
 def _at_home(place: Path | str) -> Path | str:
     """Return a path with the folder of the user in place of the ``~`` that it begins with."""
-    return type(place)(os.path.expanduser(place))  # noqa: PTH111 (a name is no path)
+    return type(place)(os.path.expanduser(place))  # noqa: PTH111 - a name is no path
 
 
 UserPath = Annotated[Path, AfterValidator(_at_home)]

@@ -78,8 +78,8 @@ def _text(path: Path) -> str:
 def _m3u(text: str, folder: Path) -> Iterator[str]:
     for line in _LINE_END.split(text):
         is_comment = line.lstrip().startswith("#")
-        # isfile may not raise, as that of Path does
-        if line.strip() and not (is_comment and not os.path.isfile(folder / line)):  # noqa: PTH113
+        is_file = is_comment and os.path.isfile(folder / line)  # noqa: PTH113 - may not raise
+        if line.strip() and (is_file or not is_comment):
             yield line
 
 

@@ -58,21 +58,21 @@ def do_nothing(library: Path) -> None:
     assert library.is_dir()
 
 
-@pytest.mark.parametrize(
-    ("act", "is_edited"),
-    [
-        (change, True),
-        (delete, True),
-        (rename_the_folder, True),
-        (empty_the_inbox, True),
-        (unplug, False),
-        (unmount, False),
-        (unmount_the_inbox, False),
-        (unplug_the_disk_of_the_inbox, False),
-        (put_a_file_in_place_of_the_inbox, False),
-        (do_nothing, False),
-    ],
-)
+WHAT_TAKES_IT = [
+    (delete, True),
+    (rename_the_folder, True),
+    (empty_the_inbox, True),
+    (unplug, False),
+    (unmount, False),
+    (unmount_the_inbox, False),
+    (unplug_the_disk_of_the_inbox, False),
+    (put_a_file_in_place_of_the_inbox, False),
+    (do_nothing, False),
+]
+"""Whether a track was taken from its library by each of these."""
+
+
+@pytest.mark.parametrize(("act", "is_edited"), [(change, True), *WHAT_TAKES_IT])
 def test_a_track_was_edited_if_its_library_is_still_there(
     tmp_path: Path, act: Callable[[Path], None], is_edited: bool
 ) -> None:
@@ -81,21 +81,7 @@ def test_a_track_was_edited_if_its_library_is_still_there(
     assert was_edited(track) is is_edited
 
 
-@pytest.mark.parametrize(
-    ("act", "is_closed"),
-    [
-        (change, False),
-        (delete, True),
-        (rename_the_folder, True),
-        (empty_the_inbox, True),
-        (unplug, False),
-        (unmount, False),
-        (unmount_the_inbox, False),
-        (unplug_the_disk_of_the_inbox, False),
-        (put_a_file_in_place_of_the_inbox, False),
-        (do_nothing, False),
-    ],
-)
+@pytest.mark.parametrize(("act", "is_closed"), [(change, False), *WHAT_TAKES_IT])
 def test_a_failure_is_closed_if_its_track_was_taken_from_a_library_that_is_there(
     tmp_path: Path, act: Callable[[Path], None], is_closed: bool
 ) -> None:
