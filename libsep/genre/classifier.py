@@ -11,7 +11,7 @@ from torch import Tensor
 from libsep.errors import ModelError
 from libsep.genre.description import ClassifierInfo, StoredClassifier, find_classifier
 from libsep.genre.tag_table import genre_shares, strongest
-from libsep.genre.windows import Window
+from libsep.genre.windows import Window, in_phase, without_silence
 from libsep.model_folder.description import read_folder
 from libsep.model_folder.tensors import filled, made, write_network
 from libsep.nets.genre_cnn import GenreCNN
@@ -58,11 +58,13 @@ class Classifier:
         Parameters
         ----------
         windows
-            Stretches of one track, as `libsep.genre.windows` cuts them for `window`. Their level
-            does not matter; of a silent track every genre is as likely as any.
+            Stretches of one track, as `libsep.genre.windows` cuts them for `window`. Neither level
+            nor polarity matters; silent ones are not heard. Of a silent track every genre is as
+            likely as any.
         """
         network, genres = self._network, self.info.genres
-        # A tagger hears the mean of the channels, which may cancel each other.
+        windows = in_phase(without_silence(windows))
+        # A tagger hears the mean of the channels.
         told = windows if isinstance(network, GenreCNN) else windows.mean(axis=1)
         if not float(np.abs(told).max(initial=0.0)) > SILENCE:  # its squares would be nothing
             return Heard(dict.fromkeys(genres, 1 / len(genres)))

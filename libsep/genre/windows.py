@@ -15,6 +15,10 @@ PLACES = (0.25, 0.5, 0.75)
 """Where the middle of each window lies, as a share of the track."""
 
 
+HEARD_SHARE = 1e-6
+"""Windows with less power than this share of the loudest one's are not heard: 60 dB."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Window:
     """A stretch of audio: its rate in Hz, and its length in samples."""
@@ -88,6 +92,28 @@ def read_windows(
     # A header that promises too much leaves the last windows empty: hear another one twice.
     cuts = (cut if cut.shape[1] else heard[-1] for cut in windows)
     return np.stack([_filled(cut, window.n_samples) for cut in cuts])
+
+
+def without_silence(windows: Float32[np.ndarray, "N 2 T"]) -> Float32[np.ndarray, "M 2 T"]:
+    """Return the windows that sound: all of them if none does.
+
+    A track may be silent for minutes, such as before a hidden one.
+    """
+    power = np.square(windows, dtype=np.float64).mean(axis=(1, 2))
+    return windows[power >= HEARD_SHARE * power.max(initial=0)]
+
+
+def in_phase(windows: Float32[np.ndarray, "N 2 T"]) -> Float32[np.ndarray, "N 2 T"]:
+    """Return windows of a track whose channels do not cancel each other when they are added.
+
+    If a channel was inverted, left and right differ more than they have in common: then the right
+    one is inverted. A constant offset, which is no sound, is taken away.
+    """
+    offset = windows.mean(axis=2, keepdims=True, dtype=np.float64).astype(np.float32)
+    centred: np.ndarray = windows - offset
+    if np.vdot(centred[:, 0], centred[:, 1]) < 0:
+        centred[:, 1] *= -1
+    return centred
 
 
 def _filled(cut: Float32[np.ndarray, "2 t"], n_samples: int) -> Float32[np.ndarray, "2 T"]:

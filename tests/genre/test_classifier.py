@@ -69,6 +69,24 @@ def test_silence_and_level_decide_nothing(
     assert [*soft.probabilities.values()] == pytest.approx([*expected.values()], abs=1e-3)
 
 
+def test_polarity_offset_and_silent_windows_decide_nothing(rng: np.random.Generator) -> None:
+    shipped = load_classifier("genre")
+    n_samples = shipped.window.n_samples
+    middle = rng.normal(0, 0.1, (3, 1, n_samples)).cumsum(axis=2).astype(np.float32)
+    heard = 0.01 * (middle + rng.normal(0, 0.3, (3, 2, n_samples)).astype(np.float32))
+    expected = [*shipped.classify(heard).probabilities.values()]
+    assert np.ptp(expected) > 0.1
+
+    def difference(changed: np.ndarray) -> float:
+        said = shipped.classify(changed.astype(np.float32)).probabilities
+        return float(np.abs(np.array([*said.values()]) - expected).max())
+
+    assert difference(heard * np.array([[1], [-1]])) < 1e-3, "one channel is inverted"
+    assert difference(-heard) < 1e-3
+    assert difference(heard + np.array([[0.1], [-0.2]])) < 1e-2
+    assert difference(np.concatenate([heard, np.zeros_like(heard)])) < 1e-3
+
+
 def test_a_classifier_is_found_by_name_and_is_no_separator(
     stored: StoredClassifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:

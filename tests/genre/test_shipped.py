@@ -42,12 +42,9 @@ def test_a_beat_is_electronic_at_any_level_and_says_by_which_tags(
     assert [*soft.probabilities.values()] == pytest.approx([*loud.probabilities.values()], abs=1e-3)
 
 
-def test_silence_and_channels_that_cancel_say_nothing(
-    classifier: Classifier, rng: np.random.Generator
-) -> None:
+def test_silence_says_nothing(classifier: Classifier, rng: np.random.Generator) -> None:
     windows = beats(rng, classifier)
-    windows[:, 1] *= -1
-    for silent in (np.zeros_like(windows), windows, np.float32(1e-25) * beats(rng, classifier)):
+    for silent in (0 * windows, 0 * windows + np.float32(0.1), np.float32(1e-25) * windows):
         heard = classifier.classify(silent)
         assert heard.probabilities == dict.fromkeys(GENRES, 1 / 6)
         assert max(heard.probabilities.values()) < classifier.info.threshold

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from libsep.datasets.audio_cache import save_array
 from libsep.errors import DecodeError, TrackError
-from libsep.genre.windows import PLACES, Window, read_windows
+from libsep.genre.windows import PLACES, Window, in_phase, read_windows
 from libsep.machine import n_cores
 from libsep.media.atomic import make_folder
 from libsep.media.ffmpeg import find_ffmpeg
@@ -88,12 +88,14 @@ class FeatureCache:
         return windows
 
     def _make(self, example: Example, cached: Path) -> None:
-        audio = read_windows(
-            example.path,
-            ffmpeg=self._ffmpeg,
-            window=self._window,
-            duration_s=example.duration_s,
-            places=self._places,
+        audio = in_phase(
+            read_windows(
+                example.path,
+                ffmpeg=self._ffmpeg,
+                window=self._window,
+                duration_s=example.duration_s,
+                places=self._places,
+            )
         )
         if not audio.mean(axis=1).any():
             raise DecodeError(example.path, "is silent where it was listened to")
