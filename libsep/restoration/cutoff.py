@@ -44,7 +44,14 @@ LOWEST_SHELF_DB = -90.0
 and no music."""
 
 AUDIBLE_DB = -50.0
-"""Level of a stretch, relative to the track's, below which it is too quiet to show anything."""
+"""Level of a frame or a stretch, relative to the loudest one, below which it is too quiet to show
+anything: a track may be silent for minutes, with the noise of a converter."""
+
+OFFSET_BINS = 2
+"""Lowest bins, in which a constant offset lies, and no sound."""
+
+CLASS_DB = 10.0
+"""Frames are counted apart by their level, in steps of this."""
 
 EDGE_DB = 6.0
 """How far the level has fallen at the cut-off that is told."""
@@ -66,8 +73,8 @@ class Cutoff:
 class CutoffMeter:
     """Listens to a track that arrives in blocks of any length, and tells where it was cut off.
 
-    The answer does not depend on how the track is cut. What is held is one stretch of samples, a
-    table of fixed size, and one kilobyte for every 12 s.
+    The answer does not depend on how the track is cut. What is held is one stretch of samples, half
+    a megabyte for each `CLASS_DB` that the track spans, and one kilobyte for every 12 s.
 
     Parameters
     ----------
@@ -79,7 +86,7 @@ class CutoffMeter:
         self._band_hz = sample_rate / N_FFT * BINS_PER_BAND
         self._n_bands = N_FFT // 2 // BINS_PER_BAND
         self._window = np.hanning(N_FFT + 1)[:-1].astype(np.float32)
-        self._counts = np.zeros((self._n_bands, len(_LEVELS_DB)), np.int64)
+        self._counts: dict[int, Int64[np.ndarray, "bands levels"]] = {}
         self._stretches: list[Float32[np.ndarray, " bands"]] = []
         self._held: list[Float32[np.ndarray, "C _"]] = []
         self._n_held = 0
@@ -132,6 +139,7 @@ class CutoffMeter:
         """Add whole frames to the table, and keep the spectrum of their louder half."""
         frames = samples.reshape(len(samples), -1, N_FFT) * self._window
         power = np.square(np.abs(np.fft.rfft(frames, axis=-1))).mean(axis=0)  # (N, F)
+        power[:, :OFFSET_BINS] = 0
         bands = power[:, : N_FFT // 2].reshape(len(power), self._n_bands, BINS_PER_BAND).mean(2)
         scale = np.square(2 / N_FFT)  # a sine of full scale has about 0 dB
         with np.errstate(divide="ignore"):
@@ -139,14 +147,18 @@ class CutoffMeter:
         levels_db = np.clip(levels_db, _LEVELS_DB[0], _LEVELS_DB[-1]).astype(np.float32)
         columns = np.rint(levels_db).astype(np.int64) - _LEVELS_DB[0]
         cells = columns + np.arange(self._n_bands) * len(_LEVELS_DB)
-        self._counts += np.bincount(cells.ravel(), minlength=self._counts.size).reshape(
-            self._counts.shape
-        )
+        classes = np.floor(levels_db.max(axis=1) / CLASS_DB).astype(np.int64)
+        shape = self._n_bands, len(_LEVELS_DB)
+        for number in np.unique(classes).tolist():
+            counts = np.bincount(cells[classes == number].ravel(), minlength=shape[0] * shape[1])
+            self._counts[number] = self._counts.get(number, 0) + counts.reshape(shape)
         self._stretches.append(np.percentile(levels_db, 90, axis=0).astype(np.float32))
 
     def _spectrum(self, percentile: int) -> Float64[np.ndarray, " bands"]:
-        """Return the level of each band, in dB, that this share of all frames stays below."""
-        reached = self._counts.cumsum(axis=1)
+        """Return the level of each band, in dB, that this share of audible frames stays below."""
+        quietest = max(self._counts) + AUDIBLE_DB / CLASS_DB
+        audible = [counts for number, counts in self._counts.items() if number >= quietest]
+        reached = np.sum(audible, axis=0).cumsum(axis=1)
         place: Int64[np.ndarray, " bands"] = np.argmax(
             reached * 100 >= percentile * reached[:, -1:], axis=1
         )

@@ -191,3 +191,13 @@ def test_blocks_pass_through_untouched(music: np.ndarray) -> None:
     passed = list(meter.watching(np.array_split(signal, 5, axis=1)))
     np.testing.assert_array_equal(np.concatenate(passed, axis=1), signal)
     assert meter.cutoff() == found(signal)
+
+
+def test_offset_and_minutes_of_noise_around_a_track_hide_no_cut(rng: np.random.Generator) -> None:
+    hits = np.arange(SECONDS * RATE) % (2 * RATE) < RATE // 8
+    cut = brick_wall(noise(rng, SECONDS, 24.0) + 0.1 * hits * noise(rng, SECONDS, 3.0), 16_000)
+    expected = found(cut)
+    assert expected is not None
+    steps = rng.integers(-1, 2, (2, 6 * cut.shape[1])).astype(np.float32) / 32768
+    assert found(np.concatenate([cut, steps], axis=1)) == expected
+    assert found(np.float32(0.001) * cut + np.float32(0.5)) == found(np.float32(0.001) * cut)
