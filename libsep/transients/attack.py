@@ -22,7 +22,7 @@ SHORTEST_S = 0.02
 LONGEST_S = 0.055
 """How much after the attack is replaced; the second half of it fades out."""
 
-NO_SOUND = 1e-12
+NO_SOUND = 1e-20
 
 
 def correction(

@@ -26,8 +26,8 @@ N_AHEAD = 2
 """Sections that are heard before one is changed: its templates know at least 20 s of what
 follows, and all that went before."""
 
-QUIETEST = 1e-6
-"""Mean square of a stroke below which it is none: -60 dB."""
+QUIETEST = 1e-4
+"""Energy of a stroke, as a share of the loudest one's so far, below which it is none: -40 dB."""
 
 Stretch = tuple[Float32[np.ndarray, "C _"], Float32[np.ndarray, "S C _"]]
 """A block of the mixture, and its stems."""
@@ -74,6 +74,7 @@ class DrumReplacer:
         self._context = int(CONTEXT_S * sample_rate)
         self._bank = StrokeBank(sample_rate, self._grid.lag, sounds)
         self._before: Float32[np.ndarray, "2 2 _"] = np.zeros((2, 2, 0), np.float32)
+        self._loudest = 0.0
         self.n_replaced = 0
 
     def through(self, stretches: Iterable[Stretch]) -> Iterator[Stretch]:
@@ -125,8 +126,9 @@ class DrumReplacer:
             section.hits.append(Hit(place, hit.kind, end - hit.place))
             sound = drums[:, around]
             energy = float(np.square(sound).mean())
+            self._loudest = max(self._loudest, energy)
             is_alone = min(hit.place - begin, end - hit.place) >= grid.length
-            if is_alone and energy > QUIETEST:
+            if is_alone and energy > QUIETEST * self._loudest:
                 other = float(np.square(rest[:, around]).mean())
                 clean_db = 10 * np.log10(energy / max(other, 1e-12))
                 self._bank.add(hit.kind, Stroke(place, float(clean_db), sound.copy()))

@@ -92,6 +92,16 @@ def test_attacks_come_nearer_to_the_clean_stroke_and_the_sum_stays(listener: Hit
     np.testing.assert_array_equal(made[untouched], stems[untouched])
 
 
+def test_the_level_of_a_track_does_not_matter(listener: HitListener) -> None:
+    _, stems = loop()
+    gain = np.float32(0.003)
+    _, expected, n_replaced = replaced(listener, stems.sum(axis=0), stems)
+    _, made, n_of_level = replaced(listener, gain * stems.sum(axis=0), gain * stems)
+    assert n_of_level == n_replaced
+    changes = [expected[DRUMS] - stems[DRUMS], made[DRUMS] / gain - stems[DRUMS]]
+    assert residual_db(changes[0], changes[1][None]) < -40
+
+
 def test_it_does_not_matter_how_the_track_is_cut(listener: HitListener) -> None:
     _, stems = loop()
     mixture = stems.sum(axis=0)
