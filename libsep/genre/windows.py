@@ -100,7 +100,8 @@ def without_silence(windows: Float32[np.ndarray, "N 2 T"]) -> Float32[np.ndarray
     A track may be silent for minutes, such as before a hidden one.
     """
     power = np.square(windows, dtype=np.float64).mean(axis=(1, 2))
-    return windows[power >= HEARD_SHARE * power.max(initial=0)]
+    heard: np.ndarray = windows[power >= HEARD_SHARE * power.max(initial=0)]
+    return heard
 
 
 def in_phase(windows: Float32[np.ndarray, "N 2 T"]) -> Float32[np.ndarray, "N 2 T"]:

@@ -53,6 +53,7 @@ class Journal:
         self._display = display
         self._pool = pool
         self._stop = ""
+        self._is_drawn = False
         self._board = None
         self._excerpt = None
         if board.IS_INSTALLED:
@@ -94,7 +95,8 @@ class Journal:
 
     def close(self) -> None:
         """Draw the whole curve, say once more what was amiss, and end TensorBoard and display."""
-        self._plot()
+        if not self._is_drawn:
+            self._plot()
         if self._stop:
             self._warn(f"not to be overlooked: {self._stop}")
         if self._board is not None:
@@ -103,6 +105,7 @@ class Journal:
             self._display.close()
 
     def _append(self, step: int, values: Mapping[str, object]) -> None:
+        self._is_drawn = False
         line = json.dumps({"time": round(time.time(), 1), "step": step, **values})
         path = self._folder / CURVE
         try:
@@ -120,3 +123,4 @@ class Journal:
     def _plot(self) -> None:
         if plot.IS_INSTALLED:
             plot.plot_curve(read_curve(self._folder / CURVE), self._folder / plot.PICTURE)
+        self._is_drawn = True

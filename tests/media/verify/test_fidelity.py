@@ -87,6 +87,17 @@ def test_stems_above_full_scale_which_the_codec_cuts_off_are_faithful(
     assert broken_rules(make_stem_file(loud, codec="alac"), loud) == []
 
 
+@pytest.mark.parametrize("codec", ["aac", "alac"])
+def test_a_quiet_beginning_is_faithful_and_faults_in_it_are_found(
+    make_stem_file: Callable[..., Path], sources: np.ndarray, codec: str
+) -> None:
+    quiet = sources * np.float32(0.01 / np.abs(sources).max())
+    assert broken_rules(make_stem_file(quiet, codec=codec), quiet) == []
+    louder = quiet.copy()
+    louder[1] *= 3
+    assert broken_rules(make_stem_file(louder, codec=codec), louder) == ["D3"]
+
+
 def test_slow_signals_that_fit_themselves_a_little_later_are_faithful(
     make_stem_file: Callable[..., Path],
 ) -> None:
