@@ -92,13 +92,19 @@ def test_files_that_the_page_for_developers_names_exist() -> None:
     assert {name for name in names if not any((place / name).exists() for place in places)} == set()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_option_of_libsep_exists(page: Path) -> None:
-    helps = {"libsep": CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output}
+@pytest.fixture(scope="module")
+def helps() -> dict[str, str]:
+    """Return what each command says of itself."""
+    said = {"libsep": CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output}
     for _, context in commands():
         words = context.command_path.split()[1:]
         output = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "200"}).output
-        helps[context.command_path] = output
+        said[context.command_path] = output
+    return said
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_option_of_libsep_exists(page: Path, helps: dict[str, str]) -> None:
     text = page.read_text(encoding="utf-8")
     blocks = re.findall(r"```(?:sh|console)\n(.*?)```", text, re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()

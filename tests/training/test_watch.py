@@ -23,6 +23,7 @@ from libsep.training.local import train
 from libsep.training.records.curve import flattened, read_curve, write_table
 from libsep.training.records.display import TrainingDisplay
 from libsep.training.records.excerpt import choose_excerpt, spectrogram
+from libsep.training.records.journal import Journal
 from libsep.training.records.plot import plot_curve
 
 from ..conftest import SAMPLE_RATE, tone
@@ -154,6 +155,26 @@ def test_the_picture_has_a_panel_for_each_family_that_was_recorded(tmp_path: Pat
     with Image.open(tmp_path / "a.png") as one, Image.open(tmp_path / "b.png") as three:
         assert three.size == (2 * one.width, 2 * one.height)
     assert not (tmp_path / "c.png").exists()
+
+
+def test_the_picture_is_drawn_at_each_validation_and_at_the_end_only_if_more_was_recorded(
+    tmp_path: Path,
+) -> None:
+    def drawn_ns() -> int:
+        return (tmp_path / "curve.png").stat().st_mtime_ns
+
+    journal = Journal(tmp_path, step=0, songs=[])
+    journal.record(1, {"loss": 0.5})
+    assert not (tmp_path / "curve.png").exists()
+    journal.record(1, {"sdr_db": {"drums": 1.0, "mean": 1.0}, "is_best": True})
+    first_ns = drawn_ns()
+    journal.close()
+    assert drawn_ns() == first_ns
+    resumed = Journal(tmp_path, step=1, songs=[])
+    resumed.record(2, {"loss": 0.25})
+    assert drawn_ns() == first_ns
+    resumed.close()
+    assert drawn_ns() > first_ns
 
 
 def test_without_a_terminal_progress_is_lines_on_standard_error(
