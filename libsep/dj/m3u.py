@@ -99,5 +99,4 @@ def _file(folder: Path, entry: str) -> Path | None:
         entry = entry.lstrip()
     if _DRIVE.match(entry):
         return Path(entry.replace("\\", "/"))
-    is_windows = "\\" in entry and "/" not in entry
-    return folder / (entry.replace("\\", "/") if is_windows else entry)
+    return folder / (entry if "/" in entry else entry.replace("\\", "/"))

@@ -108,6 +108,17 @@ def test_numbers_that_are_none_do_no_harm(tmp_path: Path) -> None:
     assert entry.duration_s == 201
 
 
+def test_a_grid_whose_beat_or_metre_is_not_said_begins_on_the_first_of_four(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "rekordbox.xml"
+    for said in ("", 'Battito="5"', 'Metro="0/4" Battito="0"'):
+        text = REKORDBOX.replace('Metro="4/4" Battito="3"', said)
+        path.write_text(text, encoding="utf-8")
+        (marker,) = read_rekordbox(path).entries[0].grid
+        assert (marker.beat, marker.meter) == (1, (4, 4))
+
+
 def test_keys_have_the_numbers_of_traktor() -> None:
     names = ("C", "Am", "f#", "Ebm", "Bb min", "B\N{MUSIC FLAT SIGN} Major", "Cb", "x", "AM", "")
     assert [key_number(key) for key in names] == [

@@ -1,5 +1,6 @@
 """Lists of stem files, read back with parsers of others."""
 
+import dataclasses
 import datetime
 import json
 import re
@@ -18,7 +19,7 @@ from libsep.dj.rekordbox import read_rekordbox, write_rekordbox
 from libsep.dj.stems import StemTrack, carried, closest, read_stem_tracks, sources_in
 from libsep.dj.traktor import read_traktor, write_traktor
 from libsep.media.stems import MANIFEST
-from libsep.media.tags.serato_cues import GridMarker
+from libsep.media.tags.serato_cues import Cue, GridMarker
 
 from .conftest import MakeStem
 from .test_collections import NML, REKORDBOX
@@ -298,14 +299,43 @@ def test_sources_that_differ_in_case_alone_keep_their_own_stem_files() -> None:
         StemTrack(path=Path(f"{number}.stem.mp4"), source=name, entry=Entry(location=f"/{number}"))
         for number, name in enumerate(("A/One.mp3", "A/one.mp3", "A/Two.mp3"))
     ]
-    spelt = ("/Music/A/One.mp3", "/Music/A/one.mp3", "/Music/A/ONE.mp3", "/Music/a/two.MP3")
+    spelt = (
+        "/Music/A/One.mp3",
+        "/Music/A/one.mp3",
+        "/Music/A/ONE.mp3",
+        "/Music/a/two.MP3",
+        "A/Two.mp3",
+    )
     collection = Collection(entries=tuple(Entry(location=each) for each in spelt))
     found = sources_in(collection, tuple(stems))
     assert {place: track.source for place, track in found.items()} == {
         "/Music/A/One.mp3": "A/One.mp3",
         "/Music/A/one.mp3": "A/one.mp3",
         "/Music/a/two.MP3": "A/Two.mp3",
+        "A/Two.mp3": "A/Two.mp3",
     }
+
+
+def test_texts_of_a_stem_file_win_and_what_was_prepared_in_the_collection_does() -> None:
+    texts = ("title", "artist", "album", "genre", "comment")
+    day = datetime.date(2026, 1, 1)
+    prepared: dict[str, object] = {
+        "bpm": 120.0,
+        "rating": 0,
+        "added": day,
+        "cues": (Cue(position_s=1.0),),
+        "grid": (GridMarker(position_s=1.0, bpm=120.0),),
+    }
+    own = Entry(
+        location="/a", bpm=90.0, rating=60, added=day.replace(day=2), cues=(Cue(position_s=2.0),),
+        grid=(GridMarker(position_s=2.0, bpm=90.0),), **dict.fromkeys(texts, "own"),
+    )  # fmt: skip
+    known = Entry(location="/b", **dict.fromkeys(texts, "known"), **prepared)
+    entry = carried(own, known)
+    assert [getattr(entry, name) for name in texts] == ["own"] * 5
+    assert {name: getattr(entry, name) for name in prepared} == prepared
+    assert carried(own, Entry(location="/b")) == own
+    assert carried(Entry(location="/a"), known) == dataclasses.replace(known, location="/a")
 
 
 def test_of_two_entries_for_one_stem_file_that_of_the_exact_path_counts(

@@ -79,6 +79,7 @@ def test_spaces_and_a_hash_may_be_part_of_a_name(tmp_path: Path) -> None:
         "trailing.flac ",
         "/m/Album /x.mp3 ",
         "  /m/y.mp3",
+        "  D:\\m\\z.mp3",
         "#1 hit.mp3",
         "#2.mp3",
     )
@@ -90,6 +91,7 @@ def test_spaces_and_a_hash_may_be_part_of_a_name(tmp_path: Path) -> None:
         f"{tmp_path}/trailing.flac ",
         "/m/Album /x.mp3 ",
         "/m/y.mp3",
+        "D:/m/z.mp3",
         f"{tmp_path}/#1 hit.mp3",
     ]
     assert [entry.location for entry in read_m3u(playlist).entries] == expected

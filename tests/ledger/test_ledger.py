@@ -249,6 +249,25 @@ def test_a_thousand_rows_wait_for_the_disk_once(
     assert len(ledger.latest()) == 2502
 
 
+def test_the_name_of_a_journal_is_on_the_disk_before_its_first_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power cut would take the whole journal, whose rows are all on the disk."""
+    synced: list[tuple[int, bool]] = []
+    fsync, ledger, journal = os.fsync, Ledger(tmp_path), tmp_path / "journal" / "r1.jsonl"
+
+    def noted(handle: int) -> None:
+        synced.append((os.fstat(handle).st_ino, journal.exists()))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    ledger.begin("r1")
+    assert synced == [(journal.parent.stat().st_ino, True)]
+    ledger.append(outcome("x"))
+    assert synced[1:] == [(journal.stat().st_ino, True)]
+    ledger.close()
+
+
 def test_writing_needs_an_open_run_with_a_new_and_plain_name(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     with pytest.raises(ValueError, match="begin"):

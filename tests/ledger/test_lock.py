@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -58,6 +59,7 @@ def test_a_lock_of_another_host_is_respected_until_it_is_stale(tmp_path: Path) -
         RunLock(tmp_path, run="mine"),
     ):
         pass
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
     foreign_lock(tmp_path, lock.STALE_S + 20)
     with RunLock(tmp_path, run="mine") as held:
         assert json.loads(held.path.read_text())["run"] == "mine"
@@ -93,6 +95,31 @@ def test_a_killed_process_that_nobody_has_asked_for_its_exit_code_holds_no_lock(
         assert run_in_work(tmp_path) == ""
         with RunLock(tmp_path, run="mine") as held:
             held.check()
+
+
+def test_a_lock_is_not_given_back_while_its_last_sign_of_life_is_on_the_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In a store the sign would write the lock anew, and shut the next run out."""
+    steps, is_on_the_way = [], threading.Event()
+
+    class Slow(held_lock.HeldLock):
+        def _take(self) -> None:
+            steps.append("taken")
+
+        def _give_sign_of_life(self) -> bool:
+            is_on_the_way.set()
+            time.sleep(0.05)
+            steps.append("sign")
+            return True
+
+        def _give_back(self) -> None:
+            steps.append("given back")
+
+    monkeypatch.setattr(held_lock, "HEARTBEAT_S", 0.0)
+    with Slow("here", "nothing"):
+        is_on_the_way.wait()
+    assert (steps[0], steps[-2:]) == ("taken", ["sign", "given back"])
 
 
 KILLED = """
