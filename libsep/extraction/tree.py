@@ -7,7 +7,7 @@ from pathlib import Path
 
 from libsep.config import StorageConfig
 from libsep.errors import TransferError
-from libsep.extraction.extract import Extracted, Job, Stopped, extract
+from libsep.extraction.extract import Extracted, Job, extract
 from libsep.extraction.selection import track_path
 from libsep.machine import n_cores
 from libsep.media.atomic import NOBODYS_S, remove_stale
@@ -134,5 +134,3 @@ def _extract(
             return extract(path, source, job, name=file.name, stop=stop)
     except TransferError as exc:
         return Extracted(source=file.name, status="failed", message=f"{exc.stage}: {exc.message}")
-    except Stopped:
-        return Extracted(source=file.name, status="failed", message="stopped")

@@ -174,9 +174,11 @@ class CopiedLedger(Ledger):
         try:
             rows = table.read(fetched)
         except LedgerError as exc:
+            damage = str(exc).removeprefix(f"{fetched}: ")
+            place = self._store.uri_of(self._name_of(path))
             if not tolerant:
-                raise
-            logger.warning("%s: left out: %s", self._store.uri_of(self._name_of(path)), exc)
+                raise LedgerError(f"{place}: {damage}") from exc
+            logger.warning("%s: left out: %s", place, damage)
             return
         if path.exists():
             try:

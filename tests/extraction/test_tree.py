@@ -1,12 +1,14 @@
 """Many stem files at once: where their files lie, and what is left behind."""
 
 import os
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from libsep.config import StorageConfig
-from libsep.extraction.extract import Extracted, Job
+from libsep.extraction.extract import Extracted, Job, extract
 from libsep.extraction.selection import Part, Selection, goal_of
 from libsep.extraction.tree import extract_all
 from libsep.track import TARGETS
@@ -75,6 +77,35 @@ def test_a_tree_is_extracted_and_one_bad_file_stops_nothing(
     in_the_way = extract_all([str(tree), str(other)], job, StorageConfig())
     assert [each.status for each in in_the_way].count("failed") == 2
     assert any("would replace those of" in each.message for each in in_the_way)
+
+
+def test_what_is_in_work_when_the_user_stops_ends_without_files(
+    stem_file: Path, job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other" / "Other.stem.mp4"
+    other.parent.mkdir()
+    other.write_bytes(stem_file.read_bytes())
+    is_running, ended = threading.Event(), []
+
+    def waiting(path: Path, *arguments: Any, stop: threading.Event, **options: Any) -> Extracted:
+        if path == stem_file:
+            is_running.wait()
+        else:
+            is_running.set()
+            stop.wait(10)
+        return extract(path, *arguments, stop=stop, **options)
+
+    def interrupt(extracted: Extracted) -> None:
+        ended.append(extracted)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("libsep.extraction.tree.extract", waiting)
+    monkeypatch.setattr("libsep.extraction.tree.n_cores", lambda: 2)
+    with pytest.raises(KeyboardInterrupt):
+        extract_all([str(stem_file), str(other)], job, StorageConfig(), on_end=interrupt)
+    (done,) = ended
+    files = [path for path in job.output.rglob("*") if path.is_file()]
+    assert sorted(files) == sorted(done.files)
 
 
 def test_what_a_run_that_was_killed_left_is_removed_later(stem_file: Path, job: Job) -> None:

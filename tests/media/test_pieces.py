@@ -153,9 +153,14 @@ def test_a_file_that_is_joined_to_another_is_not_lost_without_a_word(
         b"caff" + struct.pack(">HH", 1, 0) + b"free" + struct.pack(">q", 1 << 50),
         W64_MAGIC + struct.pack("<Q", 1 << 60) + b"wave" + bytes(12) + b"junk" + bytes(12)
         + struct.pack("<Q", 1 << 60),
+        b"caff" + struct.pack(">HH", 1, 0) + b"free" + struct.pack(">q", -1),
+        b"caff" + struct.pack(">HH", 1, 0) + b"desc" + struct.pack(">q", 32)
+        + struct.pack(">d4s5I", float("inf"), b"lpcm", 2, 4, 1, 2, 16),
     ],
 )  # fmt: skip
-def test_a_chunk_longer_than_any_file_is_left_to_ffmpeg(tmp_path: Path, head: bytes) -> None:
+def test_a_length_or_rate_that_no_file_can_have_is_left_to_ffmpeg(
+    tmp_path: Path, head: bytes
+) -> None:
     (tmp_path / "x").write_bytes(head + bytes(100))
     assert read_pcm_header(tmp_path / "x") is None
 

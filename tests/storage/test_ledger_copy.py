@@ -233,11 +233,25 @@ def test_a_damaged_copy_stops_the_run_and_can_be_mended(
 ) -> None:
     ended_run(opened, "one", "a")
     s3.put("stems/.libsep/ledger/one.parquet", b"PAR1 no more")
-    with pytest.raises(LedgerError, match=r"one\.parquet"), opened("two", "elsewhere"):
+    match = r"^s3://bucket/stems/\.libsep/ledger/one\.parquet: expected a Parquet file"
+    with pytest.raises(LedgerError, match=match), opened("two", "elsewhere"):
         pass
     with opened("three", "here", rebuild=True) as ledger:
         assert set(ledger.latest()) == {"a"}
     with opened("four", "elsewhere") as ledger:
+        assert set(ledger.latest()) == {"a"}
+
+
+def test_what_is_damaged_here_stops_the_run_and_can_be_mended_with_the_copy(
+    opened: Callable[..., Any], storage: StorageConfig
+) -> None:
+    ended_run(opened, "one", "a")
+    assert storage.state is not None
+    (path,) = storage.state.rglob("ledger/one.parquet")
+    path.write_bytes(b"PAR1 no more")
+    with pytest.raises(LedgerError, match=f"^{path}: expected a Parquet file"), opened("two"):
+        pass
+    with opened("three", rebuild=True) as ledger:
         assert set(ledger.latest()) == {"a"}
 
 

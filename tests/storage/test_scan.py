@@ -10,7 +10,7 @@ from libsep.config import ScanConfig, StorageConfig
 from libsep.errors import TransferError
 from libsep.library.demo.files import example_stem_file
 from libsep.library.headers import read_headers
-from libsep.library.reasons import LeftOut
+from libsep.library.reasons import LeftOut, Reason
 from libsep.library.walk import Problem, Walk, log_left_out
 from libsep.storage.partial import BLOCK_BYTES, copy_header
 from libsep.storage.scan import scan_store
@@ -92,9 +92,11 @@ def test_objects_whose_names_cannot_be_paths_are_told_and_left_out(
 ) -> None:
     for key in ("music/good.mp3", "music/../up.mp3", "music//twice.mp3"):
         s3.put(key, b"no audio")
-    found, problems = scan()
+    left_out: list[LeftOut] = []
+    found, problems = scan(on_left_out=left_out.append)
     assert [file.source for file in found] == [Path("good.mp3")]
     assert len(problems) == 2
+    assert [each.reason for each in left_out] == [Reason.UNREADABLE] * 2
 
 
 def test_an_output_inside_the_library_is_left_out(
