@@ -1,6 +1,5 @@
 """Lists of stem files, read back with parsers of others."""
 
-import dataclasses
 import datetime
 import json
 import re
@@ -16,10 +15,10 @@ from libsep.cli.app import app
 from libsep.dj.collection import Collection, Entry, Playlist
 from libsep.dj.colors import color_for, color_of
 from libsep.dj.rekordbox import read_rekordbox, write_rekordbox
-from libsep.dj.stems import StemTrack, carried, closest, read_stem_tracks, sources_in
+from libsep.dj.stems import StemTrack, closest, read_stem_tracks, sources_in
 from libsep.dj.traktor import read_traktor, write_traktor
 from libsep.media.stems import MANIFEST
-from libsep.media.tags.serato_cues import Cue, GridMarker
+from libsep.media.tags.serato_cues import GridMarker
 
 from .conftest import MakeStem
 from .test_collections import NML, REKORDBOX
@@ -210,22 +209,6 @@ def test_a_tempo_that_ends_before_its_bar_does_has_no_marker_in_traktor() -> Non
     assert starts == [2000.0, 4000.0]
 
 
-@pytest.mark.parametrize(
-    ("own", "known", "number"), [("", "8A", 21), ("Dm", "8A", 14), ("loud", "1m", 21)]
-)
-def test_a_key_that_is_none_yields_to_one_that_is(own: str, known: str, number: int) -> None:
-    entry = carried(Entry(location="/a", key=own), Entry(location="/b", key=known))
-    (written,) = write_traktor([entry], [], today=datetime.date(2026, 1, 1)).iter("MUSICAL_KEY")
-    assert written.get("VALUE") == str(number)
-
-
-def test_the_number_that_traktor_found_is_kept_whatever_the_text_says() -> None:
-    own = Entry(location="/a", key="Dm")
-    entry = carried(own, Entry(location="/b", key="8m", key_number=21))
-    (written,) = write_traktor([entry], [], today=datetime.date(2026, 1, 1)).iter("MUSICAL_KEY")
-    assert written.get("VALUE") == "21"
-
-
 def test_colours_that_both_programs_have_go_over() -> None:
     assert color_for("rekordbox", color_of("traktor", "1")) == "0xFF0000"
     assert color_for("traktor", color_of("traktor", "7")) == "7"
@@ -314,28 +297,6 @@ def test_sources_that_differ_in_case_alone_keep_their_own_stem_files() -> None:
         "/Music/a/two.MP3": "A/Two.mp3",
         "A/Two.mp3": "A/Two.mp3",
     }
-
-
-def test_texts_of_a_stem_file_win_and_what_was_prepared_in_the_collection_does() -> None:
-    texts = ("title", "artist", "album", "genre", "comment")
-    day = datetime.date(2026, 1, 1)
-    prepared: dict[str, object] = {
-        "bpm": 120.0,
-        "rating": 0,
-        "added": day,
-        "cues": (Cue(position_s=1.0),),
-        "grid": (GridMarker(position_s=1.0, bpm=120.0),),
-    }
-    own = Entry(
-        location="/a", bpm=90.0, rating=60, added=day.replace(day=2), cues=(Cue(position_s=2.0),),
-        grid=(GridMarker(position_s=2.0, bpm=90.0),), **dict.fromkeys(texts, "own"),
-    )  # fmt: skip
-    known = Entry(location="/b", **dict.fromkeys(texts, "known"), **prepared)
-    entry = carried(own, known)
-    assert [getattr(entry, name) for name in texts] == ["own"] * 5
-    assert {name: getattr(entry, name) for name in prepared} == prepared
-    assert carried(own, Entry(location="/b")) == own
-    assert carried(Entry(location="/a"), known) == dataclasses.replace(known, location="/a")
 
 
 def test_of_two_entries_for_one_stem_file_that_of_the_exact_path_counts(
