@@ -13,8 +13,9 @@ from torch import Tensor
 from libsep.errors import ConfigError
 from libsep.nets.folding import folded
 from libsep.nets.magnitude import MagnitudeNetwork, Reconstruction
+from libsep.separation.channels import separate_channels
 from libsep.separation.cpu import has_native_bfloat16, processor_name
-from libsep.separation.registry import Model
+from libsep.separation.registry import OTHER, Model
 from libsep.separation.segments import SegmentGrid, cut_segments, join_segments
 from libsep.separation.weights import load_network
 from libsep.units import samples_to_seconds, seconds_to_samples
@@ -73,6 +74,8 @@ class PlacedNetwork:
         self.network = folded(load_network(model), self._dtype).to(self._device)
         if reconstruct is not None and isinstance(self.network, MagnitudeNetwork):
             self.network.reconstruction = reconstruct
+        targets = model.targets
+        self._rest = targets.index(OTHER) if OTHER in targets else len(targets) - 1
         self._max_batch: int | None = None
         self._max_samples: int | None = None
         self._wanted_samples = (
@@ -188,10 +191,12 @@ class PlacedNetwork:
         return self.estimate(mixture).float().cpu().numpy()
 
     def estimate(self, mixture: Float[Tensor, "B C T"]) -> Float[Tensor, "B S C T"]:
-        """Return the estimates of a mixture that lies on the device, and leave them there."""
+        """Return the estimates of a mixture that lies on the device, and leave them there.
+
+        What its channels are like does not matter, see `separate_channels`.
+        """
         with torch.inference_mode(), self._arithmetic():
-            estimates: Tensor = self.network.separate(mixture)
-            return estimates
+            return separate_channels(self.network, mixture, self._rest)
 
     def _arithmetic(self) -> contextlib.AbstractContextManager[None]:
         """Return the context in which the network computes in the precision that was asked for."""
