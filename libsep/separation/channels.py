@@ -26,12 +26,12 @@ LEAST_CORRELATION = -0.35
 """Correlation below which one channel counts as inverted. Recordings: -0.3 at least."""
 
 LEAST_OFFSET = 0.03
-"""Mean of a channel that counts as an offset, as a share of its RMS without it."""
+"""Mean of a channel that counts as an offset, as a share of its RMS."""
 
 PIECE_SAMPLES = 4096
 """Length of the pieces whose spectra are compared."""
 
-EVERY = 4
+EVERY = 8
 """One piece in so many is compared."""
 
 
@@ -64,7 +64,7 @@ def separate_channels(
     if n_samples == 0:
         return network.separate(mixture)
     offset = _offsets(mixture)
-    heard = mixture - offset
+    heard = mixture - offset if offset.any() else mixture
     is_apart, gains = _compared(heard)
     if not is_apart.any():
         return _with_offset(_balanced(network, heard, gains), offset, rest)
@@ -99,15 +99,17 @@ def _with_offset(
 
 def _offsets(mixture: Float[Tensor, "B 2 T"]) -> Float[Tensor, "B 2 1"]:
     """Return the means of channels, zero where they are small beside the music."""
-    variance, mean = torch.var_mean(mixture, dim=-1, keepdim=True, correction=0)
-    return torch.where(mean.abs() > LEAST_OFFSET * variance.sqrt(), mean, 0)
+    mean = mixture.mean(-1, keepdim=True)
+    rms = torch.linalg.vector_norm(mixture, dim=-1, keepdim=True) / mixture.shape[-1] ** 0.5
+    return torch.where(mean.abs() > LEAST_OFFSET * rms, mean, 0)
 
 
 def _compared(
     heard: Float[Tensor, "B 2 T"],
 ) -> tuple[Bool[Tensor, " B"], Float[Tensor, "B 2 1"]]:
     """Return which segments have channels with little in common, and the others' gains."""
-    padded = F.pad(heard, (0, max(PIECE_SAMPLES - heard.shape[-1], 0)))
+    n_missing = PIECE_SAMPLES - heard.shape[-1]
+    padded = F.pad(heard, (0, n_missing)) if n_missing > 0 else heard
     pieces = padded.unfold(-1, PIECE_SAMPLES, PIECE_SAMPLES * EVERY)
     window = torch.hann_window(PIECE_SAMPLES, device=heard.device)
     amplitude = torch.fft.rfft(pieces * window).abs()  # (B, 2, pieces, bins)
@@ -117,8 +119,8 @@ def _compared(
     is_apart = common < LEAST_COMMON * torch.maximum(first, second).sum((1, 2))
     ratio = level.amax(1, keepdim=True) / level
     gains = torch.where(ratio > LARGEST_RATIO, ratio, 1)
-    power = heard.square().sum(-1)
-    product = (heard[:, 0] * heard[:, 1]).sum(-1)
+    power = pieces.square().sum((2, 3))
+    product = (pieces[:, 0] * pieces[:, 1]).sum((1, 2))
     is_inverted = product < LEAST_CORRELATION * power.prod(1).sqrt()
     gains[:, 1] = torch.where(is_inverted, -gains[:, 1], gains[:, 1])
     return is_apart, torch.where(is_apart[:, None], 1, gains)[..., None]
