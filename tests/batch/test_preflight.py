@@ -125,40 +125,36 @@ def test_each_node_that_differs_is_named_with_what_it_has(
 def test_a_node_needs_the_blend_whose_weights_a_model_shares(
     cluster: Cluster, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The nodes have folders of models of their own: without the base, with another, damaged."""
-    shelves = {name: tmp_path / name for name in ("here", "whole", "none", "other", "damaged")}
-    tiny, here = str(tiny_model.folder), shelves["here"]
+    """A node has a folder of models of its own: without the base, with another, damaged."""
+    here, there, tiny = tmp_path / "here", tmp_path / "there", str(tiny_model.folder)
     blend(here / "base", [tiny, tiny], [3.0, 1.0])
     rock = exchange(here / "rock", "base", 1, tiny)
-    for name, shelf in shelves.items():
-        if name != "here":
-            shutil.copytree(here, shelf)
-    shutil.rmtree(shelves["none"] / "base")
-    shutil.rmtree(shelves["other"] / "base")
-    other = blend(shelves["other"] / "base", [tiny, tiny], [1.0, 1.0], is_8_bit=True)
-    (shelves["damaged"] / "base" / other.weights_path.name).write_bytes(b"half")
+    shutil.copytree(here, there)
     monkeypatch.setenv("LIBSEP_MODELS", str(here))
     elsewhere = Needs(models=(rock.model_copy(update={"folder": tmp_path / "driver" / "rock"}),))
-    added = [
-        add_node(cluster, env_vars={"LIBSEP_MODELS": str(shelf)}, labels={"has": name})
-        for name, shelf in shelves.items()
-        if name != "here"
-    ]
-    nodes = {node["Labels"].get("has"): node for node in working_nodes()}
-    found = {}
+    added = add_node(cluster, env_vars={"LIBSEP_MODELS": str(there)}, labels={"has": "models"})
+    (node,) = (each for each in working_nodes() if each["Labels"].get("has") == "models")
+
+    def found() -> str:
+        with pytest.raises(NodesError) as caught:
+            check_nodes(elsewhere, [node])
+        ((_, what, found, expected),) = caught.value.rows
+        assert (what, expected) == ("model rock", f"sha256 {rock.sha256[:12]}")
+        return str(found)
+
     try:
-        assert check_nodes(elsewhere, [nodes["whole"]]) == 1
-        for name in ("none", "other", "damaged"):
-            with pytest.raises(NodesError) as caught:
-                check_nodes(elsewhere, [nodes[name]])
-            ((_, what, found[name], expected),) = caught.value.rows
-            assert (what, expected) == ("model rock", f"sha256 {rock.sha256[:12]}")
+        assert check_nodes(elsewhere, [node]) == 1
+        shutil.rmtree(there / "base")
+        assert found().startswith("rock: shares the weights of base: no model is called 'base'")
+        other = blend(there / "base", [tiny, tiny], [1.0, 1.0], is_8_bit=True)
+        assert f"{other.sha256}, expected {rock.base.sha256}" in found()
+        shutil.rmtree(there / "base")
+        shutil.copytree(here / "base", there / "base")
+        assert check_nodes(elsewhere, [node]) == 1
+        (there / "base" / other.weights_path.name).write_bytes(b"half")
+        assert found().startswith(f"{there}/base/")
     finally:
-        for node in added:
-            cluster.remove_node(node)
-    assert found["none"].startswith("rock: shares the weights of base: no model is called 'base'")
-    assert f"{other.sha256}, expected {rock.base.sha256}" in found["other"]
-    assert found["damaged"].startswith(f"{shelves['damaged']}/base/")
+        cluster.remove_node(added)
 
 
 def test_a_node_that_is_gone_is_a_node_that_differs(cluster: Cluster, needs: Needs) -> None:
