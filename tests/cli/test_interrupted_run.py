@@ -16,7 +16,7 @@ from libsep.media.ffmpeg import find_ffmpeg
 from libsep.media.verify import verify_stems
 
 from ..processes import wait_until
-from .conftest import GOOD, stems_in
+from .conftest import BAD, GOOD, stems_in
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -134,4 +134,7 @@ def test_a_track_that_kills_its_process_is_given_up_and_its_neighbours_are_not(
     assert ended.code == 1, ended.err
     crashed = [row for row in ended.json["failures"] if row["source"] == "One.mp3"]
     assert "died 3 times" in crashed[0]["message"]
-    assert ended.json["n_converted"] == 3
+    assert (ended.json["n_converted"], ended.json["n_failed"]) == (3, 4)
+    others = [row for row in ended.json["failures"] if row["source"] != "One.mp3"]
+    assert {row["source"] for row in others} == BAD
+    assert all(row["stage"] and row["message"] for row in others)
