@@ -19,14 +19,18 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(NO_COMPILE) \
 	--constraint deploy/constraints.txt --editable
 
-.PHONY: run test check lint demo clean help
+.PHONY: run test pytest check lint demo clean help
 
 run: $(VENV)/.installed $(if $(filter demo/music,$(MUSIC)),demo)
 	$(BIN)/libsep run "$(MUSIC)" "$(STEMS)" $(ARGS)
 
+# Format, lint, types and import contracts take half a minute of one core beside the first tests.
+test: $(VENV)/.installed-for-tests
+	@$(MAKE) --no-print-directory --jobs 2 lint pytest
+
 # Most tests wait for other processes, so three run at once, module by module. A test that met a
 # machine too busy for it gets a second and third try, and is listed as rerun.
-test: check
+pytest:
 	$(BIN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder --reruns 2 -r fEsR $(TESTS)
 
 check: $(VENV)/.installed-for-tests
