@@ -47,12 +47,11 @@ def plot_curve(rows: Sequence[Row], path: Path) -> None:
         return
     n_columns = min(len(panels), 2)
     n_lines = -(-len(panels) // n_columns)
-    figure = Figure(figsize=(6.4 * n_columns, 3.6 * n_lines), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = Figure(figsize=(6.4 * n_columns, 3.6 * n_lines), dpi=110, layout="constrained")
     for number, family in enumerate(panels, start=1):
         axes = figure.add_subplot(n_lines, n_columns, number)
         _draw(axes, rows, family)
-    figure.savefig(path, dpi=110, format="png")
+    FigureCanvasAgg(figure).print_png(path)  # `savefig` would draw it all twice
 
 
 def _draw(axes: "Axes", rows: Sequence[Row], family: str) -> None:
