@@ -9,6 +9,8 @@ from libsep.errors import StemsError
 from libsep.library.demo.files import example_stem_file
 from libsep.media.decode import decode_file
 from libsep.media.encode import StemEncoder, quantise_alac
+from libsep.media.stems import STREAM_NAMES
+from libsep.metrics import residual_db
 
 
 def blocks_of(sources: np.ndarray, block_samples: int):
@@ -103,6 +105,16 @@ def test_aac_keeps_what_lies_above_20_khz(ffmpeg, tmp_path, rng, aac_coder) -> N
     encode_all(path, stems, 4410, ffmpeg=ffmpeg, aac_coder=aac_coder)
     decoded = decode_file(path)[:, : hiss.shape[1]]
     assert np.sum((decoded - hiss) ** 2) < 0.3 * np.sum(hiss**2)
+
+
+def test_a_bass_that_is_one_loud_tone_keeps_its_level(ffmpeg, tmp_path) -> None:
+    bass = 0.9 * np.sin(2 * np.pi * 55 * np.arange(44100) / 44100)
+    stems = np.zeros((5, 2, 44100), np.float32)
+    stems[STREAM_NAMES.index("Bass")] = bass
+    path = tmp_path / "x.mp4"
+    encode_all(path, stems, 44100, ffmpeg=ffmpeg)
+    decoded = decode_file(path, stream=STREAM_NAMES.index("Bass"))
+    assert residual_db(stems[2, :, 4096:-4096], decoded[None, :, 4096:-4096]) < -40
 
 
 def test_stems_after_aac_still_add_up_to_the_mixture(ffmpeg, tmp_path) -> None:
