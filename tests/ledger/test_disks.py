@@ -2,11 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from libsep.errors import LedgerError
-from libsep.ledger import Ledger, table
+from libsep.ledger import Ledger, stream, table
 from libsep.ledger.journal import Journal
 
 from ..faults.causes import can_mount, read_only
@@ -69,3 +70,63 @@ def test_a_disk_that_fails_while_a_journal_is_read_is_an_error_in_one_line(tmp_p
     (tmp_path / "journal" / "r1.jsonl").symlink_to("/proc/self/mem")  # its first byte is not there
     with pytest.raises(LedgerError, match=r"r1\.jsonl: cannot be read: Input/output error$"):
         Ledger(tmp_path).latest()
+
+
+def test_rows_are_on_the_disk_as_a_file_with_a_name_before_their_journal_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The power may fail at any moment."""
+    goal, journal = tmp_path / "ledger" / "r1.parquet", tmp_path / "journal" / "r1.jsonl"
+    synced, fsync = [], os.fsync
+
+    def noted(handle: int) -> None:
+        fsync(handle)
+        synced.append((os.fstat(handle).st_ino, goal.exists(), journal.exists()))
+
+    ledger = Ledger(tmp_path)
+    ledger.begin("r1")
+    ledger.append(outcome("x"))
+    monkeypatch.setattr(os, "fsync", noted)
+    ledger.end()
+    assert (goal.stat().st_ino, False, True) in synced
+    assert (goal.parent.stat().st_ino, True, True) in synced
+    assert not journal.exists()
+
+
+def test_files_that_another_process_merges_while_they_are_listed_are_listed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = Ledger(tmp_path)
+    killed.begin("r1")
+    killed.append(outcome("x"))
+    killed.close()
+
+    def after_a_run(path: Path) -> Any:
+        monkeypatch.undo()
+        record(Ledger(tmp_path), "r2", outcome("y"))
+        assert not path.exists()
+        return stream.opened(path)
+
+    monkeypatch.setattr(stream, "opened", after_a_run)
+    assert [row.source for row in Ledger(tmp_path).rows()] == ["x", "y"]
+
+
+def test_files_that_vanish_again_and_again_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "journal").mkdir()
+    (tmp_path / "journal" / "r1.jsonl").symlink_to("nowhere")
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    with pytest.raises(LedgerError, match="files vanish while the ledger is read"):
+        Ledger(tmp_path).latest()
+
+
+def test_a_journal_that_is_a_folder_or_was_there_before_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "journal" / "r1.jsonl"
+    path.mkdir(parents=True)
+    with pytest.raises(LedgerError, match=r"r1\.jsonl: cannot be read: Is a directory$"):
+        Ledger(tmp_path).latest()
+    with pytest.raises(
+        LedgerError, match=r"r1\.jsonl: the journal cannot be created: File exists$"
+    ):
+        Journal.create(path)

@@ -156,6 +156,33 @@ def test_a_disk_without_hard_links_has_locks_too(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_full_disk_without_hard_links_is_left_without_a_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        monkeypatch.setattr("os.fsync", full)
+        raise OSError(errno.EOPNOTSUPP, "no hard links")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.link", refuse)
+    match = "lock: the lock cannot be written: No space left on device"
+    with pytest.raises(LedgerError, match=match), RunLock(tmp_path, run="mine"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_another_run_has_just_made_is_not_moved_away_for_a_dead_one(
+    tmp_path: Path,
+) -> None:
+    late = RunLock(tmp_path, run="late")
+    with RunLock(tmp_path, run="first") as held:
+        late._move_away({"token": "of a dead run"})
+        assert json.loads(held.path.read_text())["run"] == "first"
+        assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+
+
 def test_an_empty_lock_is_one_that_is_just_being_made(tmp_path: Path) -> None:
     (tmp_path / "lock").touch()
     with pytest.raises(LedgerError, match="in use"), RunLock(tmp_path, run="mine"):
