@@ -181,6 +181,26 @@ def test_a_length_that_has_wrapped_at_4_gib_is_followed_to_the_chunks_behind(
 
 
 @pytest.mark.parametrize(
+    ("behind", "is_audio"),
+    [
+        (bytes(5000), False),
+        (b"fake" + struct.pack("<I", 4992) + bytes(range(1, 33)) * 156, False),
+        (b"fake" + struct.pack("<I", 0x7F7F7F7F) + bytes(range(1, 33)) * 156, True),
+        (bytes(range(1, 33)) * 156, True),
+    ],
+    ids=["zeros", "a chunk", "a chunk longer than the file", "samples"],
+)
+def test_what_lies_behind_the_samples_is_audio_unless_it_is_known_to_be_something_else(
+    tmp_path: Path, noise: np.ndarray, behind: bytes, is_audio: bool
+) -> None:
+    path = tmp_path / "x.wav"
+    path.write_bytes(wav(noise[:, :RATE]) + behind)
+    header = read_pcm_header(path)
+    assert header is not None
+    assert header.found_bytes == 4 * RATE + is_audio * len(behind)
+
+
+@pytest.mark.parametrize(
     ("size", "n_samples"),
     [
         (0, 0),

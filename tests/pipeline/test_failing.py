@@ -1,6 +1,7 @@
 """Tracks that fail: with stage and reason, and nothing is left behind."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -162,6 +163,27 @@ def test_streams_that_are_not_what_was_encoded_are_found_before_the_rename(
     )
     assert (outcome.status, outcome.error) == ("failed", "VerifyError")
     assert "100 samples late" in outcome.message
+    assert list((tmp_path / "stems").iterdir()) == []
+
+
+def test_stems_that_do_not_add_up_to_the_mixture_are_not_written(
+    encode: Callable[..., Path], tmp_path: Path, tiny_model: Model, music: np.ndarray
+) -> None:
+    track, _ = track_of_file(encode("song.wav", music[:, :22_050]), None)
+    whole = Separator(tiny_model, device="cpu")
+
+    class Lossy:
+        """A separator that loses a thousandth of everything."""
+
+        def map(self, segments: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+            return (estimates * np.float32(0.999) for estimates in whole.map(segments))
+
+    settings = settings_of(CONFIG, tiny_model, tmp_path)
+    outcome = process(track, None, Lossy(), settings, assignment(tiny_model))
+    assert (outcome.status, outcome.error) == ("failed", "SeparationError")
+    assert re.fullmatch(
+        r"stems miss the mixture by -7\d\.\d dB \(limit -90\.0 dB\)", outcome.message
+    )
     assert list((tmp_path / "stems").iterdir()) == []
 
 

@@ -118,6 +118,12 @@ def _was_made_from_another_track(shelf: Shelf) -> None:
     write_fingerprint(shelf.old, dataclasses.replace(made, source="other.flac"))
 
 
+def _was_made_with_another_model(shelf: Shelf) -> None:
+    made = read_fingerprint(shelf.old)
+    assert made is not None
+    write_fingerprint(shelf.old, dataclasses.replace(made, model_sha256="0" * 64))
+
+
 def _is_damaged(shelf: Shelf) -> None:
     shelf.old.write_bytes(bytes(shelf.old.stat().st_size))
 
@@ -131,6 +137,7 @@ def _has_no_list_of_stems(shelf: Shelf) -> None:
     [
         _is_there_again,
         _was_made_from_another_track,
+        _was_made_with_another_model,
         _is_damaged,
         _has_no_list_of_stems,
     ],

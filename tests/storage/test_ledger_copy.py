@@ -88,6 +88,10 @@ def test_a_run_that_lost_the_output_to_another_one_writes_no_row(
         with pytest.raises(LedgerError, match="went to another run"):
             ledger.append(row("a"))
         assert dict(ledger.latest()) == {}
+        ledger._store_lock._lost.clear()
+        ledger._lock._lost.set()  # on this machine
+        with pytest.raises(LedgerError, match="lock went to another run"):
+            ledger.append(row("a"))
 
 
 def test_runs_on_two_machines_add_up(opened: Callable[..., Any]) -> None:

@@ -1,6 +1,7 @@
 """Objects through pyarrow, on a real S3 server: names, retries, and never half an object."""
 
 import hashlib
+import io
 import logging
 import os
 import socket
@@ -88,6 +89,38 @@ def test_an_object_that_holds_other_bytes_than_were_sent_is_an_error(
     monkeypatch.setattr(store, "_send", overtaken)
     with pytest.raises(TransferError, match="the store holds other bytes than were sent"):
         store.write("x", b"ours..")
+
+
+def test_an_object_that_came_short_on_the_way_is_an_error(
+    s3: S3Server, storage: StorageConfig, tmp_path: Path
+) -> None:
+    store = Store(RemoteFolder("s3", BUCKET, "out"), storage.model_copy(update={"attempts": 1}))
+    files = store._filesystem
+
+    class Cut(io.BytesIO):
+        """An object of which the last byte does not arrive."""
+
+        def size(self) -> int:
+            return len(self.getvalue()) + 1
+
+    class Short:
+        """A store that tells of a byte more than it has, or gives."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(files, name)
+
+        def get_file_info(self, path: str) -> FileInfo:
+            told = files.get_file_info(path)
+            return FileInfo(told.path, told.type, size=told.size + 1, mtime_ns=1)
+
+        def open_input_file(self, path: str) -> Cut:
+            return Cut(files.open_input_file(path).read())
+
+    store._filesystem = Short()
+    with pytest.raises(TransferError, match=r"sent 4 bytes, the store has 5$"):
+        store.write("x", b"ours")
+    with pytest.raises(TransferError, match=r"came short: 4 of 5 bytes$"):
+        store.download("x", tmp_path / "x")
 
 
 def test_times_are_in_whole_seconds_whatever_a_store_tells() -> None:
