@@ -168,7 +168,7 @@ class Assigner:
                     f"{', '.join(TARGETS)} in this order"
                 )
             for other in self._models.values():
-                if other.name == model.name and other.folder != model.folder:
+                if other.name == model.name and not other.folder.samefile(model.folder):
                     raise ConfigError(
                         f"two models are called {model.name}: {other.folder} and {model.folder}"
                     )

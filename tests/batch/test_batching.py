@@ -79,3 +79,27 @@ def test_who_comes_after_the_end_is_told_and_does_not_wait_for_ever() -> None:
     batcher.close()
     with pytest.raises(RuntimeError, match="another model by now"):
         batcher(np.zeros((2, 8), np.float32))
+
+
+def test_what_was_asked_for_before_the_end_is_answered_and_then_the_device_is_let_go() -> None:
+    begun, gate, before = threading.Event(), threading.Event(), set(threading.enumerate())
+
+    def compute(segments: np.ndarray, cutoffs_hz: Sequence[float | None]) -> np.ndarray:
+        begun.set()
+        gate.wait(30)
+        return four_stems(segments, cutoffs_hz)
+
+    batcher = Batcher(compute, max_batch=4)
+    (thread,) = set(threading.enumerate()) - before
+    with ThreadPoolExecutor(2) as pool:
+        answers = [pool.submit(batcher, np.zeros((2, 4), np.float32))]
+        assert begun.wait(30)
+        answers += [pool.submit(batcher, np.zeros((2, 4), np.float32))]
+        while batcher.n_waiting < 1:
+            time.sleep(0.01)
+        batcher.close()
+        gate.set()
+        for answer in answers:
+            answer.result(30)
+    thread.join(5)
+    assert not thread.is_alive()

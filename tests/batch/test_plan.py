@@ -130,6 +130,7 @@ def test_with_several_models_each_track_has_separators_that_hold_its_model() -> 
     attempts = [attempt("a"), attempt("b"), attempt("c", model="n"), attempt("d", model="n")]
     plan = plan_of(attempts, max_in_flight=4, n_slots=2)
     taken = list(filter(None, (plan.take() for _ in range(4))))
+    assert {first.model for first, _ in taken[:2]} == {"m", "n"}, "the least busy comes first"
     held = {first.model: slots for first, slots in taken}
     assert sorted(held.values()) == [(0,), (1,)]
     assert all(held[first.model] == slots for first, slots in taken)

@@ -38,6 +38,17 @@ def test_a_folder_that_goes_while_a_file_is_written_is_an_error_of_the_ledger(
         write()
 
 
+@pytest.mark.parametrize("error", [LedgerError("no row"), OSError(28, "No space left on device")])
+def test_nothing_is_left_of_a_file_that_was_not_finished(tmp_path: Path, error: Exception) -> None:
+    message = "no row" if isinstance(error, LedgerError) else "cannot be written: No space left on"
+    with (
+        pytest.raises(LedgerError, match=message),
+        table.writing(tmp_path / "a.parquet", table.SCHEMA),
+    ):
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.skipif(os.geteuid() == 0 and not can_mount(), reason="cannot make it read-only")
 def test_a_journal_that_cannot_be_removed_is_an_error_in_one_line_and_loses_nothing(
     tmp_path: Path,

@@ -1,6 +1,7 @@
 """Which model a track gets, and what was heard before."""
 
 import dataclasses
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -144,6 +145,19 @@ def test_two_models_of_one_name_are_refused(
     assigner = make_assigner(models={"jazz": str(twin.folder)})
     with pytest.raises(ConfigError, match="two models are called tiny"):
         assigner.assign(track("Jazz"), None)
+
+
+def test_one_model_in_two_spellings_is_one(
+    make_assigner: MakeAssigner, tiny_model: Model, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(tiny_model.folder)
+    folder = tiny_model.folder
+    spellings = {"jazz": f"{folder}/", "rock": os.path.relpath(folder), "pop": f"{tmp_path}/link"}
+    assigner = make_assigner(models=spellings)
+    for genre in spellings:
+        found = assigner.assign(track(genre), None)
+        assert found is not None
+        assert found.model == "tiny"
 
 
 def test_a_model_whose_targets_are_in_another_order_is_refused(
