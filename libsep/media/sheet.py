@@ -70,12 +70,14 @@ def read_sheet(path: Path) -> Sheet:
         It is no MP4, or its streams cannot be played beside each other.
     """
     try:
-        container = read_container(path)
+        whole = read_container(path)
         manifest = read_manifest(path)
     except (MalformedAtomError, StemsError) as exc:
         raise ProbeError(path, f"is no whole stem file: {reason_of(exc)}") from exc
     except OSError as exc:
         raise ProbeError(path, f"cannot be read: {exc.strerror}") from exc
+    tracks = [track for track in whole.tracks if track.handler == "soun"]
+    container = dataclasses.replace(whole, tracks=tracks)  # a picture may be the first one
     n_stems = _check_streams(path, container)
     names, colors = _labels(manifest or {}, n_stems)
     first = container.tracks[0]
@@ -92,17 +94,16 @@ def read_sheet(path: Path) -> Sheet:
 
 def _check_streams(path: Path, container: Container) -> int:
     """Return the number of stems."""
-    tracks = [track for track in container.tracks if track.handler == "soun"]
-    rates = {track.sample_rate for track in tracks}
-    if not 2 <= len(tracks) <= MAX_STREAMS:
-        found = f"{len(tracks)} audio streams"
+    rates = {track.sample_rate for track in container.tracks}
+    if not 2 <= len(container.tracks) <= MAX_STREAMS:
+        found = f"{len(container.tracks)} audio streams"
         raise ProbeError(path, f"{found}, expected a mixture and 1 to {MAX_STREAMS - 1} stems")
     if len(rates) > 1 or not all(rates):
         found = ", ".join(f"{rate} Hz" for rate in sorted(rates))
         raise ProbeError(path, f"streams of {found}, expected one rate for all")
     if container.duration_s <= 0:
         raise ProbeError(path, "its header says no length; was it never finished?")
-    return len(tracks) - 1
+    return len(container.tracks) - 1
 
 
 def _labels(manifest: dict[str, Any], n_stems: int) -> tuple[tuple[str, ...], tuple[str, ...]]:

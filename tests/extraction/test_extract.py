@@ -2,6 +2,8 @@
 
 import dataclasses
 import os
+import re
+import subprocess
 import threading
 import wave
 from collections.abc import Callable
@@ -15,12 +17,14 @@ from mutagen.mp4 import MP4
 
 from libsep.datasets.audio_cache import AudioCache
 from libsep.datasets.songs import find_songs, load_song
-from libsep.errors import ConfigError
+from libsep.errors import ConfigError, ProbeError
 from libsep.extraction.extract import Extracted, Job, Stopped, extract
 from libsep.extraction.selection import Part, Selection, goal_of, plain_names
 from libsep.media.audio_file import FORMATS
 from libsep.media.decode import decode_file
+from libsep.media.sheet import read_sheet
 from libsep.media.tags import Tags, read_tags, write_tags
+from libsep.media.verify.container import read_container
 from libsep.track import TARGETS
 
 from ..media.conftest import write_stem_file
@@ -235,3 +239,33 @@ def test_wav_has_24_bits_for_readers_that_know_nothing_else(stem_file: Path, job
             44100,
         )
         assert opened.getnframes() == 48_123
+
+
+def test_a_picture_before_the_streams_is_none_of_them(stem_file: Path, job: Job) -> None:
+    path = job.output.with_name("film.stem.mp4")
+    picture = [
+        "-f",
+        "lavfi",
+        "-i",
+        "color=size=16x16:rate=1:duration=9",
+        "-map",
+        "1:v",
+        "-map",
+        "0:a",
+    ]
+    command = [job.ffmpeg, "-v", "error", "-i", stem_file, *picture, "-c:a", "copy", path]
+    subprocess.run(command, check=True)
+    whole, film = read_sheet(stem_file), read_sheet(path)
+    assert [track.handler for track in read_container(path).tracks][:2] == ["vide", "soun"]
+    for name in ("sample_rate", "n_samples", "codec", "n_streams"):
+        assert getattr(film, name) == getattr(whole, name), name
+
+
+def test_streams_without_a_rate_are_an_error(stem_file: Path, job: Job) -> None:
+    data = bytearray(stem_file.read_bytes())
+    for match in re.finditer(b"stsd", data):
+        data[match.end() + 40 : match.end() + 42] = bytes(2)
+    path = job.output.with_name("x.stem.mp4")
+    path.write_bytes(data)
+    with pytest.raises(ProbeError, match="streams of 0 Hz, expected one rate for all"):
+        read_sheet(path)
