@@ -51,7 +51,8 @@ def plot_curve(rows: Sequence[Row], path: Path) -> None:
     for number, family in enumerate(panels, start=1):
         axes = figure.add_subplot(n_lines, n_columns, number)
         _draw(axes, rows, family)
-    FigureCanvasAgg(figure).print_png(path)  # `savefig` would draw it all twice
+    canvas = FigureCanvasAgg(figure)  # `savefig` would draw it all twice
+    canvas.print_png(path)  # type: ignore[no-untyped-call]  # matplotlib has no annotation for it
 
 
 def _draw(axes: "Axes", rows: Sequence[Row], family: str) -> None:
