@@ -87,6 +87,8 @@ def test_a_run_that_lost_the_output_to_another_one_writes_no_row(
             ledger.started("a")
         with pytest.raises(LedgerError, match="went to another run"):
             ledger.append(row("a"))
+        with pytest.raises(LedgerError, match="went to another run"):
+            ledger.append_all([row("a"), row("b")])
         assert dict(ledger.latest()) == {}
         ledger._store_lock._lost.clear()
         ledger._lock._lost.set()  # on this machine
