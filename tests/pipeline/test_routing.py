@@ -113,6 +113,7 @@ def test_a_track_that_cannot_be_heard_is_generic_and_tried_again_unless_the_file
     again = listening.assign(track(), row(broken))
     assert again is not None
     assert again.genre == "generic"
+    assert listening.assign(track(), row(again)) == again, "the run after the next does not either"
     crashed = listening.unheard("the listener died", is_settled=False)
     assert listening.assign(track(), row(crashed)) is None
 
