@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import logging
 import os
 from pathlib import Path
 
@@ -11,9 +12,15 @@ from jaxtyping import Int16
 from libsep.errors import ConfigError, TrackError, reason_of
 from libsep.media.atomic import make_folder
 from libsep.media.decode import decode_file
+from libsep.units import amplitude_to_db
+
+logger = logging.getLogger(__name__)
 
 FULL_SCALE = 32767
 """The 16-bit value that stands for a sample of 1.0."""
+
+MANY_CLIPPED = 1e-3
+"""Share of samples beyond ±1.0 from which on it is said that they were clipped."""
 
 EXTENSION = ".npy"
 """Of files that hold samples as this cache does; they are mapped where they lie."""
@@ -71,6 +78,16 @@ class AudioCache:
             samples = decode_file(path, sample_rate=self.sample_rate, stream=stream, min_samples=1)
         except TrackError as exc:
             raise ConfigError(f"{path}: training material cannot be decoded: {exc}") from exc
+        clipped = float((np.abs(samples) > 1).mean())
+        if clipped > MANY_CLIPPED:
+            peak_db = amplitude_to_db(float(np.abs(samples).max()))
+            logger.warning(
+                "%s: %.1f %% of its samples are above full scale and are clipped; all files of the "
+                "song %.1f dB quieter would avoid it",
+                path,
+                100 * clipped,
+                peak_db,
+            )
         values = np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE)
         save_array(cached, values.astype(np.int16))
 

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from libsep.config import TrainingConfig, load
-from libsep.datasets.audio_cache import AudioCache
+from libsep.datasets.audio_cache import FULL_SCALE, AudioCache
 from libsep.datasets.song_list import SongList
 from libsep.datasets.songs import find_single_sources, find_songs, load_song
 from libsep.errors import ConfigError
 from libsep.track import TARGETS
 
-from ..conftest import tone, write_wave
+from ..conftest import Encode, tone, write_wave
 
 
 def test_folders_of_stems_are_songs(songs_folder: Path, cache: AudioCache) -> None:
@@ -32,6 +32,19 @@ def test_missing_sources_are_silent_and_not_scored(tmp_path: Path, cache: AudioC
     song = load_song(find_songs(tmp_path)[0], cache)
     assert song.scored_targets == ("drums", "bass")
     assert not song.source("vocals").any()
+
+
+def test_clipped_sources_are_told(
+    encode: Encode, cache: AudioCache, caplog: pytest.LogCaptureFixture
+) -> None:
+    loud, quiet = (tone(50, 0.5, level=level).astype(np.float32) for level in (2.0, 1.0))
+    cache.samples(encode("quiet.wav", quiet, "-c:a", "pcm_f32le"))
+    assert caplog.messages == []
+    path = encode("loud.wav", loud, "-c:a", "pcm_f32le")
+    assert np.abs(cache.samples(path)).max() == FULL_SCALE
+    (said,) = caplog.messages
+    assert said.startswith(f"{path}: 66.7 % of its samples are above full scale")
+    assert said.endswith("all files of the song 6.0 dB quieter would avoid it")
 
 
 def test_a_list_adds_files_and_keeps_what_is_unscored(tmp_path: Path, cache: AudioCache) -> None:
