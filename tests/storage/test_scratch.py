@@ -1,5 +1,6 @@
 """Room for tracks in flight: never more than the bound, and nothing is left behind."""
 
+import fcntl
 import subprocess
 import sys
 import tempfile
@@ -42,6 +43,25 @@ def test_a_track_that_never_fits_fails_at_once(config: StorageConfig) -> None:
         Scratch(config).room(100 * MB + 1, SONG),
     ):
         pass
+
+
+def test_one_at_a_time_counts_and_reserves(config: StorageConfig) -> None:
+    """A reservation that is just being made has no owner yet, and would be removed."""
+    with Scratch(config).room(MB, SONG):
+        pass
+    has_room = threading.Event()
+
+    def reserve() -> None:
+        with Scratch(config).room(MB, SONG):
+            has_room.set()
+
+    with (scratch_folder(config) / "gate").open("rb+") as gate:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        thread = threading.Thread(target=reserve)
+        thread.start()
+        assert not has_room.wait(0.1)
+    thread.join(60)
+    assert has_room.is_set()
 
 
 def test_a_track_waits_until_another_one_has_gone(config: StorageConfig) -> None:
