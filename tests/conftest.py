@@ -286,11 +286,15 @@ def cache(tmp_path: Path) -> AudioCache:
     return AudioCache(tmp_path / "cache", SAMPLE_RATE)
 
 
+def write_songs(folder: Path, duration_s: float) -> Path:
+    """Write two songs with all four sources, and return their folder."""
+    for name, factor in (("first", 1.0), ("second", 1.5)):
+        for target, hertz in {"drums": 3000, "bass": 80, "other": 500, "vocals": 900}.items():
+            write_wave(folder / name / f"{target}.wav", tone(factor * hertz, duration_s))
+    return folder
+
+
 @pytest.fixture
 def songs_folder(tmp_path: Path) -> Path:
     """Return a folder of two songs of three seconds with all four sources."""
-    for name, factor in (("first", 1.0), ("second", 1.5)):
-        for target, hertz in {"drums": 3000, "bass": 80, "other": 500, "vocals": 900}.items():
-            path = tmp_path / "songs" / name / f"{target}.wav"
-            write_wave(path, tone(factor * hertz, 3.0))
-    return tmp_path / "songs"
+    return write_songs(tmp_path / "songs", 3.0)

@@ -15,6 +15,7 @@ import yaml
 from libsep.ledger import FOLDER
 from libsep.separation.registry import Model
 
+from ..conftest import write_songs
 from ..processes import COMMAND, Ended, ended_here
 
 GOOD = {
@@ -97,6 +98,12 @@ def start_libsep(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def songs_folder(tmp_path: Path) -> Path:
+    """Return a folder of two songs, as short as all measures can be taken of."""
+    return write_songs(tmp_path / "songs", 1.5)
 
 
 @pytest.fixture
