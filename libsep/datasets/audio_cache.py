@@ -78,18 +78,30 @@ class AudioCache:
             samples = decode_file(path, sample_rate=self.sample_rate, stream=stream, min_samples=1)
         except TrackError as exc:
             raise ConfigError(f"{path}: training material cannot be decoded: {exc}") from exc
-        clipped = float((np.abs(samples) > 1).mean())
-        if clipped > MANY_CLIPPED:
-            peak_db = amplitude_to_db(float(np.abs(samples).max()))
-            logger.warning(
-                "%s: %.1f %% of its samples are above full scale and are clipped; all files of the "
-                "song %.1f dB quieter would avoid it",
-                path,
-                100 * clipped,
-                peak_db,
-            )
+        tell_clipped(str(path), samples)
         values = np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE)
         save_array(cached, values.astype(np.int16))
+
+
+def tell_clipped(name: str, samples: np.ndarray) -> None:
+    """Log a warning if many samples lie above full scale, where 16 bits end.
+
+    Parameters
+    ----------
+    name
+        What they are.
+    samples
+        Of any shape, full scale ±1.0.
+    """
+    clipped = float((np.abs(samples) > 1).mean()) if samples.size else 0.0
+    if clipped > MANY_CLIPPED:
+        logger.warning(
+            "%s: %.1f %% of its samples are above full scale and are clipped; all files of the "
+            "song %.1f dB quieter would avoid it",
+            name,
+            100 * clipped,
+            amplitude_to_db(float(np.abs(samples).max())),
+        )
 
 
 def save_array(path: Path, values: np.ndarray) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Int16
 
 from libsep import config
-from libsep.datasets.audio_cache import EXTENSION, FULL_SCALE, AudioCache
+from libsep.datasets.audio_cache import EXTENSION, FULL_SCALE, AudioCache, tell_clipped
 from libsep.datasets.song_list import GENRES_FILE, SongList, check_genres, read_genres
 from libsep.datasets.stem_streams import target_streams
 from libsep.datasets.sums import clash, in_order, is_source, merged_names, name_of, targets_of
@@ -88,7 +88,7 @@ class Song:
             return self
         kept = {name: self.sources[name] for name in self.sources if not is_source(name)}
         merged = {
-            name: _summed([self.sources[part] for part in parts], self.n_samples)
+            name: _summed([self.sources[part] for part in parts], self.n_samples, self.name)
             for name, parts in groups.items()
         }
         return dataclasses.replace(self, sources=kept | merged)
@@ -192,16 +192,20 @@ def load_song(song: SongFiles, cache: AudioCache, *, with_mixture: bool = False)
     if longest - shortest > LENGTH_TOLERANCE * longest:
         listed = ", ".join(f"{name} {n / cache.sample_rate:.2f} s" for name, n in lengths.items())
         raise ConfigError(f"song {song.name}: sources of unequal length ({listed})")
-    sources = {target: _summed(parts[target], longest) for target in parts}
+    sources = {target: _summed(parts[target], longest, song.name) for target in parts}
     return Song(song.name, sources, sources.pop(MIXTURE, None), song.genre)
 
 
-def _summed(parts: list[Int16[np.ndarray, "2 _"]], n_samples: int) -> Int16[np.ndarray, "2 T"]:
+def _summed(
+    parts: list[Int16[np.ndarray, "2 _"]], n_samples: int, song: str
+) -> Int16[np.ndarray, "2 T"]:
     if len(parts) == 1 and parts[0].shape[1] == n_samples:
         return parts[0]
     total = np.zeros((2, n_samples), np.int32)
     for part in parts:
         total[:, : part.shape[1]] += part
+    if len(parts) > 1:
+        tell_clipped(f"song {song}, sum of {len(parts)} files", total / FULL_SCALE)
     return np.clip(total, -FULL_SCALE, FULL_SCALE).astype(np.int16)
 
 

@@ -119,9 +119,12 @@ class StemMeter:
         Names of the stems, in their order.
     sample_rate
         In Hz; a multiple of 10.
+    gain
+        What the track was multiplied by: it does not hide that the track was clipped.
     """
 
-    def __init__(self, targets: Sequence[str], sample_rate: int) -> None:
+    def __init__(self, targets: Sequence[str], sample_rate: int, gain: float = 1.0) -> None:
+        self._full_scale = FULL_SCALE_16_BIT * gain
         self._meters = {name: LoudnessMeter(sample_rate) for name in ("mixture", *targets)}
         self._peak = 0.0
         self._n_clipped = 0
@@ -133,8 +136,8 @@ class StemMeter:
         for meter, signal in zip(self._meters.values(), (mixture, *stems), strict=True):
             meter.add(signal)
             self._peak = max(self._peak, _peak(signal))
-        if _peak(mixture) >= FULL_SCALE_16_BIT:
-            self._n_clipped += int(np.count_nonzero(np.abs(mixture) >= FULL_SCALE_16_BIT))
+        if _peak(mixture) >= self._full_scale:
+            self._n_clipped += int(np.count_nonzero(np.abs(mixture) >= self._full_scale))
         residual = mixture - stems.sum(axis=0)
         self._residual += float(np.einsum("ij,ij->", residual, residual, dtype=np.float64))
         self._n_samples += mixture.size
@@ -148,7 +151,7 @@ class StemMeter:
         return amplitude_to_db(self._peak)
 
     def clipped_samples(self) -> int:
-        """Return how many samples of the mixture, in both channels, reach full scale."""
+        """Return how many samples of the track, in both channels, reach full scale."""
         return self._n_clipped
 
     def null_db(self) -> float:

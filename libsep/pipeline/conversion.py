@@ -93,7 +93,7 @@ class Conversion:
             ffmpeg cannot encode them.
         """
         gain = np.float32(db_to_amplitude(self.config.encode.gain_db))
-        meter = StemMeter(TARGETS, self.model.sample_rate)
+        meter = StemMeter(TARGETS, self.model.sample_rate, float(gain))
         low = self._low_band_meter()
         beginning: Float32[np.ndarray, "5 2 T"] | None = None
         with self._decoder() as decoder, self._encoder(encoded) as encoder:

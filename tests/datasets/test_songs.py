@@ -47,6 +47,20 @@ def test_clipped_sources_are_told(
     assert said.endswith("all files of the song 6.0 dB quieter would avoid it")
 
 
+def test_files_whose_sum_is_clipped_are_told(
+    tmp_path: Path, cache: AudioCache, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, level in (("kick", 0.8), ("snare", 0.8), ("bass", 0.9)):
+        write_wave(tmp_path / f"{name}.wav", tone(50, 0.5, level=level))
+    listed = tmp_path / "songs.yaml"
+    listed.write_text("songs: {Loud: {drums: [kick.wav, snare.wav], bass: [bass.wav]}}\n")
+    (song,) = find_songs(listed)
+    assert np.abs(load_song(song, cache).sources["drums"]).max() == FULL_SCALE
+    (said,) = caplog.messages
+    assert said.startswith("song Loud, sum of 2 files: 57.")
+    assert said.endswith("all files of the song 4.1 dB quieter would avoid it")
+
+
 def test_a_list_adds_files_and_keeps_what_is_unscored(tmp_path: Path, cache: AudioCache) -> None:
     for name, hertz in (("kick", 60), ("snare", 200), ("rest", 700)):
         write_wave(tmp_path / "audio" / f"{name}.wav", tone(hertz, 0.5, level=0.2))

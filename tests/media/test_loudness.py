@@ -135,3 +135,13 @@ def test_samples_of_the_mixture_at_full_scale_are_counted_in_both_channels() -> 
     meter.add(mixture, stems)
     meter.add(0.9 * mixture, stems)
     assert meter.clipped_samples() == 4
+
+
+@pytest.mark.parametrize("gain_db", [-6.0, -0.3, -24.0])
+def test_a_gain_does_not_hide_that_the_track_was_clipped(gain_db: float) -> None:
+    gain = np.float32(10 ** (gain_db / 20))
+    mixture = np.full((2, 4410), 32766 / 32768, np.float32)
+    mixture[:, 1000:1002] = [[32767 / 32768, 1.0], [-1.0, -1.1]]
+    meter = StemMeter(("other",), SAMPLE_RATE, float(gain))
+    meter.add(gain * mixture, gain * mixture[None])
+    assert meter.clipped_samples() == 4
