@@ -4,7 +4,10 @@
 #   make run MUSIC=~/Music STEMS=~/Stems
 #   make test                         format, lint, types, import contracts, tests
 
-PYTHON ?= python3
+# PyTorch 2.11 has wheels for these; python3 comes first if it is one of them.
+IS_RIGHT := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$name -c '$(IS_RIGHT)' 2>/dev/null && echo $$name && break; done)
 VENV ?= .venv
 MUSIC ?= demo/music
 STEMS ?= demo/stems
@@ -36,9 +39,10 @@ pytest:
 check: $(VENV)/.installed-for-tests
 	@$(MAKE) --no-print-directory lint
 
-# Also what pre-commit runs; it needs no git.
+# Also what pre-commit runs; it needs no git. mypy looks twice, since Python lacks some names on a Mac.
 lint:
-	@set -ex; ruff check; ruff format --check; mypy; lint-imports
+	@set -ex; ruff check; ruff format --check; mypy; lint-imports; \
+	mypy --platform darwin --cache-dir .mypy_cache/darwin
 
 demo: $(VENV)/.installed
 	$(BIN)/libsep demo "$(MUSIC)"
@@ -50,7 +54,7 @@ help:
 	@sed -n 's/^# \{0,1\}//p' Makefile
 
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "libsep needs Python 3.11 or newer")'
+	@$(or $(PYTHON),false) -c '$(IS_RIGHT)' || { echo "libsep needs Python 3.11, 3.12, 3.13 or 3.14" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV) || { rm -f $(VENV)/bin/python*; exit 1; }
 
 $(VENV)/.installed: pyproject.toml deploy/constraints.txt | $(VENV)/bin/python

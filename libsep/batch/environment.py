@@ -9,6 +9,7 @@ must.
 
 import os
 import secrets
+import sys
 
 VARIABLES = {
     # Without this, Ray resolves 127.0.0.1 to the address of a network interface and listens there.
@@ -31,6 +32,9 @@ VARIABLES = {
 
 OF_EMBEDDED_RAY = ("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "RAY_AUTH_MODE")
 """Variables that would keep a job from its cluster."""
+
+is_too_late: bool = "ray" in sys.modules
+"""Whether Ray was imported before: it has read another environment."""
 
 # A job's driver, and what a raylet starts: on a node of a cluster, or of the embedded Ray.
 _is_in_cluster = any(map(os.environ.get, ("RAY_ADDRESS", "RAY_RAYLET_PID")))

@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 import time
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -45,12 +46,16 @@ def in_use(place: str, holder: Mapping[str, object]) -> str:
 def machine() -> str:
     """Return what is equal only for processes that see each other's numbers: same host, same boot.
 
-    Containers share the name of the host but not its process numbers, hence the namespace.
+    Containers share the name of the host but not its process numbers, hence the namespace. Where
+    the system does not tell the boot, the address of the network card tells machines of one name
+    apart, such as two Macs at one network drive.
     """
     parts = [socket.gethostname()]
-    with contextlib.suppress(OSError):
+    try:
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
         parts.append(str(Path("/proc/self/ns/pid").readlink()))
+    except OSError:
+        parts.append(f"{uuid.getnode():012x}")
     return " ".join(parts)
 
 

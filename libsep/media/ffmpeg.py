@@ -9,6 +9,7 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -153,9 +154,10 @@ class Process:
         self._stdin = self._process.stdin
         self._stdout = self._process.stdout
         self._stderr: int | None = self._process.stderr.fileno()
-        for pipe in (self._stdin, self._stdout):
-            with contextlib.suppress(OSError):  # a wish: users have a limit for pipe memory
-                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        if sys.platform == "linux":  # elsewhere pipes have the size that the system gives them
+            for pipe in (self._stdin, self._stdout):
+                with contextlib.suppress(OSError):  # a wish: users have a limit for pipe memory
+                    fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         os.set_blocking(self._stdin.fileno(), False)
         return self
 

@@ -240,6 +240,16 @@ print(json.dumps({"imported": imported, "commands": commands, "listening": liste
 """A driver that says what its embedded Ray shows to other users of the machine."""
 
 
+def test_a_ray_that_was_imported_before_its_environment_was_set_does_not_start() -> None:
+    script = (
+        "import ray; from libsep.batch.cluster.connection import embedded_ray\n"
+        "with embedded_ray(n_track_slots=1, object_store_bytes=100_000_000): pass"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert "import that first" in ended.stderr.splitlines()[-1]
+
+
 def test_the_embedded_ray_shows_nothing_to_others(tmp_path: Path) -> None:
     """Run it where the music lies, with a module among it that a worker would have to import."""
     music = tmp_path / "music"

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from libsep.batch.separators.networks import loaded
 from libsep.config import SeparationConfig
@@ -103,6 +104,23 @@ def test_bfloat16_follows_the_flags_of_the_processor() -> None:
     with open("/proc/cpuinfo") as file:  # noqa: PTH123 - a pseudo file
         flags = set(file.read().split())
     assert cpu.has_native_bfloat16() == bool(flags & {"avx512_bf16", "amx_bf16", "bf16"})
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the flags of Arm do not tell")
+def test_what_a_convolution_tells_of_bfloat16_is_what_the_processor_tells() -> None:
+    cpu.convolves_faster_in_bfloat16.cache_clear()
+    assert cpu.convolves_faster_in_bfloat16() == cpu.has_native_bfloat16()
+
+
+@pytest.mark.parametrize("is_faster", [True, False])
+def test_on_arm_bfloat16_is_used_only_if_it_is_faster(
+    monkeypatch: pytest.MonkeyPatch, *, is_faster: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"bf16": True})
+    monkeypatch.setattr(cpu, "convolves_faster_in_bfloat16", lambda: is_faster)
+    assert cpu.has_native_bfloat16() == is_faster
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"bf16": False})
+    assert not cpu.has_native_bfloat16()
 
 
 def test_the_processor_has_a_name() -> None:

@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,12 @@ import ray._private.worker as ray_worker
 from ray._private.node import Node
 from ray.job_config import JobConfig
 
+from libsep.batch import environment
 from libsep.batch.cluster.nodes import CORES
+from libsep.batch.cluster.reaper import reaped
 from libsep.batch.cluster.security import prepare_access
 from libsep.errors import ClusterError
+from libsep.ledger.holder import is_alive
 from libsep.machine import n_cores, temporary_folder, temporary_root
 
 logger = logging.getLogger(__name__)
@@ -23,9 +27,13 @@ logger = logging.getLogger(__name__)
 PREFIX = "libsep-ray-"
 """How the names of Ray's folders begin; the number of the run's process follows."""
 
-HELPERS = ("start_monitor", "start_log_monitor", "start_api_server")
+HELPERS = ("start_monitor", "start_log_monitor", "start_api_server", "start_reaper_process")
 """Methods of Ray's `Node` that start what embedded Ray has no use for: the autoscaler, the reader
-of logs, and the server of the dashboard, which is off. They take 2.7 CPU seconds and 160 MB."""
+of logs, and the server of the dashboard, which is off. They take 2.7 CPU seconds and 160 MB. The
+last one is for Macs, which have `reaped`."""
+
+MOST_STORE_BYTES_OF_A_MAC = 2**31
+"""Ray does not start on a Mac with more."""
 
 START_ATTEMPTS = 4
 """A slow machine can miss the 30 s in which Ray's raylet must answer; a second start is warm."""
@@ -52,7 +60,7 @@ def embedded_ray(
     Raises
     ------
     ValueError
-        Ray runs in this process already.
+        Ray runs in this process already, or was imported before `libsep.batch`.
     ClusterError
         Ray does not start.
     ConfigError
@@ -60,11 +68,13 @@ def embedded_ray(
     """
     if ray.is_initialized():
         raise ValueError("Ray runs in this process already")
+    if environment.is_too_late:  # it would listen to the network, and not know its own token
+        raise ValueError("Ray was imported before libsep.batch: import that first")
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     # Paths of Ray's sockets must stay under 107 bytes, so its folder lies directly in /tmp.
     parent = _short_temporary_folder()
     _remove_folders_of_the_dead(parent)
-    with temporary_folder(f"{PREFIX}{os.getpid()}-", parent) as folder:
+    with temporary_folder(f"{PREFIX}{os.getpid()}-", parent) as folder, reaped(folder):
         try:
             # Ray opens its own folder to everybody, sockets and all; the one above it stays ours.
             _start(n_track_slots, object_store_bytes, n_gpus, folder / "r")
@@ -138,7 +148,7 @@ def _remove_folders_of_the_dead(parent: Path) -> None:
     """Remove what Ray left of runs that were killed."""
     for folder in parent.glob(f"{PREFIX}*"):
         pid = folder.name.removeprefix(PREFIX).partition("-")[0]
-        if pid.isdigit() and not Path("/proc", pid).exists() and Path("/proc/self").exists():
+        if pid.isdigit() and not is_alive(int(pid)):
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -156,6 +166,8 @@ def _without_helpers() -> Iterator[None]:
 
 
 def _start(n_cpus: int, object_store_bytes: int, n_gpus: int | None, folder: Path) -> None:
+    if sys.platform == "darwin":
+        object_store_bytes = min(object_store_bytes, MOST_STORE_BYTES_OF_A_MAC)
     for attempt in range(1, START_ATTEMPTS + 1):
         try:
             with _without_helpers():

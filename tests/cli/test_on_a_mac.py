@@ -1,0 +1,104 @@
+"""``libsep`` on a system that lacks what only Linux has, as far as Linux can play it."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from libsep.ledger import FOLDER, Ledger
+from libsep.media.verify import verify_stems
+
+from ..processes import wait_until
+from .conftest import GOOD, stems_in
+
+MAC = Path(__file__).parents[1] / "mac"
+
+FOLDERS = "libsep-ray-{pid}-*"
+
+
+@pytest.fixture
+def on_a_mac(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Let the commands that this test starts find themselves on a Mac."""
+    monkeypatch.setenv("PYTHONPATH", f"{MAC}:{os.environ.get('PYTHONPATH', '')}")
+    # macOS has no setpriv: all else that is on PATH.
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for folder in reversed(os.environ["PATH"].split(":")):
+        for program in Path(folder).glob("*"):
+            if program.name != "setpriv":
+                (programs / program.name).unlink(missing_ok=True)
+                (programs / program.name).symlink_to(program)
+    monkeypatch.setenv("PATH", str(programs))
+    assert shutil.which("setpriv") is None
+
+
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """Return the processes that have a folder in their command lines."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        if str(folder) in " ".join(process.info["cmdline"] or ()):
+            found.append(process)
+    return found
+
+
+def printed(script: str) -> str:
+    """Return what a script prints in a Python of its own."""
+    return subprocess.check_output([sys.executable, "-c", script], text=True).strip()
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_run_that_is_killed_leaves_no_process_and_the_next_does_the_rest(
+    on_a_mac: None,
+    libsep: Callable[..., Any],
+    start_libsep: Callable[..., "subprocess.Popen[str]"],
+    library: Path,
+    config_file: Path,
+    tmp_path: Path,
+) -> None:
+    stems = tmp_path / "stems"
+    running = start_libsep("run", library, stems, "--config", config_file)
+    wait_until(lambda: stems.exists() and list(Ledger(stems / FOLDER).rows()))
+    # In a group of its own, Ctrl-C in the terminal of a script or of make would not reach it.
+    assert os.getpgid(running.pid) == os.getpgid(0)
+    (folder,) = Path("/tmp").glob(FOLDERS.format(pid=running.pid))
+    assert processes_of(folder)
+    running.send_signal(signal.SIGKILL)
+    _, err = running.communicate()
+    wait_until(lambda: not folder.exists() and not processes_of(folder), 60)
+    ended = libsep("run", library, stems, "--config", config_file)
+    assert ended.code == 1, err + ended.err
+    assert "done" in ended.err
+    assert stems_in(stems) == GOOD
+    assert all(verify_stems(stems / name).is_conformant for name in GOOD)
+
+
+@pytest.mark.ray
+def test_the_store_of_ray_is_no_larger_than_a_mac_may_have(on_a_mac: None) -> None:
+    script = (
+        "from libsep.batch.cluster.connection import embedded_ray; import ray\n"
+        "with embedded_ray(n_track_slots=1, object_store_bytes=3 * 2**30):\n"
+        "    print(int(ray.cluster_resources()['object_store_memory']))"
+    )
+    assert printed(script) == str(2**31)
+
+
+def test_two_macs_of_one_name_are_two_machines(on_a_mac: None) -> None:
+    script = "from libsep.ledger.holder import machine; print(machine())"
+    assert printed(script) == f"{socket.gethostname()} {uuid.getnode():012x}"
+
+
+def test_windows_is_told_where_libsep_runs() -> None:
+    script = "import sys; sys.platform = 'win32'; import libsep"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr.endswith("on Windows install it inside WSL 2\n")
