@@ -5,13 +5,13 @@ import { Desk, setFader } from "./desk.js";
 import { Drawer } from "./drawer.js";
 import { fillHelp, listen } from "./keys.js";
 import { TrackList } from "./list.js";
-import { dbToGain, formatDb, gainToDb, loopOf, matchedGain, mixName, stemGains, streamGains } from "./mixer.js";
+import { formatDb, gainToDb, loopOf, matchedGain, mixName, stemGains, streamGains } from "./mixer.js";
 import { Player } from "./player.js";
+import { Sound } from "./sound.js";
 import { View } from "./view.js";
 import { Waveform, follow } from "./waveform.js";
 
 const $ = (id) => document.getElementById(id);
-const NO_SOUND_MS = 4000;
 const KEPT = 20; // waveforms of tracks heard before
 
 class App {
@@ -21,6 +21,7 @@ class App {
     this.list = new TrackList($("rows"), $("search"), $("count"), (number) => this.open(number));
     this.waveforms = new Map();
     this.view = new View();
+    this.sound = new Sound((reason) => this.silence(reason));
     this.stems = [];
     this.original = false;
     this.playing = false;
@@ -59,7 +60,7 @@ class App {
       if (this.opening !== opening) return;
       await this.load(number, sheet, opening);
       if (position && this.opening === opening) this.seek(position);
-      if (wasPlaying && this.opening === opening) await this.play();
+      if (wasPlaying && this.opening === opening) this.play();
     } catch (error) {
       if (this.opening === opening) this.fail(error);
     }
@@ -80,6 +81,7 @@ class App {
     if (!this.failed) this.problem(`${error.message}, and was read again.`);
   }
 
+  get context() { return this.sound.context; }
   get isPlayable() { return !this.failed || this.player !== null; }
   get isThere() { return !this.failed || this.sheet !== null; }
 
@@ -92,19 +94,13 @@ class App {
     this.stopped = new AbortController();
     this.desk.show(this.names[number], number, sheet, this.stems);
     this.readWaveform(number, sheet, this.stopped.signal);
-    if (this.context?.sampleRate !== sheet.sampleRate) {
-      this.context?.close();
-      this.context = new AudioContext({ sampleRate: sheet.sampleRate, latencyHint: "interactive" });
-      this.volume = this.context.createGain();
-      this.volume.connect(this.context.destination);
-      this.setVolume();
-    }
+    this.sound.prepare(sheet.sampleRate);
     const streams = { ...sheet, streams: 1 + sheet.stems.length, chunkSamples: this.chunkSamples };
     const player = await Player.create(this.context, streams, (index, signal) =>
       getChunk(number, index * this.chunkSamples, this.chunkSamples, signal, sheet.state));
     if (this.opening !== opening) return player.close();
     this.player = player;
-    player.node.connect(this.volume);
+    player.node.connect(this.sound.volume);
     player.onstate = (state) => this.follow(state);
     player.onerror = (error) => { if (this.player === player) this.trouble(error); };
     this.mix();
@@ -154,27 +150,26 @@ class App {
 
   toggle() { this.playing ? this.pause() : this.play(); }
 
-  async play() {
+  play() {
     if (!this.player) return;
+    this.problem(null);
     this.playing = true;
     this.player.play();
+    this.sound.start();
     this.desk.update();
-    this.context.resume();
-    await this.checkSound(this.player);
   }
 
-  // Says so if the clock of the sound stands still: a browser without a sound device waits silently.
-  async checkSound(player) {
-    const before = this.context.currentTime;
-    await new Promise((resolve) => setTimeout(resolve, NO_SOUND_MS));
-    if (this.playing && this.player === player && this.context.currentTime === before) {
-      this.problem("The browser's sound does not start. Is there a sound device?");
-    }
+  // What is not heard is not playing: the button offers to play, which tries again.
+  silence(reason) {
+    if (!this.playing) return;
+    this.pause();
+    if (reason) this.problem(reason);
   }
 
   pause() {
     this.playing = false;
     this.player?.pause();
+    this.sound.stop();
     this.desk.update();
   }
 
@@ -197,6 +192,7 @@ class App {
     }
     this.position = state.position;
     this.desk.move(state);
+    if (state.waiting && this.player.hasFailed) this.silence(null); // the reason is on the page
   }
 
   // View
@@ -273,7 +269,7 @@ class App {
   setVolume() {
     const db = Number($("volume").value);
     setFader($("volume"), db);
-    if (this.volume) this.volume.gain.value = dbToGain(db);
+    this.sound.setVolume(db);
   }
 
   download() {
@@ -316,6 +312,7 @@ class App {
     on("theme", () => this.toggleTheme());
     on("help-button", () => this.toggleHelp());
     $("volume").addEventListener("input", () => this.setVolume());
+    this.setVolume(); // a browser may keep its fader when the page is loaded again
     follow($("ruler"), this.loopDrag());
     fillHelp($("keys"));
     listen(this);

@@ -22,6 +22,7 @@ export class Desk {
     const { tags } = sheet;
     const title = tags.title || nameOf(name);
     $("title").textContent = title;
+    $("title").title = name;
     $("artist").textContent = [tags.artist, tags.album].filter(Boolean).join(" · ");
     document.title = [title, tags.artist].filter(Boolean).join(" · ");
     $("cover").hidden = !sheet.hasCover;
@@ -42,6 +43,7 @@ export class Desk {
   // Shows a track by its name only: all that the page knows of a file that cannot be read.
   clear(name) {
     $("title").textContent = document.title = nameOf(name);
+    $("title").title = name;
     for (const id of ["artist", "length", "match"]) $(id).textContent = "";
     $("time").textContent = formatTime(0, 1);
     $("cover").hidden = true;
@@ -149,7 +151,7 @@ export class Desk {
     this.movePlayhead();
     state.levels.forEach((level, stream) => this.lanes[stream] && showLevel(this.lanes[stream], level));
     this.output ??= { meter: $("output"), bar: $("output").firstElementChild, shown: 0 };
-    showLevel(this.output, state.peak * (this.app.volume?.gain.value ?? 1));
+    showLevel(this.output, state.peak * (this.app.sound.volume?.gain.value ?? 1));
   }
 
   movePlayhead() {

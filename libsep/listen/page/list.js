@@ -95,6 +95,7 @@ export class TrackList {
     row.type = "button";
     row.className = "row";
     row.dataset.number = number;
+    row.title = this.names[number];
     row.style.top = `${at * ROW_PX}px`;
     row.append(line("name", parts.at(-1).replace(EXTENSION, "")));
     row.append(line("folder", parts.slice(0, -1).join(" / ")));
@@ -109,6 +110,7 @@ function fold(text) { return text.normalize("NFC").toLocaleLowerCase(); }
 function line(kind, text) {
   const span = document.createElement("span");
   span.className = kind;
+  span.dir = "auto"; // what is cut off is the end, also of a name that runs from right to left
   span.textContent = text;
   return span;
 }

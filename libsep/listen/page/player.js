@@ -3,6 +3,7 @@
 import { playOrder } from "./mixer.js";
 
 const FETCHES = 2;
+const RETRY_MS = 2000;
 
 export class Player {
   // `sheet`: streams, samples, sampleRate, chunkSamples; `fetchChunk(index, signal)` gives a promise
@@ -22,6 +23,9 @@ export class Player {
     this.stored = new Set();
     this.sent = new Set();
     this.fetching = new Map();
+    this.hasFailed = false; // the last piece asked for did not come
+    this.retryAt = 0;
+    this.playing = false;
     this.syncs = new Map();
     this.onstate = () => {};
     this.onerror = () => {};
@@ -38,12 +42,23 @@ export class Player {
     this.feed();
   }
 
-  play() { this.post({ kind: "play" }); }
-  pause() { this.post({ kind: "pause" }); }
+  play() {
+    this.playing = true;
+    this.hasFailed = false;
+    this.post({ kind: "play" });
+    this.feed();
+  }
+
+  pause() {
+    this.playing = false;
+    this.post({ kind: "pause" });
+  }
+
   setGains(gains) { this.post({ kind: "gains", gains }); }
 
   seek(position) {
     this.position = position;
+    this.hasFailed = false;
     this.post({ kind: "seek", position, seeks: ++this.seeks });
     this.feed();
   }
@@ -102,6 +117,8 @@ export class Player {
     for (const [index, stop] of this.fetching) {
       if (!this.wanted.includes(index)) stop.abort();
     }
+    // After a failure it asks again now and then while it plays, and else when one plays or jumps.
+    if (this.hasFailed && !(this.playing && performance.now() >= this.retryAt)) return;
     for (const index of this.wanted) {
       if (this.fetching.size >= FETCHES) break;
       if (!this.sent.has(index) && !this.fetching.has(index)) this.fetch(index);
@@ -117,14 +134,17 @@ export class Player {
         this.sent.add(index);
         this.post({ kind: "chunk", index, samples }, [samples.buffer]);
       }
+      this.hasFailed = false;
     } catch (error) {
-      if (!stop.signal.aborted) {
-        this.fetching.delete(index);
-        this.onerror(error);
-        await new Promise((resolve) => setTimeout(resolve, 2000)); // then once more
-      }
+      if (!stop.signal.aborted) this.fail(error);
     }
     this.fetching.delete(index);
     this.feed();
+  }
+
+  fail(error) {
+    this.hasFailed = true;
+    this.retryAt = performance.now() + RETRY_MS;
+    this.onerror(error);
   }
 }

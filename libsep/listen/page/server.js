@@ -13,6 +13,16 @@ async function ask(address, signal) {
   throw Object.assign(new Error(error), { isOther: answer.status === 409 }); // another file is there now
 }
 
+// What came of an answer before its connection broke off is not all of it.
+async function received(part, signal) {
+  try {
+    return await part;
+  } catch (error) {
+    if (signal?.aborted || error instanceof SyntaxError) throw error;
+    throw new Error("The connection broke off. Is libsep listen still running?");
+  }
+}
+
 export async function getJson(address) { return (await ask(address)).json(); }
 
 // Samples of all streams from `start` on, channel by channel, as the bytes of a Float32Array.
@@ -20,7 +30,7 @@ export async function getJson(address) { return (await ask(address)).json(); }
 export async function getChunk(number, start, count, signal, state) {
   const of = state === undefined ? "" : `&state=${state}`;
   const answer = await ask(`tracks/${number}/samples?start=${start}&count=${count}${of}`, signal);
-  return answer.arrayBuffer();
+  return received(answer.arrayBuffer(), signal);
 }
 
 // Calls back with each line of an answer, read as JSON, as soon as it has come.
@@ -29,7 +39,7 @@ export async function readLines(address, signal, online) {
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await received(reader.read(), signal);
     if (done) break;
     const lines = (rest + value).split("\n");
     rest = lines.pop();
