@@ -134,7 +134,8 @@ def test_a_waveform_that_breaks_off_is_told_in_words(
         """TextDecoderStream = class {
           constructor() {
             this.writable = new WritableStream();
-            this.readable = new ReadableStream({ pull: (to) => to.error(new TypeError("Load failed")) });
+            const pull = (stream) => stream.error(new TypeError("Load failed"));
+            this.readable = new ReadableStream({ pull });
           }
         }"""
     )
