@@ -50,11 +50,12 @@ def convert(
     from libsep.cli.configuration import read_config
     from libsep.library.naming import Namer
     from libsep.media.atomic import NOBODYS_S, remove_stale
+    from libsep.media.drives import Drive
     from libsep.pipeline.single import Converter
 
     goal = Path(output) if output else None
     if output and os.path.isfile(file):  # noqa: PTH113 - a closed folder raises there
-        goal = within(output, Namer().output_for(file.name))
+        goal = within(output, Namer(drive=Drive(Path(output))).output_for(file.name))
     refuse_uris("convert", file, goal)
     log.setup(level=logging.CRITICAL)  # what a track's log says is in its outcome
     settings = read_config(

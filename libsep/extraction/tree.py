@@ -9,8 +9,12 @@ from libsep.config import StorageConfig
 from libsep.errors import TransferError
 from libsep.extraction.extract import Extracted, Job, extract
 from libsep.extraction.selection import track_path
+from libsep.library.on_disk import is_same_file
 from libsep.machine import n_cores
 from libsep.media.atomic import NOBODYS_S, remove_stale
+from libsep.media.drives import Drive
+from libsep.media.file_names import file_key
+from libsep.media.stems import EXTENSION
 from libsep.storage.places import RemoteFolder
 from libsep.storage.stem_files import StemFile, stem_files
 
@@ -61,7 +65,9 @@ def extract_all(
     running: set[Future[Extracted]] = set()
     with ThreadPoolExecutor(n_cores()) as pool:
         try:
-            for file, source in _without_clashes(stem_files(places, storage), end):
+            for file, source in _without_clashes(
+                stem_files(places, storage), Drive(job.output), end
+            ):
                 running.add(pool.submit(_extract, file, source, job, storage, stop))
                 running = _collected(running, end, until=MAX_WAITING * n_cores() - 1)
             _collected(running, end, until=0)
@@ -86,18 +92,21 @@ def _collected(
 
 
 def _without_clashes(
-    files: Iterable[StemFile], end: Callable[[Extracted], None]
+    files: Iterable[StemFile], drive: Drive, end: Callable[[Extracted], None]
 ) -> Iterator[tuple[StemFile, Path]]:
     """Yield stem files, each with the path that its files get in the output folder.
 
     One whose files would replace those of another ends as failed.
     """
-    taken: dict[Path, StemFile] = {}
+    spellings: dict[str, str] = {}
+    taken: dict[str, StemFile] = {}
     for file in files:
-        source = _relative(file)
-        other = taken.setdefault(track_path(source), file)
+        track = drive.fitting(track_path(_relative(file)).as_posix())
+        first = spellings.setdefault(file_key(track), track)
+        key = track if first != track and drive.names.tells_case else first
+        other = taken.setdefault(key, file)
         if other is file:
-            yield file, source
+            yield file, Path(track + EXTENSION)
         elif not _is_same(file, other):  # else it was given twice
             end(_in_the_way(file, other.name))
 
@@ -107,7 +116,7 @@ def _is_same(file: StemFile, other: StemFile) -> bool:
     if file.name == other.name or file.stored is not None or other.stored is not None:
         return file.name == other.name
     try:
-        return Path(file.name).samefile(other.name)
+        return is_same_file(Path(file.name), Path(other.name))
     except OSError:
         return False
 

@@ -14,8 +14,11 @@ from libsep.config import ScanConfig
 from libsep.dj.m3u_lists import is_own_list
 from libsep.errors import ConfigError, LedgerError, TagError, reason_of
 from libsep.ledger import FOLDER, Ledger, ledger_of, run_in_work
+from libsep.library.names import why_not_any
 from libsep.library.naming import OUTSIDE
 from libsep.library.omissions import Omission, Omissions
+from libsep.library.on_disk import Disk, spelled
+from libsep.library.reasons import Reason
 from libsep.library.scan import scan
 from libsep.library.survey import ListFiles
 from libsep.machine import n_cores
@@ -105,6 +108,7 @@ def audit(
     LedgerError
         A run is in work.
     """
+    library, stems = spelled(library), spelled(stems)
     latest, findings = _read(_ledger_at_rest(stems))
     left_out = Omissions()
     tracks = _tracks(library, stems, config, left_out)
@@ -247,23 +251,30 @@ def _check_stem_file(row: Outcome, stems: Path, ffmpeg: Path, *, is_quick: bool)
 
 def _check_folder(stems: Path, known: Iterable[str], library: Path) -> Iterator[Finding]:
     """Look for what runs left behind, and for what no row knows."""
-    outputs = set(known)
+    if (stems / FOLDER).is_dir():
+        yield from _check_own_folder(stems / FOLDER, stems)
+    outputs, unknown = set(known), list[Path]()
     for folder, names, files in os.walk(stems):
         if Path(folder).resolve() == library.resolve():
             names.clear()
             continue
-        names.sort()
-        own = Path(folder, FOLDER) if FOLDER in names and Path(folder) == stems else None
-        if own is not None:
-            names.remove(FOLDER)
-            yield from _check_own_folder(own, stems)
+        names[:] = sorted(name for name in names if not _is_of_system(name))
         for name in sorted(files):
             path = Path(folder, name)
             relative = path_to_text(path.relative_to(stems))
             if is_temporary(name):
                 yield Finding("error", relative, "is the temporary file of a run that was killed")
-            elif relative not in outputs and not is_own_list(path):
-                yield _unknown(path, relative)
+            elif relative in outputs:
+                outputs.remove(relative)
+            elif not _is_of_system(name) and not is_own_list(path):
+                unknown.append(path)
+    # What is left has other names on the disk, where it has one file for several spellings.
+    disk = Disk()
+    there = (stems / text_to_path(output) for output in outputs)
+    spellings = {disk.find(str(path)) for path in there if os.path.lexists(path)}
+    for path in unknown:
+        if path not in spellings:
+            yield _unknown(path, path_to_text(path.relative_to(stems)))
 
 
 def _check_sources(made: Iterable[Outcome], library: Path, stems: Path) -> Iterator[Finding]:
@@ -277,6 +288,12 @@ def _has_gone(row: Outcome, library: Path) -> bool:
     """Return whether a file that lay in the library does not lie there any more."""
     is_of_library = not row.source.startswith((f"{OUTSIDE}/", f"{OUTSIDE}~"))
     return is_of_library and not os.path.lexists(library / text_to_path(row.source))
+
+
+def _is_of_system(name: str) -> bool:
+    """Return whether a name is one of systems or of libsep, which say nothing of stem files."""
+    why = why_not_any(name, ())
+    return why is not None and why[0] is Reason.SYSTEM
 
 
 def _unknown(path: Path, relative: str) -> Finding:

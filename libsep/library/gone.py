@@ -7,6 +7,7 @@ from pathlib import Path
 
 from libsep.errors import ConfigError
 from libsep.library.naming import OUTSIDE
+from libsep.library.on_disk import spelled
 from libsep.media.file_names import file_key
 from libsep.track import FoundFile, Outcome, Track, text_to_path, unescaped
 from libsep.units import counted
@@ -141,14 +142,6 @@ def _is_on_this_disk(row: Outcome, folder: Path, found: FoundFile, *, is_file: b
 def _is_spelt_otherwise(row: Outcome, library: Path, found: FoundFile) -> bool:
     """Return whether a disk for which two spellings are one name knows the file by the other."""
     source = unescaped(row.source)
-    if file_key(source) != file_key(found.source_name):
+    if source == found.source_name or file_key(source) != file_key(found.source_name):
         return False
-    folder = library
-    try:
-        for part in Path(source).parts:
-            if part not in os.listdir(folder):  # noqa: PTH208 - the names are all that counts
-                return (library / source).samefile(found.path)
-            folder /= part
-    except OSError:
-        return False
-    return False
+    return spelled(library / source) == spelled(found.path)

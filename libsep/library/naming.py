@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from libsep.library.names import without_extension
+from libsep.media.drives import Drive
 from libsep.media.file_names import cut, digest_of, file_key, fitting
 from libsep.media.stems import EXTENSION
 from libsep.track import path_to_text, unescaped
@@ -20,21 +21,27 @@ class Namer:
     all is kept. If that is taken, also by a name that
     differs only in case or in the form of its accents, it becomes ``a/b/Track.flac.stem.mp4``, and
     if that is taken too, a hash of the source follows the name. Names too long are cut, and have
-    the hash as well. All else is kept byte for byte.
+    the hash as well. All else is kept byte for byte, but for what the drive refuses, which ``_``
+    stands for (`Drive.fitting`).
 
     Parameters
     ----------
     known
         Paths that were given in earlier runs, as texts (`libsep.track.path_to_text`): output by
-        source. They are kept, and stay reserved when their source has gone.
+        source. They are kept, and stay reserved when their source has gone; but for those that
+        the drive refuses, of a run elsewhere.
+    drive
+        Where the files go; by default one that takes all names.
     """
 
-    def __init__(self, known: Mapping[str, str] | None = None) -> None:
+    def __init__(self, known: Mapping[str, str] | None = None, drive: Drive | None = None) -> None:
+        self._drive = drive or Drive()
         self._taken: set[str] = set()
         self._known: dict[str, str] = {}  # as texts, which take less memory than paths
         for source, output_text in (known or {}).items():
             output = unescaped(output_text)
-            if _is_inside(output) and self._reserve(output):
+            is_ours = _is_inside(output) and self._drive.fitting(output) == output
+            if is_ours and self._reserve(output):
                 self._known[source] = output_text
 
     def output_for(self, source: str) -> str:
@@ -52,7 +59,7 @@ class Namer:
         source_text = path_to_text(source)
         if source_text in self._known:
             return unescaped(self._known[source_text])
-        for output in _outputs(source):
+        for output in self._outputs(source):
             if self._reserve(output):
                 self._known[source_text] = path_to_text(output)
                 return output
@@ -70,7 +77,7 @@ class Namer:
         """
         own = self.output_for(source)
         freed = file_key(unescaped(self._known[gone])) if gone in self._known else None
-        better = (each for each in _outputs(source) if each == own or file_key(each) == freed)
+        better = (each for each in self._outputs(source) if each == own or file_key(each) == freed)
         return next(better, own)  # its own may be another that the ledger knows
 
     def _reserve(self, output: str) -> bool:
@@ -80,6 +87,9 @@ class Namer:
             return False
         self._taken.add(key)
         return True
+
+    def _outputs(self, source: str) -> Iterator[str]:
+        return map(self._drive.fitting, _outputs(source))
 
 
 def _outputs(source: str) -> Iterator[str]:

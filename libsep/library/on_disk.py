@@ -20,6 +20,33 @@ def _in_letters(name: str) -> str:
     return _folded(with_letters(name))
 
 
+def spelled(path: Path) -> Path:
+    """Return a path with what is there of it written as its disk writes it.
+
+    A disk that does not care for case or the form of accents has one name for a file, by which two
+    spellings are known to be one. On others nothing changes.
+    """
+    given = path.resolve() if ".." in path.parts else path.absolute()
+    for place in (given, *given.parents):
+        if os.path.lexists(place):
+            found = Disk().find(str(place))
+            return given if found is None else found / given.relative_to(place)
+    return given
+
+
+def is_same_file(path: Path, other: Path) -> bool:
+    """Return whether both paths lead to one file or folder.
+
+    Some drives have another number for each spelling of a name, so `Path.samefile` is not enough.
+
+    Raises
+    ------
+    OSError
+        One of them is not there.
+    """
+    return path.samefile(other) or spelled(path) == spelled(other)
+
+
 _FORMS: tuple[Callable[[str], str], ...] = (_composed, _folded, _in_letters)
 """What two spellings of a name may differ in: the form of accents, then case, then encoding."""
 

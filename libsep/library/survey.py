@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from libsep.config import ScanConfig
-from libsep.errors import ConfigError, LedgerError, ProbeError, StemsError
+from libsep.errors import ConfigError, ProbeError
 from libsep.ledger import FOLDER, Ledger, RunLock, failed_outcomes, outputs_of
 from libsep.library.gone import closed_failures
 from libsep.library.headers import read_headers
 from libsep.library.moves import Places, with_moves
 from libsep.library.naming import Namer
+from libsep.library.noted import remember_library
 from libsep.library.omissions import Omission, Omissions
 from libsep.library.plan import Action, Assign, ConfigOf, OutputSize, PlannedTrack, plan_tracks
 from libsep.library.reasons import LeftOut
@@ -23,9 +24,10 @@ from libsep.library.rebuild import outcomes_from_files
 from libsep.library.scan import named, scan
 from libsep.library.walk import Problem
 from libsep.machine import rare_garbage_search
-from libsep.media.atomic import remove_stale, write_text
+from libsep.media.atomic import remove_stale
+from libsep.media.drives import Drive
 from libsep.media.stems import EXTENSION, EXTENSIONS
-from libsep.track import Assignment, FoundFile, Outcome, Track, path_to_text, text_to_path
+from libsep.track import Assignment, FoundFile, Outcome, Track, path_to_text
 
 _route = operator.attrgetter(*(field.name for field in dataclasses.fields(Assignment)))
 
@@ -118,7 +120,8 @@ def survey(
         library = lister_of(library, stems if isinstance(stems, Path) else None)
     left_out = Omissions()
     found = library(config, latest, problems.append, left_out)
-    namer = Namer(outputs_of(latest))
+    drive = Drive(stems / FOLDER) if isinstance(stems, Path) else None
+    namer = Namer(outputs_of(latest), drive)
     plan = functools.partial(
         plan_tracks,
         assign=assign,
@@ -244,7 +247,7 @@ def locked_ledger(
     """
     folder = stems / FOLDER
     with RunLock(folder, run=run) as lock:
-        _remember_library(folder / "library", library)
+        remember_library(folder / "library", library)
         ledger = Ledger(folder, lock=lock)
         found = list(outcomes_from_files(stems)) if rebuild or ledger.has_no_outcomes() else []
         if rebuild or found:
@@ -253,23 +256,6 @@ def locked_ledger(
             yield ledger
         finally:
             ledger.close()
-
-
-def _remember_library(note: Path, library: Path | str) -> None:
-    """Refuse a second library: tracks of the same relative path would replace each other."""
-    ours = library if isinstance(library, str) else path_to_text(library.resolve())
-    stored = note.read_text(encoding="utf-8") if note.is_file() else ""
-    found = stored or ours
-    if found != ours and ("://" in found or text_to_path(found).is_dir()):
-        raise ConfigError(
-            f"{note.parent.parent}: holds the stems of {found}; choose another output folder"
-            f" (or delete {note} if the library has moved and this is a copy of it)"
-        )
-    if stored != ours:
-        try:
-            write_text(note, ours)
-        except StemsError as exc:
-            raise LedgerError(f"{note.parent}: {exc}") from exc
 
 
 def remove_leftovers(stems: Path, tracks: Iterable[Track]) -> int:
@@ -319,7 +305,8 @@ def track_of_file(file: Path, output: Path | None = None) -> tuple[Track, Path]:
     if header is None or file.name.casefold().endswith(EXTENSIONS):
         raise ProbeError(file, "is a stem file already")
     if output is None or output.is_dir():
-        goal = (output or file.parent) / Namer().output_for(file.name)
+        folder = output or file.parent
+        goal = folder / Namer(drive=Drive(folder)).output_for(file.name)
     elif output.name.casefold().endswith(EXTENSIONS):
         goal = output
     else:

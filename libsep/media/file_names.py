@@ -2,12 +2,17 @@
 
 import hashlib
 import os
+import re
 import unicodedata
 
 MAX_NAME_BYTES = 255
 """Longest file name of the usual file systems."""
 
 _HASH_DIGITS = 8
+
+_NOT_PORTABLE = re.compile(r'[\x00-\x1f:?*"<>|\\]|[. ]$')
+_NO_UNICODE = re.compile(r"[\ud800-\udfff]")  # how Python shows bytes that are no UTF-8
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?= *(?:\.|$))", re.IGNORECASE)
 
 
 def file_key(text: str) -> str:
@@ -16,6 +21,21 @@ def file_key(text: str) -> str:
         return text.lower()
     decomposed = unicodedata.normalize("NFD", text)
     return unicodedata.normalize("NFC", decomposed.casefold())
+
+
+def portable(name: str) -> str:
+    """Return a file's name that Windows and its drives take: ``_`` stands for what they refuse.
+
+    That are ``: ? * " < > |``, backslashes, a dot or blank at the end, and bytes that are no UTF-8.
+    Names of devices (``CON``) get ``_`` behind. All else is kept.
+    """
+    name = _NO_UNICODE.sub("_", _NOT_PORTABLE.sub("_", name))
+    return _DEVICE.sub(r"\g<0>_", name, count=1) if _DEVICE.match(name) else name
+
+
+def in_unicode(name: str) -> str:
+    """Return a file's name with ``_`` for each byte that is no UTF-8."""
+    return _NO_UNICODE.sub("_", name)
 
 
 def digest_of(text: str) -> str:

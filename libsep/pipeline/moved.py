@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from libsep.errors import StemsError, TagError
+from libsep.library.on_disk import is_same_file
 from libsep.media.tags import read_fingerprint
 from libsep.track import Move, Outcome, text_to_path
 
@@ -32,7 +33,7 @@ class MovedStemFile:
         try:
             if self._look() != self._state:
                 raise StemsError(self.path, "was changed while it was copied")
-            if goal.exists() and not goal.samefile(self.path):
+            if goal.exists() and not is_same_file(goal, self.path):
                 raise StemsError(self.path, f"{goal.name} has appeared where it goes")
             self.path.rename(goal)
         except OSError as exc:
@@ -66,7 +67,7 @@ def stem_file_of(move: Move, outcome: Outcome, stems: Path) -> MovedStemFile | N
         if not before.exists():
             sources.add(outcome.source)
             before = after
-        elif after.exists() and not after.samefile(before):
+        elif after.exists() and not is_same_file(after, before):
             return None
         made = None if before.is_symlink() else read_fingerprint(before)
         if made is None or made.source not in sources:

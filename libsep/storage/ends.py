@@ -9,6 +9,7 @@ from libsep.config import ScanConfig, StorageConfig
 from libsep.errors import ConfigError, LedgerError, TransferError, reason_of
 from libsep.ledger import FOLDER, Ledger, ledger_of, run_in_work
 from libsep.library.omissions import NOTE, Omission, write_note
+from libsep.library.on_disk import is_same_file, spelled
 from libsep.library.plan import OutputSize
 from libsep.library.reasons import LeftOut
 from libsep.library.survey import ListFiles, locked_ledger
@@ -103,7 +104,7 @@ class Ends:
         if there is not None:
             expect_folder(there)
         # Before anything is written there: it would be the first file of ours in the music.
-        if here is not None and there is not None and there.exists() and here.samefile(there):
+        if here is not None and there is not None and there.exists() and is_same_file(here, there):
             raise ConfigError(f"{here}: library and output folder are the same")
 
     @contextlib.contextmanager
@@ -277,5 +278,5 @@ def noted_library(place: Path | RemoteFolder, storage: StorageConfig) -> str:
 
 
 def _absolute(place: Path | RemoteFolder) -> Path | RemoteFolder:
-    """Return a place that means the same in other working folders, those of other nodes."""
-    return place.absolute() if isinstance(place, Path) else place
+    """Return a place that means the same in other working folders and spellings."""
+    return spelled(place) if isinstance(place, Path) else place

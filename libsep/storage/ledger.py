@@ -14,12 +14,13 @@ from pathlib import Path, PurePosixPath
 from libsep.config import StorageConfig
 from libsep.errors import ConfigError, LedgerError, TransferError, reason_of
 from libsep.ledger import FOLDER, Ledger, RunLock, compaction, table
+from libsep.library.noted import is_another, text_of
 from libsep.library.omissions import NOTE
 from libsep.storage.lock import StoreLock
 from libsep.storage.places import RemoteFolder, parse_place
 from libsep.storage.scan import outcomes_from_store
 from libsep.storage.store import Store, StoredObject
-from libsep.track import Outcome, path_to_text, text_to_path
+from libsep.track import Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -309,12 +310,12 @@ def _fetch_all(store: Store, name: str, folder: Path, *, is_last: bool) -> bool:
 
 def _remember_library(store: Store, library: Path | RemoteFolder, config: StorageConfig) -> None:
     """Refuse a second library: tracks of the same relative path would replace each other."""
-    ours = library.uri if isinstance(library, RemoteFolder) else path_to_text(library.resolve())
+    ours = library.uri if isinstance(library, RemoteFolder) else text_of(library)
     if store.find(LIBRARY_NOTE) is not None:
         noted = store.read(LIBRARY_NOTE).decode("utf-8")
         if noted == ours:
             return
-        if _is_there(noted, config):
+        if _is_there(noted, ours, config):
             raise ConfigError(
                 f"{store.folder}: holds the stems of {noted}; choose another output (or delete"
                 f" {store.uri_of(LIBRARY_NOTE)} if the library has moved)"
@@ -322,10 +323,10 @@ def _remember_library(store: Store, library: Path | RemoteFolder, config: Storag
     store.write(LIBRARY_NOTE, ours.encode("utf-8"))
 
 
-def _is_there(noted: str, config: StorageConfig) -> bool:
-    """Return whether a library that an output remembers still exists, as seen from here."""
+def _is_there(noted: str, ours: str, config: StorageConfig) -> bool:
+    """Return whether another library that an output remembers still exists, as seen from here."""
     if "://" not in noted:
-        return text_to_path(noted).is_dir()
+        return is_another(noted, ours)
     place = parse_place(noted)
     return place.is_dir() if isinstance(place, Path) else Store(place, config).is_there()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from libsep.config import EncodeConfig, StorageConfig
 from libsep.errors import SourceChangedError, TagError, TransferError
-from libsep.media.file_names import MAX_NAME_BYTES
+from libsep.media.file_names import MAX_NAME_BYTES, portable
 from libsep.media.tags import read_fingerprint
 from libsep.storage.partial import copy_header
 from libsep.storage.places import RemoteFolder
@@ -174,7 +174,7 @@ class Stage:
         """Return the track with local paths, after fetching it; size and time are the object's."""
         local = track
         if self._outputs is not None:
-            local = dataclasses.replace(local, output_name=track.output.name)
+            local = dataclasses.replace(local, output_name=portable(track.output.name))
         if self._sources is None:
             return local
         path = folder / "source" / fitting_name(track.source)
@@ -198,7 +198,7 @@ class Stage:
         except OSError as exc:
             message = f"scratch cannot be written: {exc.strerror}"
             raise TransferError(Path(existing.name), message) from exc
-        path = folder / Path(existing.name).name
+        path = folder / portable(Path(existing.name).name)
         copy_header(self._outputs, existing, path)
         with contextlib.suppress(TagError):  # damaged: the header is enough to be told so
             made = read_fingerprint(path)
@@ -214,7 +214,8 @@ def stage_of(staging: Staging, encode: EncodeConfig) -> Stage:
 
 
 def fitting_name(source: Path) -> str:
-    """Return the name of a track, cut where it is too long for local disks."""
+    """Return the name of a track as all local disks take it, cut where it is too long for them."""
+    source = Path(portable(source.name))
     name, suffix = os.fsencode(source.name), os.fsencode(source.suffix)[-32:]
     if len(name) <= MAX_NAME_BYTES:
         return source.name
