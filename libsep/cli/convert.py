@@ -48,14 +48,13 @@ def convert(
 ) -> None:
     """Convert one track to a stem file, in this process and without Ray."""
     from libsep.cli.configuration import read_config
-    from libsep.library.naming import Namer
+    from libsep.library.survey import stem_file_in
     from libsep.media.atomic import NOBODYS_S, remove_stale
-    from libsep.media.drives import Drive
     from libsep.pipeline.single import Converter
 
     goal = Path(output) if output else None
     if output and os.path.isfile(file):  # noqa: PTH113 - a closed folder raises there
-        goal = within(output, Namer(drive=Drive(Path(output))).output_for(file.name))
+        goal = within(output, stem_file_in(Path(output), file.name).name)
     refuse_uris("convert", file, goal)
     log.setup(level=logging.CRITICAL)  # what a track's log says is in its outcome
     settings = read_config(

@@ -115,9 +115,7 @@ def audit(
     named = () if listed is None else listed(config, latest, lambda _: None, left_out)
     wanted = tracks.keys() if listed is None or with_library else latest.keys()
     tracks, n_unlisted, problems = _expected(tracks, wanted, named)
-    findings += problems
-    findings += _check_tracks(tracks, latest)
-    findings += _check_outputs(latest)
+    findings += [*problems, *_check_tracks(tracks, latest), *_check_outputs(latest)]
     check = functools.partial(_check_stem_file, stems=stems, ffmpeg=ffmpeg, is_quick=is_quick)
     made = [row for row in latest.values() if row.status != "failed"]
     with ThreadPoolExecutor(max_workers=n_cores()) as pool:

@@ -305,8 +305,7 @@ def track_of_file(file: Path, output: Path | None = None) -> tuple[Track, Path]:
     if header is None or file.name.casefold().endswith(EXTENSIONS):
         raise ProbeError(file, "is a stem file already")
     if output is None or output.is_dir():
-        folder = output or file.parent
-        goal = folder / Namer(drive=Drive(folder)).output_for(file.name)
+        goal = stem_file_in(output or file.parent, file.name)
     elif output.name.casefold().endswith(EXTENSIONS):
         goal = output
     else:
@@ -324,6 +323,11 @@ def track_of_file(file: Path, output: Path | None = None) -> tuple[Track, Path]:
         genres=tuple(header.genres),
     )
     return track, goal.parent
+
+
+def stem_file_in(folder: Path, name: str) -> Path:
+    """Return the stem file that a track of this name gets in a folder, there or not."""
+    return folder / Namer(drive=Drive(folder)).output_for(name)
 
 
 def source_of(planned: PlannedTrack) -> str:
