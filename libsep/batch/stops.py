@@ -33,6 +33,7 @@ class Stops:
         self._output_root = output_root
         self._min_free_bytes = min_free_bytes
         self._interrupts = interrupts
+        self._disk_number = _disk_number(output_root)
         self._n_bugs = 0
         self._n_faults_in_a_row = 0
         self._last_fault = ""
@@ -75,6 +76,8 @@ class Stops:
             free_bytes = shutil.disk_usage(self._output_root).free
         except OSError as exc:
             return f"{place}: its disk is gone: {exc.strerror}"
+        if self._disk_number is not None and _disk_number(self._output_root) != self._disk_number:
+            return f"{place}: its disk is gone, what is there now is on another one"
         if free_bytes >= self._min_free_bytes:
             return ""
         free, needed = format_bytes(free_bytes), format_bytes(self._min_free_bytes)
@@ -89,3 +92,14 @@ class Stops:
         count = self._n_faults_in_a_row
         failed = f"{counted(count, 'track')} in a row failed for no fault of theirs"
         return f"{failed}, last: {self._last_fault}"
+
+
+def _disk_number(folder: Path) -> int | None:
+    """Return which disk a folder is on; None if it cannot be looked at.
+
+    Where a drive was mounted that is gone there is an empty folder, on the disk of the system.
+    """
+    try:
+        return folder.stat().st_dev
+    except OSError:
+        return None

@@ -42,6 +42,18 @@ class RunLock(HeldLock):
         self._token = uuid.uuid4().hex
         self._run = run
 
+    def check(self) -> None:
+        """Do nothing while the lock is ours.
+
+        Raises
+        ------
+        LedgerError
+            Another run took it over, or it is not there any more.
+        """
+        if self._lost.is_set() and not os.path.lexists(self.path):
+            raise LedgerError(f"{self.path}: the lock has gone: is its drive there?")
+        super().check()
+
     def _take(self) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)

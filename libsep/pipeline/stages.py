@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import os
 import shutil
 from pathlib import Path
 from typing import Literal
@@ -85,6 +86,7 @@ class TrackRun:
         self.outcome = dataclasses.replace(self.outcome, action=action.value)
         if action is Action.SKIP:
             return self._with_output("skipped")
+        self._expect_output()
         with atomic.replacing(self.goal) as final:
             make = self._retag if action is Action.RETAG else self._convert
             losses = make(tags, final)
@@ -92,6 +94,19 @@ class TrackRun:
                 self._verify(final)
             self._check_source_is_unchanged()
         return self._done(losses)
+
+    def _expect_output(self) -> None:
+        """Do nothing if the output folder of a run is there; one in its place is not to be made.
+
+        Raises
+        ------
+        StemsError
+            It has gone: its drive may be away, and its mount point is a folder of another disk.
+        """
+        logs = self.settings.log_folder  # of a run, which made it
+        is_in_output = logs is not None and logs.is_relative_to(self.settings.output_root)
+        if is_in_output and not os.path.isdir(str(logs)):  # noqa: PTH112 - may not raise
+            raise StemsError(self.goal, "its output folder has gone: is its drive there?")
 
     def _followed(self, move: Move, tags: Tags) -> Outcome | None:
         """Let the stem file of a moved track go with it; None if that is to be converted instead.

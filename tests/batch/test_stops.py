@@ -51,6 +51,20 @@ def test_an_output_that_is_gone_stops_a_run(tmp_path: Path) -> None:
     assert reason == f"{gone}: its disk is gone: No such file or directory"
 
 
+def test_an_output_in_whose_place_is_a_folder_of_another_disk_stops_a_run(tmp_path: Path) -> None:
+    """So it is where a drive was mounted: tracks would fill the disk of the system."""
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("no second disk here")
+    output = tmp_path / "stems"
+    output.symlink_to(memory)
+    stops = Stops(output, 0, Interrupts())
+    assert stops.reason() == ""
+    output.unlink()
+    output.mkdir()
+    assert stops.reason() == f"{output}: its disk is gone, what is there now is on another one"
+
+
 def test_a_disk_that_is_nearly_full_is_named_by_the_folder_that_is_on_it(tmp_path: Path) -> None:
     """Of an output in a store it is the disk of the ledger, which is no output disk."""
     reason = Stops(tmp_path, 10**18, Interrupts()).reason()

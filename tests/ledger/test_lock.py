@@ -122,6 +122,17 @@ def test_a_lock_is_not_given_back_while_its_last_sign_of_life_is_on_the_way(
     assert (steps[0], steps[-2:]) == ("taken", ["sign", "given back"])
 
 
+def test_a_lock_that_is_gone_with_its_drive_is_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held_lock, "HEARTBEAT_S", 0.01)
+    with RunLock(tmp_path / "drive", run="first") as held:
+        (tmp_path / "drive").rename(tmp_path / "away")
+        assert held._heartbeat.join(timeout=10) is None
+        with pytest.raises(LedgerError, match=r"lock: the lock has gone: is its drive there\?$"):
+            held.check()
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path

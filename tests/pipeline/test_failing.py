@@ -1,5 +1,6 @@
 """Tracks that fail: with stage and reason, and nothing is left behind."""
 
+import dataclasses
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -71,6 +72,20 @@ def test_a_file_of_somebody_else_is_not_overwritten(
     assert "not overwritten" in first.message
     assert first.kind == "fault", "it is tried again when the file has gone"
     assert goal.read_bytes() == b"my own work"
+
+
+def test_an_output_folder_that_has_gone_during_a_run_is_not_made_again(
+    encode: Callable[..., Path], tmp_path: Path, tiny_model: Model, music: np.ndarray
+) -> None:
+    """Where its drive was mounted, the stem files would go to another disk, and be hidden later."""
+    track, _ = track_of_file(encode("song.wav", music), None)
+    made = settings_of(CONFIG, tiny_model, tmp_path)
+    settings = dataclasses.replace(made, log_folder=made.output_root / ".libsep/runs/test")
+    separator = Separator(tiny_model, device="cpu", precision="float32")
+    outcome = process(track, None, separator, settings, assignment(tiny_model))
+    assert (outcome.status, outcome.kind) == ("failed", "fault")
+    assert outcome.message == "its output folder has gone: is its drive there?"
+    assert not made.output_root.exists()
 
 
 def test_a_track_that_changes_while_it_is_converted_fails(
