@@ -118,9 +118,11 @@ def test_sound_that_the_browser_takes_away_is_paused(opened: Page) -> None:
     page = opened
     page.click("#play")
     until(page, "app.position > 4000")
+    until(page, "app.desk.output.shown > 0")
     page.evaluate("app.context.suspend()")
     until(page, "!app.playing")
     assert not is_playing(page)
+    assert page.evaluate("app.desk.output.shown") == 0, "the meters stand still as if it played"
     page.click("#play")
     before = page.evaluate("app.position")
     until(page, f"app.position > {before} + 4000")

@@ -140,6 +140,18 @@ def test_names_from_files_are_text_and_never_markup(opened: Page) -> None:
     assert page.url.endswith("#1")
 
 
+def test_a_long_name_keeps_its_beginning_whichever_way_it_runs(
+    page: Page, server: ListenServer
+) -> None:
+    server.shelf.names = (*server.shelf.names, f"a/{'שיר ארוך ' * 20}.stem.mp4")
+    page.goto(server.url)
+    name = page.locator("#rows .row .name").nth(2)
+    name.wait_for()
+    assert name.evaluate("each => each.scrollWidth > each.clientWidth")
+    assert name.evaluate("each => getComputedStyle(each).direction") == "rtl"
+    assert name.locator("..").get_attribute("title") == server.shelf.names[-1]
+
+
 def test_the_mix_stays_when_the_track_changes(opened: Page) -> None:
     page = opened
     page.keyboard.press("4")

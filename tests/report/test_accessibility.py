@@ -8,7 +8,16 @@ import pytest
 from playwright.sync_api import Page
 
 from ..contrasts import CONTRASTS
-from .pages import converted, names, report_on
+from .pages import converted, failed, names, report_on
+
+OUT_OF_REACH = """() => [...document.querySelectorAll("body *")].filter((each) => {
+  const { overflowX, overflowY } = getComputedStyle(each);
+  const scrolls = (way, room, content) => ["auto", "scroll"].includes(way) && content > room;
+  return (scrolls(overflowX, each.clientWidth, each.scrollWidth) ||
+      scrolls(overflowY, each.clientHeight, each.scrollHeight)) &&
+    each.tabIndex < 0 && !each.querySelector("button, a, input");
+}).map((each) => each.outerHTML.slice(0, 60))"""
+"""What scrolls, and can be scrolled by no key: nothing in it takes the focus."""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -46,6 +55,42 @@ def test_a_phone_scrolls_down_only(page: Page, tmp_path: Path) -> None:
         "all => all.map((each) => each.getBoundingClientRect().height)"
     )
     assert min(heights) > 7, "figures are large enough to be read"
+
+
+def test_what_scrolls_can_be_scrolled_by_keys(page: Page, tmp_path: Path) -> None:
+    """Safari gives the focus to nothing that scrolls unless it is told."""
+    rows = [converted(0), failed("a/b.mp3", "moov atom not found\n" * 40)]
+    page.set_viewport_size({"width": 375, "height": 667})
+    page.goto(report_on(tmp_path, rows).as_uri())
+    boxes = page.locator(".sideways[tabindex='0']")
+    assert boxes.count() == 3, "the speed, the genres and the failures are wider than a phone"
+    assert page.evaluate(OUT_OF_REACH) == []
+    boxes.first.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.activeElement.scrollLeft > 0")
+    page.locator("#body td.name button", has_text="b.mp3").click()
+    assert page.locator("#detail-body pre[tabindex='0']").count() == 1
+    assert page.evaluate(OUT_OF_REACH) == []
+    page.keyboard.press("Escape")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.wait_for_function("!document.querySelector('.sideways[tabindex]')")
+
+
+def test_a_long_name_keeps_its_beginning_whichever_way_it_runs(page: Page, tmp_path: Path) -> None:
+    rows = [
+        converted(0, source=f"a/{'שיר ארוך ' * 20}.mp3"),
+        converted(1, source=f"a/{'b ' * 200}.mp3"),
+    ]
+    page.goto(report_on(tmp_path, rows).as_uri())
+    for row in page.locator("#body td.name").all():
+        cell, name = row.bounding_box(), row.locator("button > bdi").first.bounding_box()
+        assert cell
+        assert name
+        assert name["x"] + name["width"] <= cell["x"] + cell["width"]
+    ways = page.locator("#body button > bdi").evaluate_all(
+        "all => all.map((each) => getComputedStyle(each).direction)"
+    )
+    assert sorted(ways) == ["ltr", "rtl"]
 
 
 def test_it_prints_more_than_the_screen_shows(page: Page, report: Path) -> None:

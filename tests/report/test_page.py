@@ -207,6 +207,18 @@ def test_numbers_that_json_has_not_are_carried(page: Page, tmp_path: Path) -> No
     assert cells[4:7] == ["−∞ dB", "−∞", "−∞"]
 
 
+def test_figures_are_written_in_one_way_whatever_the_browser_speaks(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """The page is English; a German browser would write 1.208 beside its 1,208."""
+    page = browser.new_page(locale="de-DE")
+    page.goto(report_on(tmp_path, [converted(0, clipped_samples=50_000)]).as_uri())
+    page.locator("#body td.name button").click()
+    shown = page.text_content("#detail-body") or ""
+    assert re.search(r"\d,\d{3} samples in a million", shown)
+    page.close()
+
+
 def test_an_empty_ledger_gives_a_page(page: Page, tmp_path: Path) -> None:
     page.goto(report_on(tmp_path, []).as_uri())
     assert page.locator("#count").text_content() == "0 tracks"

@@ -163,6 +163,7 @@ class App {
   silence(reason) {
     if (!this.playing) return;
     this.pause();
+    this.desk.quiet();
     if (reason) this.problem(reason);
   }
 

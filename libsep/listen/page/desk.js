@@ -52,7 +52,12 @@ export class Desk {
     this.lanes = [];
     $("lanes").replaceChildren();
     $("facts").replaceChildren();
-    if (this.output) showLevel(Object.assign(this.output, { shown: 0 }), 0);
+    this.quiet();
+  }
+
+  // Nobody reports levels any more once the sound stands still.
+  quiet() {
+    for (const lane of [...this.lanes, this.output]) if (lane) showLevel(Object.assign(lane, { shown: 0 }), 0);
   }
 
   // Lanes

@@ -16,7 +16,7 @@
     const minutes = Math.floor(s / 60) % 60, hours = Math.floor(s / 3600);
     return hours ? `${hours}:${two(minutes)}:${two(s % 60)}` : `${minutes}:${two(s % 60)}`;
   };
-  const counted = (n) => `${n.toLocaleString()} ${n === 1 ? "track" : "tracks"}`;
+  const counted = (n) => `${n.toLocaleString("en")} ${n === 1 ? "track" : "tracks"}`;
   const cut = (row) => row[at.source].lastIndexOf("/") + 1;
   const file = (row) => row[at.source].slice(cut(row));
   const folder = (row) => row[at.source].slice(0, Math.max(cut(row) - 1, 0));
@@ -120,7 +120,7 @@
     order();
     scroll.scrollTop = 0;
     $("count").textContent = shown.length === all.length ? counted(all.length)
-      : `${shown.length.toLocaleString()} of ${counted(all.length)}`;
+      : `${shown.length.toLocaleString("en")} of ${counted(all.length)}`;
     draw(true);
   };
 
@@ -183,7 +183,7 @@
       add("Null depth", number(row[at.null_db], 1, " dB"));
       add("Loudness", number(row[at.lufs], 1, " LUFS"));
       add("Peak", number(row[at.peak_db], 1, " dB"));
-      add("At full scale", row[at.clipped] === null ? "" : `${row[at.clipped].toLocaleString()} samples in a million`);
+      add("At full scale", row[at.clipped] === null ? "" : `${row[at.clipped].toLocaleString("en")} samples in a million`);
       add("Cut-off", row[at.cutoff_hz] === null ? "none found" : `${(row[at.cutoff_hz] / 1000).toFixed(1)} kHz`);
       add("Restored", row[at.restored_hz] === null ? "" : `from ${(row[at.restored_hz] / 1000).toFixed(1)} kHz up`);
       add("Nearly silent", text(row, "silent"));
@@ -216,10 +216,17 @@
     $("before").disabled = index === 0;
     $("after").disabled = index === shown.length - 1;
     if (!$("detail").open) $("detail").showModal();
+    reach();
   };
 
+  // What scrolls takes the focus, so that the arrow keys scroll it; what does not is passed by Tab.
+  const reach = () => document.querySelectorAll(".sideways, .command code, #detail-body pre").forEach((each) => {
+    if (each.scrollWidth > each.clientWidth || each.scrollHeight > each.clientHeight) each.tabIndex = 0;
+    else each.removeAttribute("tabindex");
+  });
+
   scroll.addEventListener("scroll", () => draw(), { passive: true });
-  window.addEventListener("resize", () => draw());
+  window.addEventListener("resize", () => { draw(); reach(); });
   body.addEventListener("click", (event) => {
     const row = event.target.closest("tr[data-index]");
     if (row) open(Number(row.dataset.index));
@@ -242,7 +249,7 @@
     const counts = new Map();
     for (const { row } of all) counts.set(text(row, column), (counts.get(text(row, column)) ?? 0) + 1);
     for (const [value, count] of [...counts].sort((a, b) => b[1] - a[1]))
-      $(id).append(element("option", { value: `=${value}` }, `${value || "unknown"} (${count.toLocaleString()})`));
+      $(id).append(element("option", { value: `=${value}` }, `${value || "unknown"} (${count.toLocaleString("en")})`));
   };
   choices("genre", "genre");
   choices("model", "model");
@@ -273,10 +280,11 @@
   const print = (isOn) => {
     isPrinting = isOn;
     const more = shown.length - PRINTED;
-    $("more").textContent = more > 0 ? `and ${more.toLocaleString()} more; filter the list to print others` : "";
+    $("more").textContent = more > 0 ? `and ${more.toLocaleString("en")} more; filter the list to print others` : "";
     draw(true);
   };
   window.addEventListener("beforeprint", () => print(true));
   window.addEventListener("afterprint", () => print(false));
   filter();
+  reach();
 })();
