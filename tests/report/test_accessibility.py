@@ -100,6 +100,10 @@ def test_it_prints_more_than_the_screen_shows(page: Page, report: Path) -> None:
     page.emulate_media(media="print")
     assert len(names(page)) == 206
     assert not page.locator(".tools").is_visible()
+    page.set_viewport_size({"width": 640, "height": 900})  # a sheet of paper, and no phone
+    chart = page.locator(".chart.wide").bounding_box()
+    assert chart
+    assert chart["x"] + chart["width"] <= 640
     page.emulate_media(media="screen")
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert len(names(page)) < 60
