@@ -37,6 +37,9 @@ __all__ = ["browser", "page"]  # fixtures of all tests
 
 Encode = Callable[..., Path]
 
+Programs = Callable[[str, str], Path]
+"""Puts a shell script on PATH, and returns where it writes its number and words when it starts."""
+
 SAMPLE_RATE = 44100
 
 # What a busy machine takes for an example says nothing about the code, and the same code has the
@@ -298,3 +301,20 @@ def write_songs(folder: Path, duration_s: float) -> Path:
 def songs_folder(tmp_path: Path) -> Path:
     """Return a folder of two songs of three seconds with all four sources."""
     return write_songs(tmp_path / "songs", 3.0)
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
+    """Return a function that stands in for a program of another system."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    def put(name: str, does: str) -> Path:
+        called = tmp_path / f"{name}.called"
+        text = f'#!/bin/sh\necho $$ "$@" > {called}.new\nmv {called}.new {called}\n{does}\n'
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+        return called
+
+    return put

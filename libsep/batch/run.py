@@ -20,6 +20,7 @@ from libsep.batch.separators.loading import Separators
 from libsep.batch.stops import Stops
 from libsep.ledger import Ledger
 from libsep.machine import n_cores
+from libsep.media.awake import kept_awake
 from libsep.pipeline import Assigner, Settings
 
 logger = logging.getLogger(__name__)
@@ -77,6 +78,8 @@ def convert_all(
     """
     config = settings.config.run
     with contextlib.ExitStack() as stack:
+        if config.keep_awake:
+            stack.enter_context(kept_awake())
         stack.enter_context(_ray(settings, is_insecure=is_insecure))
         # After Ray has started, because it takes over SIGTERM itself.
         interrupts = stack.enter_context(caught_interrupts(interrupts))

@@ -12,6 +12,7 @@ from libsep.cli.train_drums import train_drums
 from libsep.cli.train_genre import train_genre
 from libsep.cli.train_presence import train_presence
 from libsep.cli.train_restoration import train_restoration
+from libsep.media.awake import kept_awake
 
 if TYPE_CHECKING:
     from libsep.training.job import Job
@@ -56,6 +57,7 @@ AboutOption = Annotated[
 ]
 
 
+@kept_awake()
 def train(
     settings: Settings,
     out: OutOption,

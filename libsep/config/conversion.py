@@ -124,6 +124,10 @@ class RunConfig(Section):
     track_timeout_s: Annotated[float, Field(gt=0)] = 6 * 3600.0
     """Seconds after which a track that has not ended is stopped and failed."""
 
+    keep_awake: bool = True
+    """Whether the machine that runs it is kept from going to sleep by itself meanwhile, where the
+    system can be asked to: macOS, and Linux with systemd."""
+
     report: UserPath | None = None
     """HTML file in which each run that ends in order tells what the output holds."""
 

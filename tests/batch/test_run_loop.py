@@ -26,7 +26,7 @@ from libsep.pipeline import Assigner, Settings
 from libsep.separation.registry import Model
 from libsep.track import Outcome, Track
 
-from ..conftest import assignment, copied
+from ..conftest import Programs, assignment, copied
 from .conftest import Notes
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -79,13 +79,17 @@ def test_a_full_disk_drains_the_run(
     assert (result.n_left, notes.outcomes) == (3, [])
 
 
+@pytest.mark.parametrize("keep_awake", [True, False])
 def test_an_interrupted_run_does_not_wait_for_separators_that_load(
-    songs: list[Attempt], tiny_model: Model, tmp_path: Path
+    songs: list[Attempt], tiny_model: Model, tmp_path: Path, programs: Programs, *, keep_awake: bool
 ) -> None:
+    called = programs("caffeinate", "exec cat")
     interrupts = Interrupts(signal=signal.SIGINT, count=1)
-    result, notes = run_tracks(songs, tiny_model, tmp_path / "stems", CONFIG, interrupts)
+    config = CONFIG.replaced(run={"keep_awake": keep_awake})
+    result, notes = run_tracks(songs, tiny_model, tmp_path / "stems", config, interrupts)
     assert (result.interrupted, result.n_left) == (signal.SIGINT, 3)
     assert (notes.descriptions, notes.outcomes) == ([], [])
+    assert called.exists() == keep_awake
 
 
 def test_an_interrupted_run_of_several_models_does_not_wait_until_they_are_checked(

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from libsep.cli.app import app
 from libsep.genre.description import find_classifier
 
-from ..conftest import Encode, tone
+from ..conftest import Encode, Programs, tone
 
 
 def run(*arguments: object) -> tuple[int, str, str]:
@@ -37,10 +37,12 @@ def library(tmp_path: Path, encode: Encode) -> Path:
 
 
 def test_one_command_makes_a_classifier_from_a_library(
-    tmp_path: Path, settings: Path, library: Path
+    tmp_path: Path, settings: Path, library: Path, programs: Programs
 ) -> None:
+    called = programs("caffeinate", "exec cat")
     code, printed, told = run("train", settings, "--data", library, "-o", tmp_path / "run")
     assert code == 0
+    assert called.exists(), "the machine may sleep"
     assert printed.strip() == str(tmp_path / "run" / "model")
     assert "4 tracks whose genre is told (electronic: 2 by 2 artists, jazz: 2 by 2" in told
     assert find_classifier(tmp_path / "run" / "model").name == "genre-classifier"

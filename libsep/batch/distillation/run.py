@@ -17,6 +17,7 @@ from libsep.errors import ConfigError
 from libsep.genre.names import GENERIC
 from libsep.ledger.lock import RunLock
 from libsep.machine import n_cores
+from libsep.media.awake import kept_awake
 from libsep.media.decode import SAMPLE_RATE
 from libsep.separation.registry import Model, find_model
 from libsep.training.distillation.blocks import Block, plan_blocks
@@ -241,6 +242,7 @@ def _ray(job: DistillationJob, *, is_insecure: bool) -> Iterator[Interrupts]:
             n_gpus=None if job.config.separation.device != "cpu" else 0,
             is_insecure=is_insecure,
         )
+        stack.enter_context(kept_awake())
         stack.enter_context(ray_context)
         # After Ray has started, because it takes over SIGTERM itself.
         yield stack.enter_context(caught_interrupts())

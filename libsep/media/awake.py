@@ -1,0 +1,49 @@
+"""Keep a laptop from going to sleep by itself while a run or a training works for hours."""
+
+import contextlib
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+
+from libsep.media.programs import start
+
+logger = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def kept_awake() -> Iterator[None]:
+    """Ask the system not to sleep for want of a user, for the length of the block.
+
+    macOS has a program for that, and so has Linux with systemd. Where there is neither, as on
+    servers and in containers, or it is refused, nothing is done. Who closes a lid means it.
+    """
+    command = _command()
+    if not command:
+        yield
+        return
+    try:
+        keeper = start(command)
+    except OSError as exc:
+        logger.info("the machine may go to sleep: %s: %s", command[0], exc)
+        yield
+        return
+    with keeper:
+        try:
+            yield
+        finally:
+            if keeper.poll() is not None and keeper.stderr is not None:
+                reason = keeper.stderr.read().decode(errors="replace").strip()
+                logger.info("the machine was free to sleep: %s: %s", command[0], reason)
+            keeper.kill()
+
+
+def _command() -> list[str]:
+    """Return a program that keeps the system awake until it or this process ends; maybe none."""
+    if shutil.which("caffeinate"):
+        return ["caffeinate", "-i", "-w", str(os.getpid())]
+    if shutil.which("systemd-inhibit"):
+        # `cat` ends with its input, which is this process.
+        why = ("--what=idle:sleep", "--who=libsep", "--why=converts or learns")
+        return ["systemd-inhibit", *why, "cat"]
+    return []
