@@ -78,8 +78,7 @@ def convert_all(
     """
     config = settings.config.run
     with contextlib.ExitStack() as stack:
-        if config.keep_awake:
-            stack.enter_context(kept_awake())
+        stack.enter_context(kept_awake(is_wanted=config.keep_awake))
         stack.enter_context(_ray(settings, is_insecure=is_insecure))
         # After Ray has started, because it takes over SIGTERM itself.
         interrupts = stack.enter_context(caught_interrupts(interrupts))

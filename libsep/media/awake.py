@@ -12,13 +12,13 @@ logger = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def kept_awake() -> Iterator[None]:
-    """Ask the system not to sleep for want of a user, for the length of the block.
+def kept_awake(*, is_wanted: bool = True) -> Iterator[None]:
+    """Ask the system not to sleep for want of a user, for the length of the block, if wanted.
 
     macOS has a program for that, and so has Linux with systemd. Where there is neither, as on
     servers and in containers, or it is refused, nothing is done. Who closes a lid means it.
     """
-    command = _command()
+    command = _command() if is_wanted else []
     if not command:
         yield
         return
