@@ -1,5 +1,6 @@
 """Fetch one file over HTTP: resumable, bounded and checked."""
 
+import errno
 import fcntl
 import hashlib
 import http.client
@@ -62,7 +63,7 @@ def download(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file)
             if file.tell() != size_bytes:
                 _fetch(url, file, size_bytes, on_progress)
     except BlockingIOError as exc:
@@ -84,6 +85,15 @@ def download(
     except OSError as exc:
         raise ModelError(f"{path}: cannot be written: {exc.strerror or exc}") from exc
     _check(path, url, sha256)
+
+
+def _lock(file: BufferedIOBase) -> None:
+    """Keep other processes from fetching the same; on a drive without locks the hash has to do."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as exc:
+        if exc.errno not in (errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS):
+            raise
 
 
 def _fetch(url: str, file: BufferedIOBase, size_bytes: int | None, on_progress: OnProgress) -> None:

@@ -26,6 +26,10 @@ POLL_S = 0.5
 DISK_SHARE = 0.9
 """How much of what is free on the disk one track may count on: others write there, too."""
 
+NO_LOCKS = "its drive has no locks (flock); storage.scratch names a folder of a local disk"
+
+_REFUSES_LOCKS = (errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS)
+
 _BLOCK_BYTES = 512
 """Unit of ``st_blocks``, whatever the blocks of the disk are."""
 
@@ -104,9 +108,12 @@ class Scratch:
             try:
                 folder, alive = self._wait_for(n_bytes, source)
             except OSError as exc:
-                message = f"{self.folder}: scratch cannot be used: {exc.strerror}"
+                reason = NO_LOCKS if exc.errno in _REFUSES_LOCKS else exc.strerror
+                message = f"{self.folder}: scratch cannot be used: {reason}"
                 raise TransferError(source, message) from exc
-            # The folder goes first: while it is there, its owner holds the lock.
+            # The folder goes first: while it is there, its owner holds the lock. Drives over FUSE
+            # and NFS keep a file that is open, and so the folder, until it is closed.
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
             stack.callback(os.close, alive)
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             yield folder

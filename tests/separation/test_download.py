@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import hashlib
 import os
@@ -139,3 +140,14 @@ def test_two_processes_do_not_write_one_file(server: FileServer, path: Path) -> 
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(ModelError, match="another process is fetching it"):
             download(server.url("whole/a"), path, sha256=SHA256)
+
+
+def test_a_drive_without_locks_takes_a_download_all_the_same(
+    server: FileServer, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    download(server.url("whole/a"), path, sha256=SHA256)
+    assert path.read_bytes() == CONTENT

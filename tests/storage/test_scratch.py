@@ -1,6 +1,9 @@
 """Room for tracks in flight: never more than the bound, and nothing is left behind."""
 
+import errno
 import fcntl
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -35,6 +38,39 @@ def test_room_is_a_folder_that_is_gone_afterwards(config: StorageConfig) -> None
     with pytest.raises(OSError, match="exists"), Scratch(config).room(MB, SONG) as folder:
         (folder / ".").mkdir()
     assert left_in(config) == []
+
+
+def test_nothing_is_left_on_a_drive_that_keeps_open_files(
+    config: StorageConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FUSE and NFS give a file another name that is deleted while it is open."""
+    really_close = os.close
+    with Scratch(config).room(MB, SONG):
+
+        def remove(path: Path, **_: object) -> None:
+            (path / ".alive").rename(path / ".fuse_hidden1")
+
+        def close(handle: int) -> None:
+            really_close(handle)
+            monkeypatch.undo()
+
+        monkeypatch.setattr(shutil, "rmtree", remove)
+        monkeypatch.setattr(os, "close", close)
+    assert left_in(config) == []
+
+
+def test_a_drive_without_locks_is_told_as_such(
+    config: StorageConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with (
+        pytest.raises(TransferError, match=r"its drive has no locks \(flock\); storage.scratch"),
+        Scratch(config).room(MB, SONG),
+    ):
+        pass
 
 
 def test_a_track_that_never_fits_fails_at_once(config: StorageConfig) -> None:
