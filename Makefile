@@ -6,7 +6,7 @@
 
 # PyTorch 2.11 has wheels for these; python3 comes first if it is one of them.
 IS_RIGHT := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))
-PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.14; do \
 	$$name -c '$(IS_RIGHT)' 2>/dev/null && echo $$name && break; done)
 VENV ?= .venv
 MUSIC ?= demo/music
@@ -22,10 +22,13 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(NO_COMPILE) \
 	--constraint deploy/constraints.txt --editable
 
+# Few shells put the home folder for the ~ of an argument such as MUSIC=~/Music.
+at_home = $(subst "~/,"$(HOME)/,"$(1)")
+
 .PHONY: run test pytest check lint demo clean help
 
 run: $(VENV)/.installed $(if $(filter demo/music,$(MUSIC)),demo)
-	$(BIN)/libsep run "$(MUSIC)" "$(STEMS)" $(ARGS)
+	$(BIN)/libsep run $(call at_home,$(MUSIC)) $(call at_home,$(STEMS)) $(ARGS)
 
 # Format, lint, types and import contracts take half a minute of one core beside the first tests.
 test: $(VENV)/.installed-for-tests
@@ -45,7 +48,7 @@ lint:
 	mypy --platform darwin --cache-dir .mypy_cache/darwin
 
 demo: $(VENV)/.installed
-	$(BIN)/libsep demo "$(MUSIC)"
+	$(BIN)/libsep demo $(call at_home,$(MUSIC))
 
 clean:
 	rm -rf $(VENV) demo build dist

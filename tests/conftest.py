@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import subprocess
+import sys
 import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,6 +37,9 @@ from .browser import browser, page
 __all__ = ["browser", "page"]  # fixtures of all tests
 
 Encode = Callable[..., Path]
+
+KEEPER = "caffeinate" if sys.platform == "darwin" else "systemd-inhibit"
+"""What keeps this machine awake."""
 
 Programs = Callable[[str, str], Path]
 """Puts a shell script on PATH, and returns where it writes its number and words when it starts."""

@@ -22,9 +22,9 @@ def commands(programs: Path, *arguments: str) -> "subprocess.CompletedProcess[st
     assert false is not None
     (programs / "false").symlink_to(false)
     return subprocess.run(
-        [make, *arguments, f"VENV={programs}/new", f"{programs}/new/bin/python"],
+        [make, f"VENV={programs}/new", *arguments],
         cwd=ROOT,
-        env={"PATH": f"{programs}"},
+        env={"PATH": f"{programs}", "HOME": "/home/dj"},
         capture_output=True,
         text=True,
     )
@@ -44,7 +44,7 @@ def test_the_environment_is_made_by_a_python_that_pytorch_has_wheels_for(
     for name, text in pythons.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
-    made = commands(tmp_path, "--dry-run")
+    made = commands(tmp_path, "--dry-run", f"{tmp_path}/new/bin/python")
     assert f"\n{taken} -m venv {tmp_path}/new" in made.stdout, made.stderr
 
 
@@ -54,7 +54,24 @@ def test_a_machine_without_such_a_python_is_told_which_are(
 ) -> None:
     (tmp_path / "python3").write_text(WRONG)
     (tmp_path / "python3").chmod(0o755)
-    told = commands(tmp_path, *arguments)
+    told = commands(tmp_path, *arguments, f"{tmp_path}/new/bin/python")
     assert told.returncode != 0
     assert "libsep needs Python 3.11, 3.12, 3.13 or 3.14" in told.stderr
     assert "-m venv" not in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("~/My  Music, live", "/home/dj/My  Music, live"),
+        ("/disk/a~/b", "/disk/a~/b"),
+        ("music", "music"),
+    ],
+)
+def test_a_folder_may_be_given_by_the_tilde_of_the_home_folder(
+    tmp_path: Path, given: str, meant: str
+) -> None:
+    (tmp_path / "python3").write_text(RIGHT)
+    (tmp_path / "python3").chmod(0o755)
+    made = commands(tmp_path, "--dry-run", "run", f"MUSIC={given}", f"STEMS={given}/Stems")
+    assert made.stdout.splitlines()[-1].strip().endswith(f'libsep run "{meant}" "{meant}/Stems"')

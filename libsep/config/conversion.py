@@ -125,8 +125,8 @@ class RunConfig(Section):
     """Seconds after which a track that has not ended is stopped and failed."""
 
     keep_awake: bool = True
-    """Whether the machine that runs it is kept from going to sleep by itself meanwhile, where the
-    system can be asked to: macOS, and Linux with systemd."""
+    """Whether the machine is kept from going to sleep meanwhile, where the system can be asked to:
+    macOS, and Linux with systemd."""
 
     report: UserPath | None = None
     """HTML file in which each run that ends in order tells what the output holds."""

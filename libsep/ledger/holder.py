@@ -3,10 +3,13 @@
 import contextlib
 import os
 import socket
+import sys
 import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
+
+import psutil
 
 
 def describe_self(token: str, run: str) -> dict[str, object]:
@@ -44,11 +47,11 @@ def in_use(place: str, holder: Mapping[str, object]) -> str:
 
 
 def machine() -> str:
-    """Return what is equal only for processes that see each other's numbers: same host, same boot.
+    """Return what is equal only for processes that see each other's numbers.
 
-    Containers share the name of the host but not its process numbers, hence the namespace. Where
-    the system does not tell the boot, the address of the network card tells machines of one name
-    apart, such as two Macs at one network drive.
+    On Linux that is the same host since the same boot. Containers share the name of the host but
+    not its process numbers, hence the namespace. A Mac tells no boot: there the address of the
+    network card tells machines of one name apart, such as two at one network drive.
     """
     parts = [socket.gethostname()]
     try:
@@ -67,19 +70,28 @@ def is_alive(pid: int) -> bool:
     """
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # no system has numbers as large
         return False
     except PermissionError:
         return True
-    return _status(pid)[:1] not in (["Z"], ["X"])
+    if sys.platform == "linux":
+        return _status(pid)[:1] not in (["Z"], ["X"])
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    return False
 
 
 def start_time(pid: int) -> str:
     """Return what tells a process from a later one of the same number; empty where unknown.
 
-    On Linux that is field 22 of ``/proc/PID/stat``: clock ticks from the boot to its start.
+    On Linux that is field 22 of ``/proc/PID/stat``: clock ticks from the boot to its start, which
+    no change of the clock moves. A Mac keeps the time by the clock.
     """
-    return "".join(_status(pid)[19:20])
+    if sys.platform == "linux":
+        return "".join(_status(pid)[19:20])
+    with contextlib.suppress(psutil.Error):
+        return repr(psutil.Process(pid).create_time())
+    return ""
 
 
 def _status(pid: int) -> list[str]:

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 
 from libsep.media.programs import start
@@ -15,8 +16,9 @@ logger = logging.getLogger(__name__)
 def kept_awake(*, is_wanted: bool = True) -> Iterator[None]:
     """Ask the system not to sleep for want of a user, for the length of the block, if wanted.
 
-    macOS has a program for that, and so has Linux with systemd. Where there is neither, as on
-    servers and in containers, or it is refused, nothing is done. Who closes a lid means it.
+    macOS has a program for that, and so has Linux with systemd, which refuses a sleep that a user
+    asks for as well. Where there is neither, as on servers and in containers, or it may not,
+    nothing is done. Who closes a lid means it.
     """
     command = _command() if is_wanted else []
     if not command:
@@ -32,15 +34,14 @@ def kept_awake(*, is_wanted: bool = True) -> Iterator[None]:
         try:
             yield
         finally:
-            if keeper.poll() is not None and keeper.stderr is not None:
-                reason = keeper.stderr.read().decode(errors="replace").strip()
-                logger.info("the machine was free to sleep: %s: %s", command[0], reason)
+            if keeper.poll() is not None:
+                logger.info("the machine was free to sleep: %s ended before", command[0])
             keeper.kill()
 
 
 def _command() -> list[str]:
     """Return a program that keeps the system awake until it or this process ends; maybe none."""
-    if shutil.which("caffeinate"):
+    if sys.platform == "darwin":
         return ["caffeinate", "-i", "-w", str(os.getpid())]
     if shutil.which("systemd-inhibit"):
         # `cat` ends with its input, which is this process.

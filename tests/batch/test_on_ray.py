@@ -14,7 +14,12 @@ import pytest
 import ray
 from ray._private.node import Node
 
-from libsep.batch.cluster.connection import HELPERS, embedded_ray
+from libsep.batch.cluster.connection import (
+    HELPERS,
+    PREFIX,
+    _remove_folders_of_the_dead,
+    embedded_ray,
+)
 from libsep.batch.cluster.machines import Place
 from libsep.batch.separators.actors import start_separator
 from libsep.batch.separators.loading import Separators
@@ -63,6 +68,15 @@ def load(separators: Separators, model: Model) -> str | None:
 @pytest.fixture
 def segments(rng: np.random.Generator) -> list[np.ndarray]:
     return [(0.1 * rng.standard_normal((2, 20000))).astype(np.float32) for _ in range(9)]
+
+
+def test_folders_of_ray_go_when_nothing_runs_under_their_number(tmp_path: Path) -> None:
+    names = {"mine": f"{os.getpid()}-x", "none": "²-x", "dead": "99999999999-x"}
+    for name in names.values():
+        (tmp_path / f"{PREFIX}{name}").mkdir()
+    _remove_folders_of_the_dead(tmp_path)
+    left = {path.name.removeprefix(PREFIX) for path in tmp_path.iterdir()}
+    assert left == {names["mine"], names["none"]}
 
 
 def test_ray_listens_on_loopback_only(cluster: None) -> None:

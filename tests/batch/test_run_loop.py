@@ -26,7 +26,7 @@ from libsep.pipeline import Assigner, Settings
 from libsep.separation.registry import Model
 from libsep.track import Outcome, Track
 
-from ..conftest import Programs, assignment, copied
+from ..conftest import KEEPER, Programs, assignment, copied
 from .conftest import Notes
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -83,7 +83,7 @@ def test_a_full_disk_drains_the_run(
 def test_an_interrupted_run_does_not_wait_for_separators_that_load(
     songs: list[Attempt], tiny_model: Model, tmp_path: Path, programs: Programs, *, keep_awake: bool
 ) -> None:
-    called = programs("caffeinate", "exec cat")
+    called = programs(KEEPER, "exec cat")
     interrupts = Interrupts(signal=signal.SIGINT, count=1)
     config = CONFIG.replaced(run={"keep_awake": keep_awake})
     result, notes = run_tracks(songs, tiny_model, tmp_path / "stems", config, interrupts)

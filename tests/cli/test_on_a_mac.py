@@ -42,7 +42,7 @@ def on_a_mac(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def processes_of(folder: Path) -> list[psutil.Process]:
-    """Return the processes that have a folder in their command lines."""
+    """Return the processes that have a folder in their command lines: Ray's own, not workers."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
         if str(folder) in " ".join(process.info["cmdline"] or ()):
@@ -95,6 +95,22 @@ def test_the_store_of_ray_is_no_larger_than_a_mac_may_have(on_a_mac: None) -> No
 def test_two_macs_of_one_name_are_two_machines(on_a_mac: None) -> None:
     script = "from libsep.ledger.holder import machine; print(machine())"
     assert printed(script) == f"{socket.gethostname()} {uuid.getnode():012x}"
+
+
+def test_a_lock_of_a_process_that_lives_is_not_taken_however_long_the_mac_slept(
+    on_a_mac: None,
+) -> None:
+    script = (
+        "import subprocess, sys, time\n"
+        "from libsep.ledger.holder import describe_self, is_alive, why_dead\n"
+        "holder = describe_self('token', 'run')\n"
+        "print(repr(why_dead(holder)))\n"
+        "print(why_dead({**holder, 'started': '1.0'}).partition('another')[1])\n"
+        "child = subprocess.Popen([sys.executable, '-c', ''])\n"
+        "while is_alive(child.pid): time.sleep(0.02)\n"  # a zombie then
+        "print(why_dead({**holder, 'pid': child.pid}).partition('dead')[1])"
+    )
+    assert printed(script).split() == ["''", "another", "dead"]
 
 
 def test_windows_is_told_where_libsep_runs() -> None:

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from libsep.cli.app import app
 from libsep.genre.description import find_classifier
 
-from ..conftest import Encode, Programs, tone
+from ..conftest import KEEPER, Encode, Programs, tone
 
 
 def run(*arguments: object) -> tuple[int, str, str]:
@@ -39,7 +39,7 @@ def library(tmp_path: Path, encode: Encode) -> Path:
 def test_one_command_makes_a_classifier_from_a_library(
     tmp_path: Path, settings: Path, library: Path, programs: Programs
 ) -> None:
-    called = programs("caffeinate", "exec cat")
+    called = programs(KEEPER, "exec cat")
     code, printed, told = run("train", settings, "--data", library, "-o", tmp_path / "run")
     assert code == 0
     assert called.exists(), "the machine may sleep"

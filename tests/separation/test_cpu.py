@@ -100,10 +100,11 @@ def test_one_thread_is_one_thread() -> None:
     assert subprocess.check_output([sys.executable, "-c", script]) == b"1\n"
 
 
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the flags of Arm do not tell")
 def test_bfloat16_follows_the_flags_of_the_processor() -> None:
     with open("/proc/cpuinfo") as file:  # noqa: PTH123 - a pseudo file
         flags = set(file.read().split())
-    assert cpu.has_native_bfloat16() == bool(flags & {"avx512_bf16", "amx_bf16", "bf16"})
+    assert cpu.has_native_bfloat16() == bool(flags & {"avx512_bf16", "amx_bf16"})
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the flags of Arm do not tell")

@@ -148,7 +148,7 @@ def _remove_folders_of_the_dead(parent: Path) -> None:
     """Remove what Ray left of runs that were killed."""
     for folder in parent.glob(f"{PREFIX}*"):
         pid = folder.name.removeprefix(PREFIX).partition("-")[0]
-        if pid.isdigit() and not is_alive(int(pid)):
+        if pid.isdecimal() and not is_alive(int(pid)):
             shutil.rmtree(folder, ignore_errors=True)
 
 

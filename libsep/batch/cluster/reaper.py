@@ -2,7 +2,7 @@
 
 Linux kills them when the process that started them ends. Elsewhere Ray has a helper for that, for
 which it moves our process into a group of its own. Then Ctrl-C in a terminal no longer reaches a
-run that `make` or a script has started. The program at the end of this module does without.
+run that `make` or a script has started. This file is also a program, which does without.
 """
 
 import contextlib
@@ -13,10 +13,11 @@ from pathlib import Path
 
 import psutil
 
-from libsep.media.programs import start
-
 DOES_KERNEL_REAP = sys.platform == "linux"
 """Whether the kernel ends Ray's processes when ours is killed."""
+
+PROGRAMS = ("gcs_server", "raylet")
+"""Programs of Ray that live on; the others end with these."""
 
 
 @contextlib.contextmanager
@@ -31,7 +32,9 @@ def reaped(folder: Path) -> Iterator[None]:
     if DOES_KERNEL_REAP:
         yield
         return
-    command = [sys.executable, "-P", "-m", __name__, str(folder)]
+    from libsep.media.programs import start  # not by the program: it may not find libsep
+
+    command = [sys.executable, "-P", __file__, str(folder)]
     with start(command) as reaper:  # its input ends with this process
         try:
             yield
@@ -40,10 +43,11 @@ def reaped(folder: Path) -> Iterator[None]:
 
 
 def reap(folder: str) -> None:
-    """Kill the processes that have ``folder`` in their command lines, and remove it."""
+    """Kill the Ray that has ``folder`` in its command lines, and remove that."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if process.pid != psutil.Process().pid and folder in " ".join(process.cmdline()):
+            program, *words = process.cmdline() or [""]
+            if Path(program).name in PROGRAMS and folder in " ".join(words):
                 process.kill()
     shutil.rmtree(folder, ignore_errors=True)
 
