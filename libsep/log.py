@@ -2,6 +2,7 @@
 
 import contextlib
 import contextvars
+import dataclasses
 import functools
 import json
 import logging
@@ -9,6 +10,9 @@ import os
 import platform
 from collections.abc import Iterator
 from pathlib import Path
+
+DRIVER = "driver.jsonl"
+"""Log of the process that gives the others their work, in the folder of their logs."""
 
 _context: contextvars.ContextVar[dict[str, str] | None] = contextvars.ContextVar(
     "libsep_log_context", default=None
@@ -58,14 +62,42 @@ class JsonFile(logging.FileHandler):
             super().close()
 
 
-@functools.cache
-def setup_worker(folder: Path) -> None:
-    """Write the records of this worker process to a file of its own in ``folder``, made if need be.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Folder:
+    """Where the processes of a run log.
 
-    A node may see the folder of its driver late, or have a disk of its own there.
+    ``is_shared`` says that all machines see the one folder in which the driver began `DRIVER`.
+    Else each may have a disk of its own there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    setup(path=folder / f"{platform.node()}-{os.getpid()}.jsonl")
+
+    path: Path
+    is_shared: bool = False
+
+    @property
+    def has_gone(self) -> bool:
+        """Whether the driver's folder is not there; its drive may be away.
+
+        Only what none but the driver makes can tell: any process can make a folder at the place.
+        """
+        return self.is_shared and not os.path.isfile(self.path / DRIVER)  # noqa: PTH113 - may not raise
+
+
+def setup_worker(folder: Folder) -> None:
+    """Write the records of this worker process to a file of its own in ``folder``.
+
+    Only where a machine may have a disk of its own is the folder made. A worker that cannot log
+    works all the same.
+    """
+    if not folder.has_gone:
+        with contextlib.suppress(OSError):
+            _set_up_worker(folder)
+
+
+@functools.cache
+def _set_up_worker(folder: Folder) -> None:
+    if not folder.is_shared:
+        folder.path.mkdir(parents=True, exist_ok=True)
+    setup(path=folder.path / f"{platform.node()}-{os.getpid()}.jsonl")
 
 
 def setup(level: int = logging.INFO, path: Path | None = None) -> None:

@@ -46,6 +46,33 @@ def test_setting_up_twice_writes_once(log_file: Path) -> None:
     assert len(records(log_file)) == 1
 
 
+def test_a_worker_makes_no_folder_where_that_of_its_driver_has_gone(
+    log_file: Path, tmp_path: Path
+) -> None:
+    shared = log.Folder(tmp_path / "mount/runs/r1", is_shared=True)
+    log.setup_worker(shared)
+    logging.getLogger("libsep.test").info("elsewhere")
+    assert not (tmp_path / "mount").exists()
+    shared.path.mkdir(parents=True)
+    log.setup_worker(shared)
+    assert list(shared.path.iterdir()) == [], "another process made this one"
+    (shared.path / log.DRIVER).touch()
+    log.setup_worker(shared)
+    logging.getLogger("libsep.test").info("seen at last")
+    (written,) = set(shared.path.iterdir()) - {shared.path / log.DRIVER}
+    assert [record["message"] for record in records(written)] == ["seen at last"]
+    assert [record["message"] for record in records(log_file)] == ["elsewhere"]
+
+
+def test_a_worker_makes_the_folder_on_a_disk_of_its_own_and_works_without_it(
+    log_file: Path, tmp_path: Path
+) -> None:
+    own = log.Folder(tmp_path / "own/runs/r2")
+    log.setup_worker(own)
+    assert len(list(own.path.iterdir())) == 1
+    log.setup_worker(log.Folder(log_file / "is no folder"))
+
+
 def test_a_full_disk_costs_lines_of_the_log_and_nothing_else(
     log_file: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -77,7 +77,7 @@ class Stops:
         except OSError as exc:
             return f"{place}: its disk is gone: {exc.strerror}"
         if self._disk_number is not None and _disk_number(self._output_root) != self._disk_number:
-            return f"{place}: its disk is gone, what is there now is on another one"
+            return f"{place}: its disk is gone, or was mounted anew meanwhile"
         if free_bytes >= self._min_free_bytes:
             return ""
         free, needed = format_bytes(free_bytes), format_bytes(self._min_free_bytes)

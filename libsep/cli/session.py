@@ -189,7 +189,10 @@ def _convert(
         run=run,
         restoration_model=restoration_model_of(options.config),
         drum_models=drum_models_of(options.config),
-        log_folder=options.stems.absolute() / FOLDER / RUNS / run,
+        log_folder=log.Folder(
+            options.stems.absolute() / FOLDER / RUNS / run,
+            is_shared=options.ends.staging is None or options.ends.staging.output is None,
+        ),
         staging=options.ends.staging,
     )
     _begin_log(settings, options)
@@ -242,13 +245,13 @@ def _blaming_nobody_for_a_lost_cluster(ledger: Ledger) -> Iterator[None]:
 
 def _begin_log(settings: Settings, options: RunOptions) -> None:
     """Make the folder of the run, with what the run was told and the driver's log."""
-    folder = settings.log_folder
-    if folder is None:
+    if settings.log_folder is None:
         raise ValueError("the run has no folder")
+    folder = settings.log_folder.path
     try:
         folder.mkdir(parents=True)
         keep(folder, settings.config, options.playlists, with_library=options.with_library)
-        log.setup(path=folder / "driver.jsonl")
+        log.setup(path=folder / log.DRIVER)
     except (OSError, StemsError) as exc:
         raise LedgerError(f"{folder}: cannot be written: {reason_of(exc)}") from exc
 

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
+from libsep import log
 from libsep.config import Config
 from libsep.pipeline.cutoffs import config_sha256, is_restored
 from libsep.restoration.model import RestorationModel
@@ -30,7 +31,7 @@ class Settings:
     run: str
     restoration_model: RestorationModel | None = None
     drum_models: DrumModels | None = None
-    log_folder: Path | None = None
+    log_folder: log.Folder | None = None
     staging: Staging | None = None
 
     def config_sha256(self, known: Outcome | None) -> str:

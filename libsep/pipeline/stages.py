@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import os
 import shutil
 from pathlib import Path
 from typing import Literal
@@ -93,6 +92,7 @@ class TrackRun:
             with self.watch("verify"):
                 self._verify(final)
             self._check_source_is_unchanged()
+            self._expect_output()  # it may have gone before the first file was begun
         return self._done(losses)
 
     def _expect_output(self) -> None:
@@ -103,9 +103,8 @@ class TrackRun:
         StemsError
             It has gone: its drive may be away, and its mount point is a folder of another disk.
         """
-        logs = self.settings.log_folder  # of a run, which made it
-        is_in_output = logs is not None and logs.is_relative_to(self.settings.output_root)
-        if is_in_output and not os.path.isdir(str(logs)):  # noqa: PTH112 - may not raise
+        logs = self.settings.log_folder
+        if logs is not None and logs.has_gone:
             raise StemsError(self.goal, "its output folder has gone: is its drive there?")
 
     def _followed(self, move: Move, tags: Tags) -> Outcome | None:
@@ -117,6 +116,7 @@ class TrackRun:
         stem_file = stem_file_of(move, self.outcome, self.settings.output_root)
         if stem_file is None or not has_gone(move.was, Path(move.library_name), self.track):
             return None
+        self._expect_output()
         as_new = self.outcome, self.goal
         self.goal = self.settings.output_root / move.output_name
         self.outcome = dataclasses.replace(

@@ -62,7 +62,7 @@ def test_an_output_in_whose_place_is_a_folder_of_another_disk_stops_a_run(tmp_pa
     assert stops.reason() == ""
     output.unlink()
     output.mkdir()
-    assert stops.reason() == f"{output}: its disk is gone, what is there now is on another one"
+    assert stops.reason() == f"{output}: its disk is gone, or was mounted anew meanwhile"
 
 
 def test_a_disk_that_is_nearly_full_is_named_by_the_folder_that_is_on_it(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from .causes import (
     descendants,
     ended,
     kill,
+    small_disk,
+    unmount,
     write_faulty_ffmpeg,
 )
 
@@ -143,6 +145,23 @@ def test_a_run_in_which_everything_goes_wrong_loses_only_what_was_hit(place: Pla
     assert (second.json["n_converted"], second.json["n_up_to_date"]) == (3, 2)
     assert_clean(place)
     assert contents(place.library) == after
+
+
+def test_nothing_goes_to_where_a_drive_was_that_is_taken_away_during_a_run(place: Place) -> None:
+    """The output is the drive itself: its mount point is there afterwards, as an empty folder."""
+    for number in range(8):
+        write_wave(place.library / f"later {number}.wav", tone(330, 3))
+    with small_disk(place.stems, 200_000_000) as is_disk:
+        if not is_disk:
+            pytest.skip("nothing can be mounted here")
+        running = place.start()
+        parts = place.stems.glob
+        wait_until(lambda: [*parts(".*.part-libsep-*")] or running.poll() is not None)
+        assert running.poll() is None, running.communicate()
+        unmount(place.stems)
+        run = ended(running)
+    assert run.code == 1, run.err
+    assert [*place.stems.rglob("*")] == []
 
 
 def outcome(name: str, **fields: object) -> Outcome:

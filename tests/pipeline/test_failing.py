@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from libsep import log
 from libsep.errors import ModelError
 from libsep.library.survey import track_of_file
 from libsep.media.encode import StemEncoder
@@ -80,7 +81,9 @@ def test_an_output_folder_that_has_gone_during_a_run_is_not_made_again(
     """Where its drive was mounted, the stem files would go to another disk, and be hidden later."""
     track, _ = track_of_file(encode("song.wav", music), None)
     made = settings_of(CONFIG, tiny_model, tmp_path)
-    settings = dataclasses.replace(made, log_folder=made.output_root / ".libsep/runs/test")
+    logs = log.Folder(made.output_root / ".libsep/runs/test", is_shared=True)
+    settings = dataclasses.replace(made, log_folder=logs)
+    log.setup_worker(logs)  # as each new process of a run does
     separator = Separator(tiny_model, device="cpu", precision="float32")
     outcome = process(track, None, separator, settings, assignment(tiny_model))
     assert (outcome.status, outcome.kind) == ("failed", "fault")

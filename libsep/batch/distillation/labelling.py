@@ -5,7 +5,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -50,7 +49,9 @@ class Teachers:
         Folder that receives the logs of the processes.
     """
 
-    def __init__(self, teacher: Model, config: SeparationConfig, log_folder: Path | None) -> None:
+    def __init__(
+        self, teacher: Model, config: SeparationConfig, log_folder: log.Folder | None
+    ) -> None:
         self.teacher = teacher
         self.config = config
         self.log_folder = log_folder
@@ -243,7 +244,7 @@ def _label(
     shared: tuple[Model, SeparationConfig, Sequence[Seat], frozenset[str], frozenset[str]],
     first: int,
     audio_sha256: str | None,
-    log_folder: Path | None,
+    log_folder: log.Folder | None,
 ) -> Label:
     """Label one block, in a process of its own on any node.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from libsep import log
 from libsep.batch.cluster.connection import cluster_or_embedded_ray
 from libsep.batch.distillation.labelling import Labelling, Teachers
 from libsep.batch.distillation.selection import select_tracks
@@ -137,7 +138,7 @@ def teach(
     def on_label(_: Block) -> None:
         audience.labelled(sum(map(store.has, blocks)), len(blocks))
 
-    with Teachers(job.teacher, job.config.separation, job.out / "logs") as teachers:
+    with Teachers(job.teacher, job.config.separation, log.Folder(job.out / "logs")) as teachers:
         labelling = Labelling(teachers, store, on_label)
         block_s = _timed(labelling, [block for block in blocks if not store.has(block)])
         price = Price(

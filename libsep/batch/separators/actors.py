@@ -7,7 +7,6 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,7 +69,7 @@ class SeparatorActor:
     def __init__(
         self,
         config: SeparationConfig,
-        log_folder: Path | None = None,
+        log_folder: log.Folder | None = None,
         restoration_model: RestorationModel | None = None,
     ) -> None:
         if log_folder is not None:
@@ -181,7 +180,7 @@ class SeparatorActor:
 def start_separator(
     config: SeparationConfig,
     place: Place,
-    log_folder: Path | None = None,
+    log_folder: log.Folder | None = None,
     restoration_model: RestorationModel | None = None,
 ) -> ActorHandle[Any]:
     """Start a separator, which holds no model yet, and lives as long as its node does.

@@ -4,12 +4,12 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import ray
 from ray.actor import ActorHandle
 
+from libsep import log
 from libsep.batch.cluster.machines import Place
 from libsep.batch.separators.actors import start_separator
 from libsep.batch.tasks import Seat
@@ -53,7 +53,7 @@ class Separators:
         self,
         config: SeparationConfig,
         models: Mapping[str, Model],
-        log_folder: Path | None = None,
+        log_folder: log.Folder | None = None,
         restoration_model: RestorationModel | None = None,
     ) -> None:
         self._config = config
