@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -33,7 +34,7 @@ VERSION = 1
 """Number of the way in which files are extracted; another one makes all anew."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Job:
     """How all stem files are to be extracted: what of them, as what, and where to."""
 
@@ -41,6 +42,11 @@ class Job:
     format_name: str
     output: Path
     ffmpeg: Path
+
+    @functools.cached_property
+    def root(self) -> atomic.Root:
+        """The folder that all goes into."""
+        return atomic.Root(self.output)
 
     @property
     def audio_format(self) -> AudioFormat:
@@ -98,6 +104,8 @@ def extract(
     ------
     Stopped
         ``stop`` was set; nothing is left behind.
+    ConfigError
+        The output folder has gone since its first file.
     """
     try:
         sheet = read_sheet(path)
@@ -144,12 +152,20 @@ class _Writing:
     def write(self, gain: float) -> float:
         """Write all files, and return the highest sample.
 
-        They take their names only if none is beyond what the format holds.
+        They take their names only if none is beyond what the format holds, and the folder of all
+        is still there.
+
+        Raises
+        ------
+        ConfigError
+            The folder has gone.
         """
+        self.job.root.expect()
         is_unlimited = self.job.audio_format.is_unlimited
         with contextlib.ExitStack() as stack:
             finals = [stack.enter_context(_kept(goal)) for goal in self.goals]
             peak = self._encode([final.path for final in finals], gain)
+            self.job.root.expect()
             if gain < 1.0 or peak <= 1.0 or is_unlimited:
                 for part, final in zip(self.parts, finals, strict=True):
                     self.losses += self._tag(part, final.path, amplitude_to_db(gain))

@@ -51,7 +51,7 @@ def extract_all(
     Raises
     ------
     ConfigError
-        A store does not answer, or refuses.
+        A store does not answer, or refuses; or the output folder has gone, or cannot be made.
     KeyboardInterrupt
         The user stopped it; no half file is left.
     """
@@ -66,7 +66,7 @@ def extract_all(
     with ThreadPoolExecutor(n_cores()) as pool:
         try:
             for file, source in _without_clashes(
-                stem_files(places, storage), Drive(job.output), end
+                _rooted(stem_files(places, storage), job), Drive(job.output), end
             ):
                 running.add(pool.submit(_extract, file, source, job, storage, stop))
                 running = _collected(running, end, until=MAX_WAITING * n_cores() - 1)
@@ -75,7 +75,8 @@ def extract_all(
             stop.set()
             pool.shutdown(cancel_futures=True)
             raise
-    for folder in {file.parent for each in ended for file in each.files}:
+    folders = {file.parent for each in ended for file in each.files}
+    for folder in {job.output, *folders} if ended else ():
         remove_stale(folder, untouched_s=NOBODYS_S)
     return ended
 
@@ -89,6 +90,13 @@ def _collected(
         for future in done:
             end(future.result())
     return running
+
+
+def _rooted(files: Iterable[StemFile], job: Job) -> Iterator[StemFile]:
+    """Yield files as long as the output folder, which the first one makes, is there."""
+    for file in files:
+        job.root.expect()
+        yield file
 
 
 def _without_clashes(

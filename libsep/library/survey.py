@@ -120,7 +120,9 @@ def survey(
         library = lister_of(library, stems if isinstance(stems, Path) else None)
     left_out = Omissions()
     found = library(config, latest, problems.append, left_out)
-    drive = Drive(stems / FOLDER) if isinstance(stems, Path) else None
+    # Where the folder is not there yet, this is a dry run: nothing is tried in those above it.
+    is_there = isinstance(stems, Path) and os.path.isdir(stems)  # noqa: PTH112 - may not raise
+    drive = Drive(stems / FOLDER) if isinstance(stems, Path) and is_there else None
     namer = Namer(outputs_of(latest), drive)
     plan = functools.partial(
         plan_tracks,
@@ -259,11 +261,11 @@ def locked_ledger(
 
 
 def remove_leftovers(stems: Path, tracks: Iterable[Track]) -> int:
-    """Delete what killed runs left beside the outputs of ``tracks``; return how many files.
+    """Delete what killed runs left beside outputs and ledger; return how many files.
 
     The caller holds the lock of ``stems``, so nobody else is writing there.
     """
-    folders = sorted({(stems / track.output).parent for track in tracks})
+    folders = sorted({stems, stems / FOLDER, *((stems / track.output).parent for track in tracks)})
     are_there = filter(os.path.isdir, folders)  # that of Path raises where a folder is closed
     return sum(len(remove_stale(folder)) for folder in are_there)
 

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 NOBODYS_S = 24 * 3600.0
 """Nobody is writing a file any more to which nothing was added for so long."""
 
-_PART = re.compile(rb"\..*\.part-libsep-[0-9a-f]{16}", re.DOTALL)
+_PART = re.compile(rb"\..*\.part-libsep-[0-9a-f]{16}[^\w/]*", re.DOTALL)  # `trial_in` adds marks
 
 
 @contextlib.contextmanager
@@ -157,6 +157,47 @@ def remove_stale(folder: Path, *, untouched_s: float = 0.0) -> list[Path]:
 def is_temporary(name: str) -> bool:
     """Return whether a file of this name is one that `temporary` named."""
     return _PART.fullmatch(os.fsencode(name)) is not None
+
+
+def trial_in(folder: Path) -> str:
+    """Return an unused path; `remove_stale` deletes its file, also with marks or bytes behind."""
+    return f"{folder}/{os.fsdecode(_part_name(b'trial'))}"
+
+
+class Root:
+    """A folder that a command writes into for long: made once, never again.
+
+    Where a drive was that is unmounted meanwhile there is a folder of another disk, or none.
+
+    Parameters
+    ----------
+    path
+        It is made when it is first expected.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._disk: int | None = None
+
+    def expect(self) -> None:
+        """Do nothing if the folder is the one that it was, or can be made at the first time.
+
+        Raises
+        ------
+        ConfigError
+            It has gone, or is on another disk now.
+        """
+        if self._disk is None:
+            make_folder(self.path)
+        try:
+            disk = self.path.stat().st_dev
+        except OSError as exc:
+            raise ConfigError(
+                f"{self.path}: has gone: {exc.strerror}: is its drive there?"
+            ) from exc
+        if disk != (self._disk or disk):
+            raise ConfigError(f"{self.path}: its disk is gone, or was mounted anew meanwhile")
+        self._disk = disk
 
 
 def _part_name(name: bytes) -> bytes:

@@ -2,19 +2,23 @@
 
 import contextlib
 import dataclasses
+import errno
 import functools
 import logging
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+from libsep.media.atomic import trial_in
 from libsep.media.file_names import file_key, in_unicode, portable
 
 logger = logging.getLogger(__name__)
 
 _MARKS = ' :?*"<>|\\.'
 _BYTE = "\udcff"
+
+_REFUSALS = (errno.EINVAL, errno.EILSEQ, errno.ENOENT, errno.EPERM)
+"""How drives refuse a name; shares of Windows say that there is no such file."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,21 +67,37 @@ class Drive:
     def names(self) -> Names:
         """What names the drive takes, as tried with files that are gone at once.
 
-        Where none can be made, it takes all: whoever wants to write there says why not.
+        Where nothing can be known, it takes all: none can be made, before or after the odd ones,
+        or one fails for another reason than its name. Whoever wants to write there says why not.
         """
         if self._folder is None:
             return Names()
         folder = next(filter(os.path.isdir, (self._folder, *self._folder.parents)), self._folder)
-        trial = f"{folder}/.libsep-{secrets.token_hex(8)}"
-        if not _is_kept(trial):
+        try:
+            names = _tried(trial_in(folder))
+        except OSError as exc:
+            logger.info("%s: not known what names it takes: %s", folder, exc.strerror)
             return Names()
-        names = Names(
-            takes_marks=_is_kept(trial + _MARKS),
-            takes_bytes=_is_kept(trial + _BYTE),
-            tells_case=_tells_case(trial),
-        )
         logger.info("%s: %s", folder, names)
         return names
+
+
+def _tried(trial: str) -> Names:
+    """Find out what names a drive takes.
+
+    Raises
+    ------
+    OSError
+        It cannot be found out.
+    """
+    if not _is_kept(trial):
+        return Names()
+    names = Names(
+        takes_marks=_is_kept(trial + _MARKS),
+        takes_bytes=_is_kept(trial + _BYTE),
+        tells_case=_tells_case(trial),
+    )
+    return names if _is_kept(trial) else Names()
 
 
 def _is_kept(trial: str) -> bool:
@@ -96,10 +116,12 @@ def _tells_case(trial: str) -> bool:
 
 @contextlib.contextmanager
 def _made(trial: str) -> Iterator[bool]:
-    """Make a file that is gone after the block; yield whether that could be."""
+    """Make a file that is gone after the block; yield whether the drive takes its name."""
     try:
         os.close(os.open(trial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    except OSError:
+    except OSError as exc:
+        if exc.errno not in _REFUSALS:
+            raise
         yield False
         return
     try:

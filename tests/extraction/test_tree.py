@@ -1,5 +1,6 @@
 """Many stem files at once: where their files lie, and what is left behind."""
 
+import dataclasses
 import os
 import threading
 from pathlib import Path
@@ -8,10 +9,13 @@ from typing import Any
 import pytest
 
 from libsep.config import StorageConfig
+from libsep.errors import ConfigError
 from libsep.extraction.extract import Extracted, Job, extract
 from libsep.extraction.selection import Part, Selection, goal_of
 from libsep.extraction.tree import extract_all
 from libsep.track import TARGETS
+
+from ..faults.causes import small_disk, unmount
 
 
 def test_a_stem_file_that_is_given_by_two_spellings_is_extracted_once(
@@ -39,6 +43,23 @@ def test_a_stem_file_that_is_given_beside_its_folder_keeps_its_place_in_that(
     (ended,) = extract_all(places, job, StorageConfig())
     assert ended.status == "done"
     assert [each.name for each in job.output.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("below", ["", "deep/out"])
+def test_nothing_goes_to_where_a_drive_was_that_is_taken_away_meanwhile(
+    stem_file: Path, job: Job, tmp_path: Path, below: str
+) -> None:
+    tree, drive = tmp_path / "tree", tmp_path / "drive"
+    tree.mkdir()
+    for number in range(20):
+        (tree / f"{number}.stem.mp4").write_bytes(stem_file.read_bytes())
+    job = dataclasses.replace(job, output=drive / below, selection=Selection(layout="files"))
+    with small_disk(drive, 200_000_000) as is_disk:
+        if not is_disk:
+            pytest.skip("nothing can be mounted here")
+        with pytest.raises(ConfigError, match=r"is its drive there|its disk is gone"):
+            extract_all([str(tree)], job, StorageConfig(), on_end=lambda _: unmount(drive))
+    assert list(drive.iterdir()) == []
 
 
 def test_files_lie_where_the_stem_file_lay(job: Job) -> None:

@@ -13,7 +13,8 @@ from libsep.errors import ConfigError, LedgerError
 from libsep.ledger import FOLDER
 from libsep.library.plan import Action
 from libsep.library.survey import locked_ledger, remove_all_leftovers, remove_leftovers, survey
-from libsep.media.atomic import temporary
+from libsep.media import drives
+from libsep.media.atomic import temporary, trial_in
 from libsep.media.ffmpeg import find_ffmpeg
 from libsep.media.tags import Fingerprint, write_fingerprint
 from libsep.track import Assignment, Outcome, Track
@@ -255,6 +256,20 @@ def test_the_stems_of_two_libraries_do_not_replace_each_other(tmp_path: Path) ->
         pass
 
 
+def test_no_name_is_tried_in_the_music_where_the_output_is_not_there_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Who?.mp3").touch()
+    made = []
+    monkeypatch.setattr(drives, "_tried", lambda trial: made.append(trial) or drives.Names())
+    options = {"assign": assign, "config_sha256": "config"}
+    survey(tmp_path, tmp_path / "Stems", {}, ScanConfig(), **options)
+    assert made == []
+    (tmp_path / "Stems").mkdir()
+    survey(tmp_path, tmp_path / "Stems", {}, ScanConfig(), **options)
+    assert [Path(trial).parent for trial in made] == [tmp_path / "Stems"]
+
+
 def test_leftovers_of_killed_runs_go_and_all_else_stays(tmp_path: Path) -> None:
     track = Track(
         path_name="/x.mp3",
@@ -269,7 +284,11 @@ def test_leftovers_of_killed_runs_go_and_all_else_stays(tmp_path: Path) -> None:
     with temporary(tmp_path / "a" / "x.stem.mp4") as part:
         left = os.fspath(part)
     Path(left).touch()
-    assert remove_leftovers(tmp_path, [track]) == 1
+    (tmp_path / FOLDER).mkdir()
+    for folder in (tmp_path, tmp_path / FOLDER):
+        Path(trial_in(folder) + "?. ").touch()
+    assert remove_leftovers(tmp_path, [track]) == 3
+    assert list((tmp_path / FOLDER).iterdir()) == []
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert names == [".hidden", "notes.part", "x.stem.mp4"]
 

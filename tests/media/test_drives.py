@@ -2,12 +2,14 @@
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from libsep.library.naming import Namer
+from libsep.media.atomic import remove_stale
 from libsep.media.drives import Drive, Names
 from libsep.media.file_names import portable
 
@@ -78,6 +80,54 @@ def test_bytes_alone_are_replaced_where_only_they_are_refused(
 ) -> None:
     monkeypatch.setattr(Drive, "names", Names(takes_bytes=False))
     assert Drive(tmp_path).fitting(os.fsdecode(b"Who?/caf\xe9.mp3")) == "Who?/caf_.mp3"
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.ETIMEDOUT])
+def test_a_drive_that_fails_meanwhile_has_refused_no_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Else a stem file that is there would get another name, and be made again beside it."""
+    failing_with(number, monkeypatch)
+    known = Namer({"Who?.mp3": "Who?.stem.mp4"}, Drive(tmp_path))
+    assert known.output_for("Who?.mp3") == "Who?.stem.mp4"
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EILSEQ, errno.ENOENT, errno.EPERM])
+def test_a_refusal_counts_only_if_other_names_are_taken_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    failing_with(number, monkeypatch)
+    assert Drive(tmp_path).fitting("Who?") == "Who_"
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    failing_with(number, monkeypatch, then=lambda: folder.rmdir() if folder.exists() else None)
+    assert Drive(folder).fitting("Who?") == "Who?"
+
+
+def failing_with(
+    number: int, monkeypatch: pytest.MonkeyPatch, then: Callable[[], None] = lambda: None
+) -> None:
+    """Let files whose names have marks fail, and then something happen."""
+    really_open = os.open
+
+    def failing(path: Any, *args: Any, **options: Any) -> int:
+        if "?" in os.fsdecode(path):
+            then()
+            raise OSError(number, os.strerror(number))
+        return really_open(path, *args, **options)
+
+    monkeypatch.setattr(os, "open", failing)
+
+
+def test_what_a_killed_trial_leaves_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "unlink", lambda _: None)  # as if killed before it
+    assert Drive(tmp_path).names == Names()
+    monkeypatch.undo()
+    assert len(list(tmp_path.iterdir())) >= 3
+    remove_stale(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_to_takes_all_names(

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Int16
 
 from libsep.errors import LedgerError, reason_of
+from libsep.media.atomic import Root
 from libsep.separation.registry import Model
 from libsep.track import path_to_text
 from libsep.training.distillation.blocks import Block
@@ -81,6 +82,7 @@ class LabelStore:
         self.root = root
         self.folder = root / f"{teacher.name}-{teacher.sha256[:8]}"
         self._teacher = teacher
+        self._root = Root(root)
         self._max_bytes = max_bytes
         self._by_place: dict[Place, Kept] = {}
         self._by_key: dict[str, Kept] = {}
@@ -119,6 +121,7 @@ class LabelStore:
 
         Labels of other teachers and of other blocks are kept as long as there is room for all.
         """
+        self._root.expect()
         self._wanted = {_place(block) for block in blocks}
         self._wanted_judges = {_place(block) for block in blocks if block.is_held_back}
         missing = sum(block.n_bytes(n_sources) for block in blocks if not self.has(block))
@@ -188,7 +191,10 @@ class LabelStore:
         ------
         LedgerError
             The disk is full, or the folder cannot be written.
+        ConfigError
+            The folder of all labels has gone.
         """
+        self._root.expect()
         key = key_of(block, label.audio_sha256)
         slug = re.sub(r"[^a-z0-9]+", "-", block.track.source.stem.lower()).strip("-")[:40]
         partial = self.folder / PARTIAL / key

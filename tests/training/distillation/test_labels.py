@@ -83,6 +83,15 @@ def test_labels_are_songs_and_torn_ones_are_never_read(
     assert again.n_bytes == sum(f.stat().st_size for f in again.root.rglob("*") if f.is_file())
 
 
+def test_no_label_goes_to_where_the_folder_of_all_was(tmp_path: Path, tiny_cascade: Model) -> None:
+    store = LabelStore(tmp_path / "labels", tiny_cascade, 1e9)
+    store.expect([], 1)
+    (tmp_path / "labels").rmdir()
+    with pytest.raises(ConfigError, match="is its drive there"):
+        store.add(block_of(tmp_path / "a.mp3"), Label("audio", 1.0, SAMPLES))
+    assert not (tmp_path / "labels").exists()
+
+
 def test_a_moved_track_keeps_its_label_and_a_copy_gets_none(
     tmp_path: Path, tiny_model: Model
 ) -> None:
