@@ -2,10 +2,12 @@
 
 import contextlib
 import errno
+import fcntl
 import gc
 import math
 import multiprocessing
 import os
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -15,6 +17,9 @@ from libsep.errors import ConfigError
 
 OBJECTS_BETWEEN_SEARCHES = 50_000
 """How many objects are made between two searches for garbage where most objects are kept."""
+
+CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY)
+"""What file systems answer that cannot be asked whether something is on the disk."""
 
 
 def n_cores() -> int:
@@ -123,6 +128,26 @@ def _end_after(parent: multiprocessing.process.BaseProcess) -> None:
     os._exit(1)
 
 
+def sync(handle: int) -> None:
+    """Wait until what was written to an open file is on the disk, a power cut or not.
+
+    Raises
+    ------
+    OSError
+        The disk is full or gone, or cannot be asked for that.
+    """
+    if sys.platform == "darwin":
+        # There fsync leaves it in the memory of the drive. Network drives take no other request.
+        try:
+            fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
+        except OSError as exc:
+            if exc.errno not in CANNOT_SYNC:
+                raise
+        else:
+            return
+    os.fsync(handle)
+
+
 def sync_folder(folder: Path) -> None:
     """Wait until the names in a folder are on the disk, as far as one can ask for that.
 
@@ -136,9 +161,9 @@ def sync_folder(folder: Path) -> None:
     """
     handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        sync(handle)
     except OSError as exc:
-        if exc.errno not in (errno.EINVAL, errno.ENOTSUP):
+        if exc.errno not in CANNOT_SYNC:
             raise
     finally:
         os.close(handle)

@@ -11,7 +11,7 @@ from typing import IO
 from libsep.errors import LedgerError, reason_of
 from libsep.ledger.faults import told
 from libsep.ledger.table import DEFAULTS, Row
-from libsep.machine import sync_folder
+from libsep.machine import sync, sync_folder
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Journal:
             rest = memoryview(lines)
             while rest:
                 rest = rest[os.write(self._handle, rest) :]
-            os.fsync(self._handle)
+            sync(self._handle)
         except OSError as exc:
             self._take_back()
             raise LedgerError(f"{self.path}: cannot be written: {reason_of(exc)}") from exc

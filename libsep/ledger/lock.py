@@ -11,6 +11,7 @@ from pathlib import Path
 from libsep.errors import LedgerError, reason_of
 from libsep.ledger.held_lock import STALE_S, HeldLock
 from libsep.ledger.holder import describe_self, in_use, why_dead
+from libsep.machine import sync
 
 logger = logging.getLogger(__name__)
 
@@ -162,7 +163,7 @@ def _write(path: Path, mode: str, content: dict[str, object]) -> None:
     with path.open(mode, encoding="utf-8") as file:
         json.dump(content, file)
         file.flush()
-        os.fsync(file.fileno())
+        sync(file.fileno())
 
 
 def _read(path: Path) -> dict[str, object]:

@@ -6,7 +6,6 @@ and `sort_by`, which takes longer than all else that ``libsep status`` does: non
 
 import contextlib
 import dataclasses
-import os
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ import pyarrow.parquet as pq
 
 from libsep.errors import LedgerError, reason_of
 from libsep.ledger.arrays import array_of
-from libsep.machine import sync_folder
+from libsep.machine import sync, sync_folder
 from libsep.track import Outcome
 
 Row: TypeAlias = dict[str, Any]
@@ -279,7 +278,7 @@ def writing(path: Path, schema: Any) -> Iterator[pq.ParquetWriter]:
             with pq.ParquetWriter(file, schema, compression="zstd") as writer:
                 yield writer
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
         partial.replace(path)
         sync_folder(path.parent)
     except LedgerError:  # of the rows

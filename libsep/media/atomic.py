@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from libsep.errors import ConfigError, StemsError
-from libsep.machine import sync_folder
+from libsep.machine import sync, sync_folder
 from libsep.media.file_names import MAX_NAME_BYTES
 
 logger = logging.getLogger(__name__)
@@ -210,7 +210,7 @@ def _part_name(name: bytes) -> bytes:
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        sync(descriptor)
     finally:
         os.close(descriptor)
 

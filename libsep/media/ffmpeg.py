@@ -177,7 +177,8 @@ class Process:
     def kill(self) -> None:
         """End ffmpeg at once, if it still runs; another thread may be waiting for it."""
         if self._process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
+            # It may end meanwhile: then macOS says "not permitted", and Linux nothing.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 

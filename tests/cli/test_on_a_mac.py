@@ -1,5 +1,6 @@
 """``libsep`` on a system that lacks what only Linux has, as far as Linux can play it."""
 
+import errno
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
+from libsep import machine
 from libsep.ledger import FOLDER, Ledger
 from libsep.media.verify import verify_stems
 
@@ -50,9 +52,9 @@ def processes_of(folder: Path) -> list[psutil.Process]:
     return found
 
 
-def printed(script: str) -> str:
+def printed(script: str, *arguments: str) -> str:
     """Return what a script prints in a Python of its own."""
-    return subprocess.check_output([sys.executable, "-c", script], text=True).strip()
+    return subprocess.check_output([sys.executable, "-c", script, *arguments], text=True).strip()
 
 
 @pytest.mark.ray
@@ -111,6 +113,59 @@ def test_a_lock_of_a_process_that_lives_is_not_taken_however_long_the_mac_slept(
         "print(why_dead({**holder, 'pid': child.pid}).partition('dead')[1])"
     )
     assert printed(script).split() == ["''", "another", "dead"]
+
+
+FLUSH = """
+import errno, os, sys
+from pathlib import Path
+from libsep import machine
+
+asked = []
+fsync = os.fsync
+
+def flush(handle, request):
+    asked.append(f"F_FULLFSYNC {request == machine.fcntl.F_FULLFSYNC}")
+    if int(sys.argv[1]):
+        raise OSError(int(sys.argv[1]), "refused")
+
+def noted(handle):
+    asked.append("fsync")
+    fsync(handle)
+
+machine.fcntl.fcntl, os.fsync = flush, noted
+try:
+    from libsep.media.atomic import write_text
+    write_text(Path(sys.argv[2]), "whole")
+except Exception as exc:
+    asked.append(type(exc).__name__)
+print(*asked, sep=", ")
+"""
+"""Writes a file, and prints what its drive is asked, which answers with an error number or 0."""
+
+
+@pytest.mark.parametrize(
+    ("answer", "asked"),
+    [
+        (0, "F_FULLFSYNC True, F_FULLFSYNC True"),
+        (errno.ENOTSUP, "F_FULLFSYNC True, fsync, F_FULLFSYNC True, fsync"),
+        (errno.EINVAL, "F_FULLFSYNC True, fsync, F_FULLFSYNC True, fsync"),
+        (errno.ENOTTY, "F_FULLFSYNC True, fsync, F_FULLFSYNC True, fsync"),
+        (errno.EIO, "F_FULLFSYNC True, StemsError"),
+    ],
+)
+def test_a_drive_is_asked_to_empty_its_memory_before_a_file_counts_as_written(
+    on_a_mac: None, tmp_path: Path, answer: int, asked: str
+) -> None:
+    """On a Mac ``fsync`` leaves it there, where a power cut takes it."""
+    goal = tmp_path / "text"
+    assert printed(FLUSH, str(answer), str(goal)) == asked
+    assert goal.exists() == (answer != errno.EIO)
+
+
+def test_every_part_of_libsep_asks_the_drive_in_one_way() -> None:
+    package = Path(machine.__file__).parent
+    found = [path.name for path in package.rglob("*.py") if "os.fsync(" in path.read_text()]
+    assert found == ["machine.py"]
 
 
 def test_windows_is_told_where_libsep_runs() -> None:

@@ -114,6 +114,29 @@ def test_a_browser_that_waits_for_a_gesture_is_given_one(opened: Page) -> None:
     assert page.is_hidden("#problem")
 
 
+def test_a_browser_that_does_not_tell_gestures_has_both_reasons_told(
+    browser: Browser, server: ListenServer
+) -> None:
+    """Safari before 16.4."""
+    page = browser.new_page()
+    page.add_init_script("delete Navigator.prototype.userActivation")
+    page.goto(server.url)
+    until(page, "window.app?.player && app.waveform.filled === app.waveform.nBins")
+    assert page.evaluate("navigator.userActivation === undefined")
+    page.evaluate("app.context.suspend().then(() => { app.context.resume = async () => {}; })")
+    page.evaluate("app.play()")
+    until(page, "!document.querySelector('#problem').hidden")
+    told = page.text_content("#problem") or ""
+    assert "press play once more" in told
+    assert "is there a sound device?" in told
+    assert not is_playing(page)
+    page.evaluate("delete app.context.resume")
+    page.click("#play")
+    until(page, "app.position > 4000")
+    assert page.is_hidden("#problem")
+    page.close()
+
+
 def test_sound_that_the_browser_takes_away_is_paused(opened: Page) -> None:
     page = opened
     page.click("#play")
@@ -123,7 +146,10 @@ def test_sound_that_the_browser_takes_away_is_paused(opened: Page) -> None:
     until(page, "!app.playing")
     assert not is_playing(page)
     assert page.evaluate("app.desk.output.shown") == 0, "the meters stand still as if it played"
+    assert page.is_visible("#problem")
+    assert "has stopped the sound" in (page.text_content("#problem") or "")
     page.click("#play")
+    assert page.is_hidden("#problem")
     before = page.evaluate("app.position")
     until(page, f"app.position > {before} + 4000")
 

@@ -38,7 +38,8 @@ class OnMac(types.ModuleType):
 
 REPLACED: dict[types.ModuleType, OnMac] = {
     sys: OnMac(sys, platform="darwin"),
-    fcntl: OnMac(fcntl, ("F_GETPIPE_SZ", "F_SETPIPE_SZ")),
+    # Linux does not know this number: it says "invalid argument", as Macs do for some drives.
+    fcntl: OnMac(fcntl, ("F_GETPIPE_SZ", "F_SETPIPE_SZ"), F_FULLFSYNC=51),
     os: OnMac(os, ("sched_getaffinity", "posix_fadvise", "posix_fallocate", "memfd_create")),
     time: OnMac(time, ("CLOCK_BOOTTIME",)),
 }

@@ -1,3 +1,4 @@
+import errno
 import os
 import shutil
 import signal
@@ -151,6 +152,21 @@ def test_a_killed_ffmpeg_is_an_error_that_names_the_signal(ffmpeg: Path) -> None
         os.kill(process.pid, signal.SIGKILL)
         with pytest.raises(DecodeError, match="killed by SIGKILL"):
             process.finish()
+
+
+def test_an_ffmpeg_that_ends_while_it_is_killed_is_no_error(
+    ffmpeg: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What macOS answers where a group has only ended processes in it."""
+
+    def refuse(group: int, number: int) -> None:
+        os.kill(group, number)
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("os.killpg", refuse)
+    with start(silence(1e6), ffmpeg) as process:
+        process.read(100)
+    assert wait_until_gone(process.pid)
 
 
 def test_writing_to_a_dead_ffmpeg_is_an_error_at_once(ffmpeg: Path) -> None:

@@ -6,9 +6,12 @@ const NO_SOUND_MS = 4000;
 const NO_GESTURE_MS = 1000;
 const NO_DEVICE = "The browser's sound does not start. Is there a sound device?";
 const NO_GESTURE = "The browser plays only after a click or a key: press play.";
+const NO_GESTURE_OR_DEVICE =
+  "The browser's sound does not start: press play once more. If that does not help: is there a sound device?";
+const TAKEN_AWAY = "The browser has stopped the sound, as for a call or without its device: press play.";
 
 export class Sound {
-  // `onstop(reason)`: what should be heard is not, or no longer; the reason is null if none is known.
+  // `onstop(reason)`: what should be heard is not, or no longer; the reason is a sentence.
   constructor(onstop) {
     this.onstop = onstop;
     this.context = null;
@@ -28,7 +31,7 @@ export class Sound {
     context.onstatechange = () => {
       if (context.state === "running") hasRun = true;
       // The browser may take the sound away: Safari does for a call, others with the device.
-      else if (hasRun && this.context === context) this.onstop(null);
+      else if (hasRun && this.context === context) this.onstop(TAKEN_AWAY);
     };
   }
 
@@ -43,12 +46,13 @@ export class Sound {
     const { context } = this;
     const start = ++this.starts;
     const before = context.currentTime;
-    const isGesture = navigator.userActivation?.isActive ?? true;
+    const activation = navigator.userActivation; // Safari before 16.4 does not tell
+    const reason = !activation ? NO_GESTURE_OR_DEVICE : activation.isActive ? NO_DEVICE : NO_GESTURE;
     context.resume().catch(() => {}); // closed meanwhile: another track has another rate
     setTimeout(() => {
       if (this.context !== context || this.starts !== start || context.currentTime !== before) return;
-      this.onstop(isGesture ? NO_DEVICE : NO_GESTURE);
-    }, isGesture ? NO_SOUND_MS : NO_GESTURE_MS);
+      this.onstop(reason);
+    }, reason === NO_GESTURE ? NO_GESTURE_MS : NO_SOUND_MS);
   }
 
   stop() { this.starts++; }

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ import numpy as np
 from jaxtyping import Int16
 
 from libsep.errors import LedgerError, reason_of
+from libsep.machine import sync
 from libsep.media.atomic import Root
 from libsep.separation.registry import Model
 from libsep.track import path_to_text
@@ -211,7 +211,7 @@ class LabelStore:
                 with (partial / f"{name}.npy").open("wb") as file:
                     np.save(file, samples)
                     file.flush()
-                    os.fsync(file.fileno())
+                    sync(file.fileno())
             _write(partial / NOTE, json.dumps(note).encode())
             goal.parent.mkdir(parents=True, exist_ok=True)
             partial.rename(goal)
@@ -274,5 +274,5 @@ def _write(path: Path, content: bytes) -> None:
     with partial.open("wb") as file:
         file.write(content)
         file.flush()
-        os.fsync(file.fileno())
+        sync(file.fileno())
     partial.replace(path)

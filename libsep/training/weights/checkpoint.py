@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from libsep.errors import ConfigError, ModelError, reason_of
+from libsep.machine import sync
 from libsep.nets.band_split_unet import BandSplitUNet
 from libsep.nets.network import SeparationNetwork
 from libsep.nets.unet import UNet
@@ -35,7 +36,7 @@ def save_checkpoint(path: Path, state: State) -> None:
         with partial.open("wb") as file:
             torch.save(state.state_dict(), file)
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
         partial.replace(path)
     except (OSError, RuntimeError) as exc:  # torch makes the latter of a full disk
         with contextlib.suppress(OSError):
