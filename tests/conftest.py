@@ -117,6 +117,12 @@ def loggers_as_before() -> Iterator[None]:
 
 
 @pytest.fixture
+def waits_by_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ``os.fsync`` be what waits for the disk, also on a Mac, where another request is."""
+    monkeypatch.setattr("fcntl.F_FULLFSYNC", -1, raising=False)  # refused: "invalid argument"
+
+
+@pytest.fixture
 def rng() -> np.random.Generator:
     """Return a generator of random numbers that is the same in every run."""
     return np.random.default_rng(20261120)

@@ -83,6 +83,7 @@ def test_a_disk_that_fails_while_a_journal_is_read_is_an_error_in_one_line(tmp_p
         Ledger(tmp_path).latest()
 
 
+@pytest.mark.usefixtures("waits_by_fsync")
 def test_rows_are_on_the_disk_as_a_file_with_a_name_before_their_journal_goes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -229,6 +229,7 @@ def test_a_full_disk_is_an_error_and_the_row_before_stays(
     assert set(ledger.latest()) == {"x", "z"}
 
 
+@pytest.mark.usefixtures("waits_by_fsync")
 def test_a_thousand_rows_wait_for_the_disk_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,6 +250,7 @@ def test_a_thousand_rows_wait_for_the_disk_once(
     assert len(ledger.latest()) == 2502
 
 
+@pytest.mark.usefixtures("waits_by_fsync")
 def test_the_name_of_a_journal_is_on_the_disk_before_its_first_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,7 @@ def test_a_file_appears_whole_in_a_new_folder(tmp_path) -> None:
     assert goal.read_bytes() == b"whole"
 
 
+@pytest.mark.usefixtures("waits_by_fsync")
 def test_a_file_is_on_the_disk_before_it_has_its_name_and_the_name_before_the_block_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
