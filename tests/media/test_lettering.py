@@ -4,7 +4,9 @@ import io
 
 import numpy as np
 import pytest
+from matplotlib import get_data_path
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 from PIL import Image
 
 from libsep.media.lettering import lettering
@@ -33,9 +35,13 @@ def drawn(text: str) -> np.ndarray:
         ("", ""),
     ],
 )
-def test_letters_are_shown_in_any_font_or_simpler(text: str, shown: str) -> None:
+def test_letters_are_shown_in_any_font_or_simpler(
+    text: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brought = [font for font in fontManager.ttflist if font.fname.startswith(get_data_path())]
+    monkeypatch.setattr(fontManager, "ttflist", brought)  # what else is installed may have letters
     with lettering(text) as legible:
-        assert legible(text).replace("夏", "?") == shown  # there may be a font for Japanese
+        assert legible(text) == shown
     drawn(text)
 
 
