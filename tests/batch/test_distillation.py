@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from libsep import log
 from libsep.batch.cluster.connection import embedded_ray
-from libsep.batch.distillation.run import Student, _judged, distil, learn, teach
+from libsep.batch.distillation.run import Student, _judged, begun_logs, distil, learn, teach
 from libsep.batch.interrupts import Interrupts
 from libsep.config import DistillationConfig
 from libsep.datasets.audio_cache import AudioCache
@@ -159,6 +160,20 @@ def test_labels_of_a_genre_are_made_once_in_the_disk_that_they_may_take(
     for folder in job.labels.glob("*/train/*"):
         sources = [np.load(path).astype(int) for path in folder.glob("*.npy")]
         assert np.abs(sum(sources)).max() > 3000
+
+
+@pytest.mark.parametrize("address", ["", "10.0.0.1:6379"])
+def test_on_one_machine_no_log_goes_to_where_the_drive_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """Machines of a cluster may each have a folder of their own there."""
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    folder = begun_logs(tmp_path / "mount")
+    assert not folder.has_gone
+    shutil.rmtree(tmp_path / "mount")
+    if not address:
+        log.setup_worker(folder)
+    assert (folder.has_gone, (tmp_path / "mount").exists()) == (not address, False)
 
 
 def write_labels(job: DistillationJob) -> LabelStore:

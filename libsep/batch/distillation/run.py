@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from libsep import log
-from libsep.batch.cluster.connection import cluster_or_embedded_ray
+from libsep.batch.cluster.connection import cluster_or_embedded_ray, is_cluster_named
 from libsep.batch.distillation.labelling import Labelling, Teachers
 from libsep.batch.distillation.selection import select_tracks
 from libsep.batch.interrupts import Interrupts, caught_interrupts
@@ -18,6 +18,7 @@ from libsep.errors import ConfigError
 from libsep.genre.names import GENERIC
 from libsep.ledger.lock import RunLock
 from libsep.machine import n_cores
+from libsep.media.atomic import make_folder
 from libsep.media.awake import kept_awake
 from libsep.media.decode import SAMPLE_RATE
 from libsep.separation.registry import Model, find_model
@@ -138,7 +139,7 @@ def teach(
     def on_label(_: Block) -> None:
         audience.labelled(sum(map(store.has, blocks)), len(blocks))
 
-    with Teachers(job.teacher, job.config.separation, log.Folder(job.out / "logs")) as teachers:
+    with Teachers(job.teacher, job.config.separation, begun_logs(job.out)) as teachers:
         labelling = Labelling(teachers, store, on_label)
         block_s = _timed(labelling, [block for block in blocks if not store.has(block)])
         price = Price(
@@ -247,6 +248,17 @@ def _ray(job: DistillationJob, *, is_insecure: bool) -> Iterator[Interrupts]:
         stack.enter_context(ray_context)
         # After Ray has started, because it takes over SIGTERM itself.
         yield stack.enter_context(caught_interrupts())
+
+
+def begun_logs(out: Path) -> log.Folder:
+    """Make the folder of the logs of a distillation, with the driver's mark.
+
+    On this machine alone, its processes know by it when the drive of ``out`` has gone.
+    """
+    folder = log.Folder(out / "logs", is_shared=not is_cluster_named())
+    make_folder(folder.path)
+    (folder.path / log.DRIVER).touch()
+    return folder
 
 
 def _interruption(interrupts: Interrupts) -> str:
