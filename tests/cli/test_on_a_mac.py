@@ -85,6 +85,23 @@ def test_a_run_that_is_killed_leaves_no_process_and_the_next_does_the_rest(
 
 
 @pytest.mark.ray
+def test_a_ray_that_is_interrupted_while_it_starts_leaves_no_process(on_a_mac: None) -> None:
+    script = (
+        "import psutil; from libsep.batch.cluster import connection\n"
+        "begin = connection.Node.start_ray_processes\n"
+        "def interrupted(node):\n"
+        "    begin(node)\n"
+        "    raise KeyboardInterrupt\n"
+        "connection.Node.start_ray_processes = interrupted\n"
+        "try:\n"
+        "    with connection.embedded_ray(n_track_slots=1, object_store_bytes=10**8): pass\n"
+        "except KeyboardInterrupt: pass\n"
+        "print([each.name() for each in psutil.Process().children()])"
+    )
+    assert printed(script) == "[]"
+
+
+@pytest.mark.ray
 def test_the_store_of_ray_is_no_larger_than_a_mac_may_have(on_a_mac: None) -> None:
     script = (
         "from libsep.batch.cluster.connection import embedded_ray; import ray\n"

@@ -22,7 +22,7 @@ PROGRAMS = ("gcs_server", "raylet")
 
 @contextlib.contextmanager
 def reaped(folder: Path) -> Iterator[None]:
-    """See to it that Ray's processes end, and its folder goes, when this process is killed.
+    """See to it that Ray's processes end, and its folder goes, also if this process is killed.
 
     Parameters
     ----------
@@ -40,6 +40,7 @@ def reaped(folder: Path) -> Iterator[None]:
             yield
         finally:
             reaper.kill()
+            reap(str(folder))  # of a Ray that was interrupted while it started, Ray knows nothing
 
 
 def reap(folder: str) -> None:
