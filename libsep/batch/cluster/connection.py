@@ -16,7 +16,7 @@ from ray.job_config import JobConfig
 
 from libsep.batch import environment
 from libsep.batch.cluster.nodes import CORES
-from libsep.batch.cluster.reaper import reaped
+from libsep.batch.cluster.reaper import END_S, reaped
 from libsep.batch.cluster.security import prepare_access
 from libsep.errors import ClusterError
 from libsep.ledger.holder import is_alive
@@ -37,9 +37,6 @@ MOST_STORE_BYTES_OF_A_MAC = 2**31
 
 START_ATTEMPTS = 4
 """A slow machine can miss the 30 s in which Ray's raylet must answer; a second start is warm."""
-
-END_S = 30.0
-"""How long a process of Ray may take to end on a busy machine, once it is killed."""
 
 
 @contextlib.contextmanager

@@ -19,6 +19,9 @@ DOES_KERNEL_REAP = sys.platform == "linux"
 PROGRAMS = ("gcs_server", "raylet")
 """Programs of Ray that live on; the others end with these."""
 
+END_S = 30.0
+"""How long a process of Ray may take to end on a busy machine, once it is killed."""
+
 
 @contextlib.contextmanager
 def reaped(folder: Path) -> Iterator[None]:
@@ -45,11 +48,14 @@ def reaped(folder: Path) -> Iterator[None]:
 
 def reap(folder: str) -> None:
     """Kill the Ray that has ``folder`` in its command lines, and remove that."""
+    killed = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             program, *words = process.cmdline() or [""]
             if Path(program).name in PROGRAMS and folder in " ".join(words):
                 process.kill()
+                killed.append(process)
+    psutil.wait_procs(killed, END_S)
     shutil.rmtree(folder, ignore_errors=True)
 
 
