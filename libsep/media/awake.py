@@ -17,8 +17,8 @@ def kept_awake(*, is_wanted: bool = True) -> Iterator[None]:
     """Ask the system not to sleep for want of a user, for the length of the block, if wanted.
 
     macOS has a program for that, and so has Linux with systemd, which refuses a sleep that a user
-    asks for as well. Where there is neither, as on servers and in containers, or it may not,
-    nothing is done. Who closes a lid means it.
+    asks for as well. Where there is neither, as in containers, or it is refused, the block runs
+    all the same. A closed lid is not asked about.
     """
     command = _command() if is_wanted else []
     if not command:
