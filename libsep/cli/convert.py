@@ -50,12 +50,15 @@ def convert(
     from libsep.cli.configuration import read_config
     from libsep.library.survey import stem_file_in
     from libsep.media.atomic import NOBODYS_S, remove_stale
+    from libsep.media.mounts import expect_drive
     from libsep.pipeline.single import Converter
 
     goal = Path(output) if output else None
     if output and os.path.isfile(file):  # noqa: PTH113 - a closed folder raises there
         goal = within(output, stem_file_in(Path(output), file.name).name)
     refuse_uris("convert", file, goal)
+    if goal is not None:
+        expect_drive(goal)
     log.setup(level=logging.CRITICAL)  # what a track's log says is in its outcome
     settings = read_config(
         config, genre=genre, model=model, codec=codec, device=device, reconstruct=reconstruct

@@ -12,6 +12,7 @@ from pathlib import Path
 from libsep.errors import ConfigError, StemsError
 from libsep.machine import sync, sync_folder
 from libsep.media.file_names import MAX_NAME_BYTES
+from libsep.media.mounts import expect_drive
 
 logger = logging.getLogger(__name__)
 
@@ -62,13 +63,14 @@ def write_text(goal: Path, text: str) -> None:
 
 
 def expect_folder(path: Path) -> None:
-    """Do nothing if a path is a folder, or can become one.
+    """Do nothing if a path is a folder, or can become one, on the drive that belongs there.
 
     Raises
     ------
     ConfigError
-        It, or a part of it, is a file.
+        It, or a part of it, is a file; or its drive is not mounted (see `expect_drive`).
     """
+    expect_drive(path)
     for place in (path, *path.parents):
         if os.path.isdir(place):  # noqa: PTH112 - may not raise
             return

@@ -16,6 +16,7 @@ from libsep.library.survey import ListFiles, locked_ledger
 from libsep.library.walk import Problem
 from libsep.machine import temporary_folder
 from libsep.media.atomic import expect_folder
+from libsep.media.mounts import expect_drive
 from libsep.storage.connection import resolved
 from libsep.storage.ledger import LIBRARY_NOTE, copied_ledger, fetched_ledger, state_folder
 from libsep.storage.lock import run_in_store
@@ -88,9 +89,10 @@ class Ends:
         Raises
         ------
         ConfigError
-            They are not, or the library's store does not answer.
+            They are not, the drive of one is not mounted, or the library's store does not answer.
         """
         if isinstance(self.library, Path):
+            expect_drive(self.library)
             is_there = self.library.is_dir()
         else:
             try:
