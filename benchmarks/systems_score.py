@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from libsep.config import SeparationConfig
 from libsep.datasets.audio_cache import AudioCache
 from libsep.datasets.songs import Song
+from libsep.datasets.sums import is_source, targets_of
 from libsep.evaluation.baselines import IDEAL, QUARTER, RULES, baselines
 from libsep.evaluation.scores import Scores, mean_by_target, score_song
 from libsep.evaluation.separate import separate_song
@@ -58,8 +59,11 @@ def score_model(
         started = time.thread_time()
         stems = dict(zip(model.targets, separate_song(song, separator, grid), strict=True))
         spent_s += time.thread_time() - started
-        known = {name: part for name, part in song.sources.items() if name not in TARGETS}
-        known |= {name: part for name, part in song.sources.items() if name in model.targets}
+        known = {
+            name: part
+            for name, part in song.sources.items()
+            if not is_source(name) or set(targets_of(name)) <= set(model.targets)
+        }
         if scored := score_song(dataclasses.replace(song, sources=known), stems):
             scores[song.name] = scored
     networks = [load_network(part) for part in networks_of(model)]

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ray._private.node import Node
 
 from libsep.batch.cluster.connection import (
     HELPERS,
+    NUMBERS,
     PREFIX,
     _remove_folders_of_the_dead,
     embedded_ray,
@@ -26,6 +28,7 @@ from libsep.batch.separators.loading import Separators
 from libsep.batch.tasks import RemoteSeparator, Seat
 from libsep.config import Config
 from libsep.errors import ClusterError, ConfigError, ModelError, SeparationError
+from libsep.media.atomic import NOBODYS_S
 from libsep.restoration.model import RestorationModel
 from libsep.separation.registry import Model
 from libsep.separation.separator import Separator
@@ -71,12 +74,26 @@ def segments(rng: np.random.Generator) -> list[np.ndarray]:
 
 
 def test_folders_of_ray_go_when_nothing_runs_under_their_number(tmp_path: Path) -> None:
-    names = {"mine": f"{os.getpid()}-x", "none": "²-x", "dead": "99999999999-x"}
-    for name in names.values():
-        (tmp_path / f"{PREFIX}{name}").mkdir()
+    mine, dead = f"{os.getpid()}-x", "99999999999"
+    here = str(Path("/proc/self/ns/pid").readlink())
+    notes = {
+        mine: here,
+        "²-x": here,
+        f"{dead}-x": here,
+        f"{dead}-of-another-container": "pid:[1]",
+        f"{dead}-new": None,
+        f"{dead}-old": None,
+    }
+    for name, note in notes.items():
+        folder = tmp_path / f"{PREFIX}{name}"
+        folder.mkdir()
+        if note is not None:
+            (folder / NUMBERS).write_text(note)
+    yesterday = time.time() - NOBODYS_S - 60
+    os.utime(tmp_path / f"{PREFIX}{dead}-old", (yesterday, yesterday))
     _remove_folders_of_the_dead(tmp_path)
     left = {path.name.removeprefix(PREFIX) for path in tmp_path.iterdir()}
-    assert left == {names["mine"], names["none"]}
+    assert left == {mine, "²-x", f"{dead}-of-another-container", f"{dead}-new"}
 
 
 def test_ray_listens_on_loopback_only(cluster: None) -> None:

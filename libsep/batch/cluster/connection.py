@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,11 +22,15 @@ from libsep.batch.cluster.security import prepare_access
 from libsep.errors import ClusterError
 from libsep.ledger.holder import is_alive
 from libsep.machine import n_cores, temporary_folder, temporary_root
+from libsep.media.atomic import NOBODYS_S
 
 logger = logging.getLogger(__name__)
 
 PREFIX = "libsep-ray-"
 """How the names of Ray's folders begin; the number of the run's process follows."""
+
+NUMBERS = "numbers"
+"""File in such a folder that says among which processes that number counts."""
 
 HELPERS = ("start_monitor", "start_log_monitor", "start_api_server", "start_reaper_process")
 """Methods of Ray's `Node` that start what embedded Ray has no use for: the autoscaler, the reader
@@ -72,6 +77,7 @@ def embedded_ray(
     parent = _short_temporary_folder()
     _remove_folders_of_the_dead(parent)
     with temporary_folder(f"{PREFIX}{os.getpid()}-", parent) as folder, reaped(folder):
+        (folder / NUMBERS).write_text(_numbers(), encoding="utf-8")
         try:
             # Ray opens its own folder to everybody, sockets and all; the one above it stays ours.
             _start(n_track_slots, object_store_bytes, n_gpus, folder / "r")
@@ -145,8 +151,29 @@ def _remove_folders_of_the_dead(parent: Path) -> None:
     """Remove what Ray left of runs that were killed."""
     for folder in parent.glob(f"{PREFIX}*"):
         pid = folder.name.removeprefix(PREFIX).partition("-")[0]
-        if pid.isdecimal() and not is_alive(int(pid)):
+        if pid.isdecimal() and not is_alive(int(pid)) and _counts_here(folder):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _counts_here(folder: Path) -> bool:
+    """Return whether the number in a folder's name is one of a process that is seen from here.
+
+    Without a note it is of a run that was killed before it wrote one, or is about to.
+    """
+    try:
+        note = folder / NUMBERS
+        if note.exists():
+            return note.read_text(encoding="utf-8") == _numbers()
+        return time.time() - folder.stat().st_mtime > NOBODYS_S
+    except OSError:
+        return False
+
+
+def _numbers() -> str:
+    """Return what differs between containers that share a folder, but not its process numbers."""
+    with contextlib.suppress(OSError):
+        return str(Path("/proc/self/ns/pid").readlink())
+    return ""
 
 
 @contextlib.contextmanager
