@@ -48,17 +48,11 @@ def convert(
 ) -> None:
     """Convert one track to a stem file, in this process and without Ray."""
     from libsep.cli.configuration import read_config
-    from libsep.library.survey import stem_file_in
     from libsep.media.atomic import NOBODYS_S, remove_stale
-    from libsep.media.mounts import expect_drive
     from libsep.pipeline.single import Converter
 
-    goal = Path(output) if output else None
-    if output and os.path.isfile(file):  # noqa: PTH113 - a closed folder raises there
-        goal = within(output, stem_file_in(Path(output), file.name).name)
+    goal = _goal(file, output) if output else None
     refuse_uris("convert", file, goal)
-    if goal is not None:
-        expect_drive(goal)
     log.setup(level=logging.CRITICAL)  # what a track's log says is in its outcome
     settings = read_config(
         config, genre=genre, model=model, codec=codec, device=device, reconstruct=reconstruct
@@ -88,3 +82,20 @@ def convert(
         for line in outcome.message.splitlines()[1:]:
             console.print(f"   [dim]{markup(line)}[/]")
         raise typer.Exit(1)
+
+
+def _goal(file: Path, output: str) -> Path:
+    """Return the stem file, or the folder of stem files, that ``--output`` names.
+
+    Raises
+    ------
+    ConfigError
+        It lies on a drive that is not mounted.
+    """
+    from libsep.library.survey import stem_file_in
+    from libsep.media.mounts import expect_drive
+
+    is_track = os.path.isfile(file)  # noqa: PTH113 - a closed folder raises there
+    goal = within(output, stem_file_in(Path(output), file.name).name) if is_track else Path(output)
+    expect_drive(goal)
+    return goal

@@ -22,7 +22,7 @@ from libsep.batch.cluster.security import prepare_access
 from libsep.errors import ClusterError
 from libsep.ledger.holder import is_alive
 from libsep.machine import n_cores, temporary_folder, temporary_root
-from libsep.media.atomic import NOBODYS_S
+from libsep.media.atomic import NOBODYS_S, write_text
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def embedded_ray(
     parent = _short_temporary_folder()
     _remove_folders_of_the_dead(parent)
     with temporary_folder(f"{PREFIX}{os.getpid()}-", parent) as folder, reaped(folder):
-        (folder / NUMBERS).write_text(_numbers(), encoding="utf-8")
+        write_text(folder / NUMBERS, _numbers())
         try:
             # Ray opens its own folder to everybody, sockets and all; the one above it stays ours.
             _start(n_track_slots, object_store_bytes, n_gpus, folder / "r")
