@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,9 @@ from libsep.restoration.model import RestorationModel
 from libsep.separation.registry import Model
 from libsep.separation.separator import Separator
 from libsep.stem_maker import StemMaker
+
+from ..faults.causes import can_mount
+from ..processes import COMMAND
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -94,6 +98,26 @@ def test_folders_of_ray_go_when_nothing_runs_under_their_number(tmp_path: Path) 
     _remove_folders_of_the_dead(tmp_path)
     left = {path.name.removeprefix(PREFIX) for path in tmp_path.iterdir()}
     assert left == {mine, "²-x", f"{dead}-of-another-container", f"{dead}-new"}
+
+
+def test_a_machine_without_loopback_is_told_at_once(tmp_path: Path) -> None:
+    if not can_mount():
+        pytest.skip("no network of its own can be had here")
+    command = [
+        "unshare",
+        "--net",
+        *COMMAND,
+        "run",
+        tmp_path,
+        tmp_path / "stems",
+        "--model",
+        "small",
+    ]
+    (tmp_path / "track.flac").write_bytes(b"fLaC")
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode == 2, ended.stderr
+    assert "no connection at 127.0.0.1, at which Ray's processes talk" in ended.stderr
+    assert "Network is unreachable" in ended.stderr
 
 
 def test_ray_listens_on_loopback_only(cluster: None) -> None:

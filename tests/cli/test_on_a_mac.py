@@ -27,18 +27,22 @@ MAC = Path(__file__).parents[1] / "mac"
 FOLDERS = "libsep-ray-{pid}-*"
 
 
-@pytest.fixture
-def on_a_mac(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Let the commands that this test starts find themselves on a Mac."""
-    monkeypatch.setenv("PYTHONPATH", f"{MAC}:{os.environ.get('PYTHONPATH', '')}")
-    # macOS has no setpriv: all else that is on PATH.
-    programs = tmp_path / "programs"
-    programs.mkdir()
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with all that is on PATH but setpriv, which macOS has not."""
+    programs = tmp_path_factory.mktemp("programs")
     for folder in reversed(os.environ["PATH"].split(":")):
         for program in Path(folder).glob("*"):
             if program.name != "setpriv":
                 (programs / program.name).unlink(missing_ok=True)
                 (programs / program.name).symlink_to(program)
+    return programs
+
+
+@pytest.fixture
+def on_a_mac(monkeypatch: pytest.MonkeyPatch, programs: Path) -> None:
+    """Let the commands that this test starts find themselves on a Mac."""
+    monkeypatch.setenv("PYTHONPATH", f"{MAC}:{os.environ.get('PYTHONPATH', '')}")
     monkeypatch.setenv("PATH", str(programs))
     assert shutil.which("setpriv") is None
 

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ from libsep.batch import environment
 from libsep.batch.cluster.nodes import CORES
 from libsep.batch.cluster.reaper import END_S, reaped
 from libsep.batch.cluster.security import prepare_access
-from libsep.errors import ClusterError
+from libsep.errors import ClusterError, reason_of
 from libsep.ledger.holder import is_alive
 from libsep.machine import n_cores, temporary_folder, temporary_root
 from libsep.media.atomic import NOBODYS_S, write_text
@@ -36,6 +37,12 @@ HELPERS = ("start_monitor", "start_log_monitor", "start_api_server", "start_reap
 """Methods of Ray's `Node` that start what embedded Ray has no use for: the autoscaler, the reader
 of logs, and the server of the dashboard, which is off. They take 2.7 CPU seconds and 160 MB. The
 last one is for Macs, which have `reaped`."""
+
+LOOPBACK = "127.0.0.1"
+"""Address of embedded Ray."""
+
+LOOPBACK_S = 10.0
+"""How long a connection may take there on a busy machine."""
 
 MOST_STORE_BYTES_OF_A_MAC = 2**31
 """Ray does not start on a Mac with more."""
@@ -72,6 +79,7 @@ def embedded_ray(
         raise ValueError("Ray runs in this process already")
     if environment.is_too_late:  # it would listen to the network, and not know its own token
         raise ValueError("Ray was imported before libsep.batch: import that first")
+    _expect_loopback()
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     # Paths of Ray's sockets must stay under 107 bytes, so its folder lies directly in /tmp.
     parent = _short_temporary_folder()
@@ -88,6 +96,24 @@ def embedded_ray(
             for process in processes:  # Ray waits a second for each, which may be too short
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(END_S)
+
+
+def _expect_loopback() -> None:
+    """Do nothing if a process of this machine reaches another one at `LOOPBACK`.
+
+    Raises
+    ------
+    ClusterError
+        It does not. Ray would try for minutes, and not say so.
+    """
+    try:
+        with socket.create_server((LOOPBACK, 0)) as server:
+            socket.create_connection(server.getsockname(), LOOPBACK_S).close()
+    except OSError as exc:
+        raise ClusterError(
+            f"no connection at {LOOPBACK}, at which Ray's processes talk to each other: "
+            f"{reason_of(exc)} (is the loopback interface up? does a firewall close it?)"
+        ) from exc
 
 
 def _processes() -> "list[subprocess.Popen[bytes]]":
@@ -205,7 +231,7 @@ def _start(n_cpus: int, object_store_bytes: int, n_gpus: int | None, folder: Pat
                     configure_logging=False,
                     log_to_driver=False,
                     object_store_memory=object_store_bytes,
-                    _node_ip_address="127.0.0.1",
+                    _node_ip_address=LOOPBACK,
                     _temp_dir=str(folder),
                     job_config=_job_config(),
                 )
