@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +17,7 @@ from libsep.cli.terminal import (
     make_streams_safe,
 )
 from libsep.cli.usage import EXIT_USAGE
-from libsep.errors import LibsepError, NodesError, TrackError, reason_of
+from libsep.errors import ConfigError, LibsepError, NodesError, TrackError, reason_of
 from libsep.track import path_to_text
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,21 @@ def options(
     ] = False,
 ) -> None:
     """Convert a whole music library into Native Instruments Stems."""
+    _expect_current_folder()
+
+
+def _expect_current_folder() -> None:
+    """Do nothing if the current folder is there: without it no process of Ray starts.
+
+    Raises
+    ------
+    ConfigError
+        It has been deleted, or its drive has gone.
+    """
+    try:
+        Path.cwd()
+    except OSError as exc:
+        raise ConfigError("the current folder is gone: change to another one (cd)") from exc
 
 
 def main(arguments: list[str] | None = None) -> None:
