@@ -31,7 +31,6 @@ from libsep.separation.registry import Model
 from libsep.track import Outcome, Track
 
 from ..conftest import track_called
-from ..processes import COMMAND
 
 
 def test_convert_writes_one_stem_file_and_verify_agrees(
@@ -301,24 +300,6 @@ def test_a_folder_that_cannot_even_be_looked_at_is_told_in_one_line(
     assert ended.err.startswith(f"libsep: {odd}"), ended.err
     assert ended.err.endswith(": File name too long\n")
     assert len(ended.err.splitlines()) == 1
-
-
-@pytest.mark.parametrize("command", [["run"], ["convert"]])
-def test_a_current_folder_that_is_gone_is_told_in_one_line(
-    tmp_path: Path, command: list[str]
-) -> None:
-    folder = tmp_path / "gone"
-    folder.mkdir()
-    script = 'rmdir "$1" && shift && exec "$@"'
-    ended = subprocess.run(
-        ["sh", "-c", script, "sh", folder, *COMMAND, *command, tmp_path, tmp_path / "stems"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-    )
-    assert ended.returncode == 2
-    assert ended.stderr == "libsep: the current folder is gone: change to another one (cd)\n"
-    assert not (tmp_path / "stems").exists()
 
 
 def test_names_cannot_write_markup_or_control_the_terminal() -> None:
