@@ -26,7 +26,7 @@ def expect_drive(path: Path) -> None:
     """
     place = Path(os.path.realpath(path))
     for point in _mount_points():
-        if place.is_relative_to(point) and not os.path.ismount(point) and _holds_nothing(point):
+        if place.is_relative_to(point) and _holds_nothing(point) and not _is_mounted(point):
             raise ConfigError(
                 f"{path}: no drive is mounted at {point}, where {FSTAB} has one: is it there?"
             )
@@ -42,6 +42,15 @@ def _mount_points() -> Iterator[Path]:
         if len(fields) > 1 and not fields[0].startswith(b"#") and fields[1].startswith(b"/"):
             plain = _ESCAPED.sub(lambda octal: bytes([int(octal[1], 8) & 0xFF]), fields[1])
             yield Path(os.path.realpath(os.fsdecode(plain)))
+
+
+def _is_mounted(point: Path) -> bool:
+    if os.path.ismount(point):
+        return True
+    import psutil  # here: few commands come this far
+
+    # A folder that is bound to another one of the same disk looks like any folder.
+    return os.fspath(point) in (each.mountpoint for each in psutil.disk_partitions(all=True))
 
 
 def _holds_nothing(folder: Path) -> bool:

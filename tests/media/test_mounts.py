@@ -1,5 +1,6 @@
 """A drive that is not mounted: nothing is written to the folder where it should be."""
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from libsep.errors import ConfigError
 from libsep.media.mounts import expect_drive
 
 from ..conftest import Encode, tone
-from ..faults.causes import small_disk
+from ..faults.causes import can_mount, small_disk, unmount
 from ..processes import ended_here
 
 Fstab = Callable[[Path], None]
@@ -57,6 +58,22 @@ def test_a_drive_that_is_mounted_is_taken_empty_or_not(fstab: Fstab, tmp_path: P
         expect_drive(point / "a")
     with pytest.raises(ConfigError, match="no drive is mounted"):
         expect_drive(point / "a")
+
+
+def test_a_folder_that_is_bound_to_another_of_its_disk_is_mounted(
+    fstab: Fstab, tmp_path: Path
+) -> None:
+    if not can_mount():
+        pytest.skip("nothing can be mounted here")
+    point = tmp_path / "my stems"
+    for folder in (point, tmp_path / "folder"):
+        folder.mkdir()
+    fstab(point)
+    subprocess.run(["mount", "--bind", tmp_path / "folder", point], check=True)
+    try:
+        expect_drive(point / "a")
+    finally:
+        unmount(point)
 
 
 def test_a_folder_that_is_in_use_without_a_drive_is_taken(fstab: Fstab, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from libsep.batch import environment
 from libsep.batch.cluster.nodes import CORES
 from libsep.batch.cluster.reaper import END_S, reaped
 from libsep.batch.cluster.security import prepare_access
-from libsep.errors import ClusterError, reason_of
+from libsep.errors import ClusterError, ConfigError, StemsError, reason_of
 from libsep.ledger.holder import is_alive
 from libsep.machine import n_cores, temporary_folder, temporary_root
 from libsep.media.atomic import NOBODYS_S, write_text
@@ -73,7 +73,7 @@ def embedded_ray(
     ClusterError
         Ray does not start.
     ConfigError
-        There is no folder for its files.
+        There is no folder for its files, or it is full.
     """
     if ray.is_initialized():
         raise ValueError("Ray runs in this process already")
@@ -85,7 +85,7 @@ def embedded_ray(
     parent = _short_temporary_folder()
     _remove_folders_of_the_dead(parent)
     with temporary_folder(f"{PREFIX}{os.getpid()}-", parent) as folder, reaped(folder):
-        write_text(folder / NUMBERS, _numbers())
+        _sign(folder)
         try:
             # Ray opens its own folder to everybody, sockets and all; the one above it stays ours.
             _start(n_track_slots, object_store_bytes, n_gpus, folder / "r")
@@ -179,6 +179,20 @@ def _remove_folders_of_the_dead(parent: Path) -> None:
         pid = folder.name.removeprefix(PREFIX).partition("-")[0]
         if pid.isdecimal() and not is_alive(int(pid)) and _counts_here(folder):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sign(folder: Path) -> None:
+    """Say in a folder of Ray among which processes the number in its name counts.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be written.
+    """
+    try:
+        write_text(folder / NUMBERS, _numbers())
+    except StemsError as exc:
+        raise ConfigError(f"{folder}: {exc.message}") from exc
 
 
 def _counts_here(folder: Path) -> bool:
