@@ -8,7 +8,11 @@ import pytest
 from playwright.sync_api import Page
 
 from ..contrasts import CONTRASTS
+from ..processes import wait_until
 from .pages import converted, failed, names, report_on
+
+REACHED = ".sideways[tabindex='0']"
+"""What scrolls and can be focused by keys: told to by the page once it has been laid out."""
 
 OUT_OF_REACH = """() => [...document.querySelectorAll("body *")].filter((each) => {
   const { overflowX, overflowY } = getComputedStyle(each);
@@ -62,18 +66,18 @@ def test_what_scrolls_can_be_scrolled_by_keys(page: Page, tmp_path: Path) -> Non
     rows = [converted(0), failed("a/b.mp3", "moov atom not found\n" * 40)]
     page.set_viewport_size({"width": 375, "height": 667})
     page.goto(report_on(tmp_path, rows).as_uri())
-    boxes = page.locator(".sideways[tabindex='0']")
-    assert boxes.count() == 3, "the speed, the genres and the failures are wider than a phone"
+    # The speed, the genres and the failures are wider than a phone.
+    wait_until(lambda: page.locator(REACHED).count() == 3)
     assert page.evaluate(OUT_OF_REACH) == []
-    boxes.first.focus()
+    page.locator(REACHED).first.focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("document.activeElement.scrollLeft > 0")
+    wait_until(lambda: page.evaluate("document.activeElement.scrollLeft > 0"))
     page.locator("#body td.name button", has_text="b.mp3").click()
-    assert page.locator("#detail-body pre[tabindex='0']").count() == 1
+    page.locator("#detail-body pre[tabindex='0']").wait_for()
     assert page.evaluate(OUT_OF_REACH) == []
     page.keyboard.press("Escape")
     page.set_viewport_size({"width": 1280, "height": 800})
-    page.wait_for_function("!document.querySelector('.sideways[tabindex]')")
+    wait_until(lambda: page.locator(".sideways[tabindex]").count() == 0)
 
 
 def test_a_long_name_keeps_its_beginning_whichever_way_it_runs(page: Page, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from libsep.library.omissions import Omissions, write_note
 from libsep.library.reasons import LeftOut, Reason
 from libsep.report.page import write_report
 
+from ..processes import wait_until
 from .pages import HOSTILE, converted, names, report_on
 
 WAIT_MS = 300
@@ -172,7 +173,7 @@ def test_twenty_thousand_tracks_do_not_choke_it(page: Page, tmp_path: Path) -> N
     page.wait_for_timeout(WAIT_MS)
     page.evaluate("document.getElementById('scroll').scrollTop = 1e9")
     until_last = "document.querySelector('#table').textContent.includes('Track 19999.mp3')"
-    page.wait_for_function(until_last)
+    wait_until(lambda: page.evaluate(until_last))
     assert names(page)[-1] == "Track 19999.mp3"
     assert len(names(page)) < 60
     counts.append(page.locator("*").count())
